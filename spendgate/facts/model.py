@@ -1,0 +1,118 @@
+"""Workload facts: what a resource *is*, independent of its cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from spendgate.prices.model import Accelerator, Purchase
+from spendgate.resource import Resource
+
+
+class Kind(StrEnum):
+    """What a resource is."""
+
+    COMPUTE = "compute"
+    NODE_POOL = "node_pool"
+    TRAINING_JOB = "training_job"
+    ENDPOINT = "endpoint"
+    NOTEBOOK = "notebook"
+    BUCKET = "bucket"
+    VOLUME = "volume"
+    SNAPSHOT = "snapshot"
+    DATABASE = "database"
+    NETWORK = "network"
+    TEMPLATE = "template"
+    WORKLOAD = "workload"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many instances: min, expected and max. ``max`` is None where nothing bounds it."""
+
+    min: float
+    expected: float
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When it runs: ``hours_per_week`` of 168, and where that is said (a cron line, a resource policy, a tag)."""
+
+    hours_per_week: float
+    declared_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """Object lifecycle of a bucket, in days; a rule that is not declared is None."""
+
+    expiration_days: float | None = None
+    transition_days: float | None = None
+    noncurrent_expiration_days: float | None = None
+    abort_incomplete_upload_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of one resource. None means: not declared. A field named in ``unknowns`` is None as well, and means
+    neither.
+
+    Units: memory and sizes in GiB, runtimes in hours, idle shutdown in minutes, retention in days. ``count`` is of
+    instances; ``accelerator.count`` is per instance. ``unknowns`` maps a fact's path (``instance_type``,
+    ``tags.team``, ``accelerator``) to the property path and reason in words. ``tags`` hold labels as well,
+    with the provider's default tags merged in. ``defaults`` names fields that hold the provider's documented default.
+    """
+
+    kind: Kind
+    provider: str
+    region: str | None = None
+    zones: tuple[str, ...] = ()
+    instance_type: str | None = None
+    instance_types: tuple[str, ...] = ()
+    accelerator: Accelerator | None = None
+    vcpu: float | None = None
+    memory_gib: float | None = None
+    count: Count | None = None
+    purchase: Purchase | None = None
+    spot_share: float | None = None
+    max_runtime_hours: float | None = None
+    idle_shutdown_minutes: float | None = None
+    schedule: Schedule | None = None
+    lifecycle: Lifecycle | None = None
+    retention_days: float | None = None
+    encrypted: bool | None = None
+    attached: bool | None = None
+    size_gib: float | None = None
+    storage_class: str | None = None
+    runs_per_month: float | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    taggable: bool = False
+    unknowns: Mapping[str, str] = field(default_factory=dict)
+    defaults: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A resource with its facts; ``mapped`` is False for a type that no mapping table knows (listed, never dropped)."""
+
+    resource: Resource
+    facts: Facts
+    mapped: bool = True
+
+
+def to_plain(value: Any) -> Any:
+    """A fact value as plain JSON data (enums to strings, dataclasses to dicts without None)."""
+    if hasattr(value, "__dataclass_fields__"):
+        plain = {name: to_plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: item for name, item in plain.items() if item is not None}
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return value
