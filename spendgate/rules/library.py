@@ -1,0 +1,125 @@
+"""Guardrails from files: the shipped library and a project's own folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spendgate import schemas
+from spendgate.errors import InputError, InputErrors
+from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
+from spendgate.shipped import policies_dir
+from spendgate.yamlfile import YamlFile, read_yaml
+
+
+def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
+    """All guardrails by name: the shipped ones, then those of ``folders``.
+
+    Raises InputErrors naming every file that is wrong, and every name that stands twice.
+    """
+    library: dict[str, Guardrail] = {}
+    errors: list[InputError] = []
+    for folder in (policies_dir(), *folders):
+        if not folder.is_dir():
+            errors.append(InputError("no such folder of guardrails", place=folder))
+            continue
+        for path in guardrail_files(folder):
+            try:
+                guardrail = load_guardrail(path)
+            except InputErrors as error:
+                errors.extend(error.errors)
+            except InputError as error:
+                errors.append(error)
+            else:
+                if (other := library.get(guardrail.name)) is not None:
+                    errors.append(
+                        InputError(
+                            f'guardrail "{guardrail.name}" is already defined at {other.place}',
+                            place=guardrail.place,
+                            remedy="Give one of them another name.",
+                        )
+                    )
+                library[guardrail.name] = guardrail
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    return library
+
+
+def guardrail_files(folder: Path) -> list[Path]:
+    """Guardrail files below ``folder``, in order; their tests (``*.test.yaml``) are not among them."""
+    return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(".test.yaml"))
+
+
+def load_guardrail(path: Path) -> Guardrail:
+    """One guardrail file, held against the published schema. Raises InputError with file, line and column."""
+    file = read_yaml(path)
+    schemas.validate(file, "guardrail")
+    guardrail = _guardrail(file)
+    _check_params(guardrail, file)
+    if guardrail.name != path.stem:
+        raise InputError(
+            f'guardrail "{guardrail.name}" lies in a file of another name',
+            place=file.place("metadata", "name"),
+            remedy=f"Name the file {guardrail.name}.yaml.",
+        )
+    return guardrail
+
+
+def _guardrail(file: YamlFile) -> Guardrail:
+    metadata: Mapping[str, Any] = file.data["metadata"]
+    spec: Mapping[str, Any] = file.data["spec"]
+    return Guardrail(
+        name=metadata["name"],
+        title=metadata["title"],
+        category=metadata["category"],
+        severity=Severity(metadata["severity"]),
+        description=" ".join(metadata["description"].split()),
+        reference=metadata.get("reference"),
+        target=Target(spec["target"]),
+        enforcement=Enforcement(spec["enforcement"]),
+        on_unknown=OnUnknown(spec["onUnknown"]),
+        remediation=" ".join(spec["remediation"].split()),
+        params=spec.get("params", {}),
+        match_conditions=_named(file, "matchConditions"),
+        variables=_named(file, "variables"),
+        validations=tuple(_validation(file, index) for index in range(len(spec["validations"]))),
+        place=file.place("metadata", "name"),
+    )
+
+
+def _named(file: YamlFile, section: str) -> tuple[Expression, ...]:
+    return tuple(
+        Expression(item["expression"], file.place("spec", section, index, "expression"), item["name"])
+        for index, item in enumerate(file.data["spec"].get(section, ()))
+    )
+
+
+def _validation(file: YamlFile, index: int) -> Validation:
+    item: Mapping[str, Any] = file.data["spec"]["validations"][index]
+
+    def expression(key: str) -> Expression:
+        return Expression(item[key], file.place("spec", "validations", index, key))
+
+    return Validation(
+        expression=expression("expression"),
+        message=item.get("message"),
+        message_expression=expression("messageExpression") if "messageExpression" in item else None,
+    )
+
+
+def _check_params(guardrail: Guardrail, file: YamlFile) -> None:
+    """The parameter schemas are themselves schemas, and each default obeys its own."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    for name, rules in guardrail.params.items():
+        try:
+            Draft202012Validator.check_schema(rules)
+        except SchemaError as error:
+            raise InputError(
+                f'parameter "{name}" is not valid JSON Schema: {error.message}',
+                place=file.place("spec", "params", name, *error.absolute_path),
+            ) from None
+        if "default" in rules:
+            for fault in Draft202012Validator(dict(rules)).iter_errors(rules["default"]):
+                raise next(schemas.describe(fault, file, ("spec", "params", name, "default")))

@@ -1,0 +1,72 @@
+"""The published JSON Schemas, and the check of a YAML file against one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from spendgate.errors import InputError, InputErrors, did_you_mean
+from spendgate.yamlfile import YamlFile
+
+NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price")
+"""Every schema that ``spendgate schema NAME`` prints."""
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one kind of file or output."""
+    text = files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def validate(file: YamlFile, name: str) -> None:
+    """Hold a YAML file against a schema; raises InputErrors with the place of every fault."""
+    errors = list(_errors(file, schema(name)))
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+
+
+def _errors(file: YamlFile, rules: Mapping[str, Any]) -> Iterator[InputError]:
+    from jsonschema import Draft202012Validator
+
+    if not isinstance(file.data, dict):
+        yield InputError(f"a {rules['title']} is expected here, as a YAML mapping", place=file.place())
+        return
+    for error in Draft202012Validator(rules).iter_errors(file.data):
+        yield from describe(error, file)
+
+
+def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> Iterator[InputError]:
+    """Sentences for one jsonschema error, each at its own place."""
+    path = (*prefix, *error.absolute_path)
+    where = ".".join(str(part) for part in path) or "the file"
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema.get("properties", {}))
+        for key in error.instance:
+            if key not in known:
+                remedy = did_you_mean(key, known) or f"Known here: {', '.join(known)}."
+                yield InputError(f'unknown key "{key}"', place=file.key_place(*path, key), remedy=remedy)
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        yield InputError(f"{where} lacks {', '.join(missing)}", place=file.place(*path))
+    elif error.validator == "enum":
+        options = [str(option) for option in error.validator_value]
+        near = did_you_mean(str(error.instance), options)
+        yield InputError(
+            f'{where} is "{error.instance}", not one of {", ".join(options)}', place=file.place(*path), remedy=near
+        )
+    elif error.validator == "const":
+        yield InputError(f'{where} is "{error.instance}", not "{error.validator_value}"', place=file.place(*path))
+    elif error.validator == "type":
+        expected = error.validator_value
+        expected = " or ".join(expected) if isinstance(expected, list) else expected
+        yield InputError(f"{where} is {_kind(error.instance)}, not of type {expected}", place=file.place(*path))
+    else:
+        yield InputError(f"{where}: {error.message}", place=file.place(*path))
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "a mapping"}
+    return "empty" if value is None else names.get(type(value), f"a {type(value).__name__}")

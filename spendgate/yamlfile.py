@@ -1,0 +1,125 @@
+"""YAML files with places: every value can tell the line and column it stands at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spendgate.errors import InputError, Place
+
+MAX_BYTES = 4 * 1024 * 1024
+"""A configuration file beyond this size is a mistake or an attack; it is refused, not read."""
+
+MAX_NODES = 200_000
+"""Nodes after aliases are followed: what a "billion laughs" file exceeds long before memory does."""
+
+Path_ = tuple[str | int, ...]
+
+
+class YamlFile:
+    """A parsed YAML document with the place of every node. ``data`` is plain Python data (dict, list, scalars)."""
+
+    def __init__(self, path: str, data: Any, places: Mapping[Path_, Place], key_places: Mapping[Path_, Place]) -> None:
+        self.path = path
+        self.data = data
+        self._places = places
+        self._key_places = key_places
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at ``path`` stands; the nearest enclosing value when there is none."""
+        return self._nearest(self._places, path)
+
+    def key_place(self, *path: str | int) -> Place:
+        """Where the key that holds the value at ``path`` stands."""
+        return self._key_places.get(tuple(path)) or self.place(*path)
+
+    def _nearest(self, places: Mapping[Path_, Place], path: Sequence[str | int]) -> Place:
+        for length in range(len(path), -1, -1):
+            if found := places.get(tuple(path[:length])):
+                return found
+        return Place(self.path)
+
+
+def read_yaml(path: Path, *, shown_as: str | None = None) -> YamlFile:
+    """Read one YAML document.
+
+    Raises InputError with file, line and column when it does not parse, holds several documents, repeats a key,
+    is too large, or expands without end.
+    """
+    name = shown_as or str(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(
+                f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read", place=name, remedy="Split it up."
+            )
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", place=name) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8 text (byte {error.start})", place=name) from None
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, name: str) -> YamlFile:
+    """As ``read_yaml``, from a text; ``name`` is the file name shown in errors."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
+        problem = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise InputError(f"YAML does not parse: {problem}", place=place) from None
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"YAML does not parse: {str(error).splitlines()[0]}", place=name) from None
+    return _Builder(name).build(node)
+
+
+class _Builder:
+    """Turns ruamel's node tree into plain data and places in one pass."""
+
+    def __init__(self, name: str) -> None:
+        from ruamel.yaml import YAML
+
+        self.name = name
+        self.places: dict[Path_, Place] = {}
+        self.key_places: dict[Path_, Place] = {}
+        self.nodes = 0
+        self.constructor = YAML(typ="safe", pure=True).constructor
+
+    def build(self, node: Any) -> YamlFile:
+        data = None if node is None else self._value(node, ())
+        return YamlFile(self.name, data, self.places, self.key_places)
+
+    def _value(self, node: Any, path: Path_) -> Any:
+        self.nodes += 1
+        place = Place(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+        if self.nodes > MAX_NODES or len(path) > 100:
+            raise InputError("YAML expands without end (aliases or nesting)", place=place)
+        self.places[path] = place
+        if node.id == "mapping":
+            return self._mapping(node, path)
+        if node.id == "sequence":
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        try:
+            return self.constructor.construct_object(node)
+        except Exception as error:
+            raise InputError(f"YAML value is not understood: {str(error).splitlines()[0]}", place=place) from None
+
+    def _mapping(self, node: Any, path: Path_) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = Place(self.name, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if key_node.id != "scalar":
+                raise InputError("a key is plain text", place=place)
+            key = str(key_node.value)
+            if key in result:
+                raise InputError(f'the key "{key}" stands twice', place=place, remedy="Keep one of them.")
+            self.key_places[(*path, key)] = place
+            result[key] = self._value(value_node, (*path, key))
+        return result
