@@ -1,0 +1,517 @@
+"""Runs one Pulumi program against the monitor of the process that started this one.
+
+This file is started by its path, with the interpreter of the *program*: only ``pulumi`` need be importable there,
+and the interpreter may be older than spendgate's own (Python 3.9). So it imports nothing of spendgate. The order comes
+as one line of JSON on standard input, which then stays open: its end says that the parent is gone. The report is
+written to a file as JSON; what the program prints goes where it always goes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # The folder of this file must not offer its modules to the program.
+    del sys.path[0]
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import json
+import os
+import runpy
+import select
+import signal
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+KILL_ON_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux' prctl(2)
+
+
+class UnknownSecretRead(Exception):
+    """The program needs the plain value of a configuration secret that could not be decrypted."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+# --- the process -------------------------------------------------------------------------------------------------
+
+
+def run_guarded(order: dict[str, Any]) -> int:
+    """Run the program in a process of its own, which ends, with all it started, when the parent is gone."""
+    if not hasattr(os, "fork"):
+        return run(order)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    guard = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(wake_read)
+        os.close(wake_write)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        _die_with_parent(guard)
+        return run(order)
+    while True:
+        ready, _, _ = select.select([0, wake_read], [], [])
+        if 0 in ready and not os.read(0, 4096):
+            os.killpg(0, SIGKILL)
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                os._exit(_exit_code(status))
+
+
+def _exit_code(status: int) -> int:
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        try:
+            ctypes.CDLL(None, use_errno=True).prctl(KILL_ON_PARENT_DEATH, SIGKILL, 0, 0, 0)
+        except (OSError, AttributeError):
+            return
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+# --- the program -------------------------------------------------------------------------------------------------
+
+
+def run(order: dict[str, Any]) -> int:
+    """Run the program and write the report; returns the exit code."""
+    report: dict[str, Any] = {"outcome": "ended"}
+    os.environ["PULUMI_CONFIG"] = json.dumps(order["config"])
+    os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(order["secret_keys"])
+    try:
+        import pulumi
+        import pulumi.runtime
+    except ImportError as error:
+        report = _import_report(error, order)
+        report["outcome"] = "no-pulumi" if (getattr(error, "name", "") or "").split(".")[0] == "pulumi" else "module"
+    else:
+        report = _run_program(pulumi, order)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(order["report"], "w", encoding="utf-8") as file:
+        json.dump(report, file)
+    return 0 if report["outcome"] == "ended" else 1
+
+
+def _run_program(pulumi: Any, order: dict[str, Any]) -> dict[str, Any]:
+    collected: dict[str, list[Any]] = {"config": [], "invokes": []}
+    pulumi.runtime.set_all_config(order["config"], order["secret_keys"])
+    _configure(pulumi, order)
+    _tell_kinds_of_invokes_apart(pulumi, order, collected)
+    _accept_loose_types(pulumi)
+    if order["unknown_keys"]:
+        _keep_unknown_secrets_unknown(pulumi, set(order["unknown_keys"]))
+    if order["collect"]:
+        _collect_missing_config(pulumi, order, collected)
+
+    program = order["program"]
+    sys.argv = [program]
+    os.chdir(order["cwd"])
+    if order["cwd"] not in sys.path:
+        sys.path.insert(0, order["cwd"])
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = _executor(order["parallel"] * 4)
+    loop.set_default_executor(executor)
+    # Unobserved futures are normal when a program fails half way; asyncio would print each of them.
+    import logging
+
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    outcome: dict[str, Any] = {"outcome": "ended"}
+    try:
+        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _execute(program)))
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            outcome = _raised(error, "exit", order)
+            outcome["code"] = error.code if isinstance(error.code, int) else 1
+            outcome["message"] = str(error.code)
+    except UnknownSecretRead as error:
+        outcome = _raised(error, "unknown-secret", order)
+        outcome["key"] = error.key
+    except pulumi.ConfigMissingError as error:
+        outcome = _raised(error, "config", order)
+        collected["config"].append([error.key, *outcome["place"]])
+    except pulumi.RunError as error:
+        outcome = _raised(error, "run-error", order)
+    except ImportError as error:
+        outcome = _import_report(error, order)
+    except Exception as error:
+        outcome = _raised(error, "raised", order)
+    finally:
+        executor.shutdown(wait=True)
+        loop.close()
+    outcome.update(collected)
+    return outcome
+
+
+def _execute(program: str) -> None:
+    runpy.run_path(program, run_name="__main__")
+
+
+def _configure(pulumi: Any, order: dict[str, Any]) -> None:
+    import grpc
+    from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
+
+    # Large Kubernetes manifests exceed the 4 MiB that gRPC allows by default.
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    channel = grpc.insecure_channel(order["address"], options=options)
+    wanted = {
+        "monitor": Monitor(resource_pb2_grpc.ResourceMonitorStub(channel), channel),
+        "engine": Engine(engine_pb2_grpc.EngineStub(channel)),
+        "project": order["project"],
+        "stack": order["stack"],
+        "organization": order["organization"],
+        "root_directory": order["root"],
+        "parallel": order["parallel"],
+        "dry_run": True,
+    }
+    known = inspect.signature(pulumi.runtime.Settings.__init__).parameters
+    pulumi.runtime.configure(pulumi.runtime.Settings(**{key: value for key, value in wanted.items() if key in known}))
+
+
+class Engine:
+    """The engine's log without its debug messages: the SDK sends several for each resource, each a round trip."""
+
+    DEBUG = 0
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    def Log(self, request: Any) -> Any:
+        if request.severity == self.DEBUG:
+            return None
+        return self._stub.Log(request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stub, name)
+
+
+class Monitor:
+    """The resource monitor, told with each invoke how the program made it (see ``Call``)."""
+
+    def __init__(self, stub: Any, channel: Any) -> None:
+        self._stub = stub
+        self._channel = channel
+
+    def Invoke(self, request: Any) -> Any:
+        import grpc
+
+        call = CALL.get()
+        if call is None:
+            return self._stub.Invoke(request)
+        metadata = (("spendgate-form", call.form), ("spendgate-place-bin", json.dumps(call.place).encode()))
+        try:
+            response, done = self._stub.Invoke.with_call(request, metadata=metadata)
+        except grpc.RpcError as raised:
+            error: Any = raised
+            call.unanswered = "spendgate-unanswered" in dict(error.trailing_metadata() or ())
+            raise
+        call.unknown = "spendgate-unknown" in dict(done.trailing_metadata() or ())
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stub, name)
+
+
+# --- invokes -----------------------------------------------------------------------------------------------------
+
+
+class Call:
+    """One invoke: ``output`` form (its result may be unknown) or ``plain`` (its result is used at once)."""
+
+    def __init__(self, form: str, place: tuple[str | None, int | None]) -> None:
+        self.form = form
+        self.place = place
+        self.unanswered = False
+        self.unknown = False
+
+
+CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
+
+
+def _executor(workers: int) -> ThreadPoolExecutor:
+    return ContextExecutor(max_workers=workers)
+
+
+class ContextExecutor(ThreadPoolExecutor):
+    """Threads that see the context of their caller, which older SDKs do not pass on."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return super().submit(contextvars.copy_context().run, fn, *args, **kwargs)
+
+
+def _tell_kinds_of_invokes_apart(pulumi: Any, order: dict[str, Any], collected: dict[str, list[Any]]) -> None:
+    """Mark each invoke with the form in which the program made it: the protocol itself does not tell."""
+    module = sys.modules["pulumi.runtime.invoke"]
+    roots = (order["root"], order["cwd"])
+
+    def place() -> tuple[str | None, int | None]:
+        return _place_of_frame(sys._getframe(2), roots)
+
+    def replace(name: str, make: Callable[[Any], Any]) -> None:
+        original = getattr(module, name, None)
+        if original is None:
+            return
+        replacement = functools.wraps(original)(make(original))
+        setattr(module, name, replacement)
+        if getattr(pulumi.runtime, name, None) is original:
+            setattr(pulumi.runtime, name, replacement)
+
+    def plain(original: Any) -> Any:
+        def invoke(*args: Any, **kwargs: Any) -> Any:
+            call = Call("plain", place())
+            token = CALL.set(call)
+            try:
+                return original(*args, **kwargs)
+            except Exception:
+                if not (order["collect"] and call.unanswered):
+                    raise
+                return module.InvokeResult(Placeholder(order["unknown_text"]))
+            finally:
+                CALL.reset(token)
+
+        return invoke
+
+    def output(original: Any) -> Any:
+        def invoke_output(*args: Any, **kwargs: Any) -> Any:
+            token = CALL.set(Call("output", place()))
+            try:
+                return original(*args, **kwargs)
+            finally:
+                CALL.reset(token)
+
+        return invoke_output
+
+    def asynchronous(original: Any) -> Any:
+        async def invoke_async(*args: Any, **kwargs: Any) -> Any:
+            token = CALL.set(Call("plain", place()))
+            try:
+                return await original(*args, **kwargs)
+            finally:
+                CALL.reset(token)
+
+        return invoke_async
+
+    replace("invoke", plain)
+    replace("invoke_output", output)
+    replace("invoke_async", asynchronous)
+    _resolve_unknown_results(module)
+    if order["collect"]:
+        get = pulumi.get
+        pulumi.get = lambda self, name: self if isinstance(self, Placeholder) else get(self, name)
+
+
+def _resolve_unknown_results(module: Any) -> None:
+    """Let SDKs whose protocol has no ``unknown`` result know it all the same."""
+    from pulumi.runtime.proto import resource_pb2
+
+    response = getattr(resource_pb2, "ResourceInvokeResponse", None)
+    if response is None or "unknown" in response.DESCRIPTOR.fields_by_name or not hasattr(module, "_invoke"):
+        return
+    original = module._invoke
+
+    def _invoke(*args: Any, **kwargs: Any) -> Any:
+        awaitable = original(*args, **kwargs)
+
+        async def resolved() -> Any:
+            result = await awaitable
+            call = CALL.get()
+            if call is not None and call.unknown:
+                result.value = None
+                result.is_known = False
+            return result
+
+        return resolved()
+
+    module._invoke = _invoke
+
+
+class Placeholder(str):
+    """Stands for a value nobody knows while what is missing is being collected: everything can be asked of it."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Any:
+        return iter([self])
+
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "_pulumi")):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+
+# --- what a preview has that this host has not -------------------------------------------------------------------
+
+
+def _accept_loose_types(pulumi: Any) -> None:
+    """Let an input of another shape than the output come back as the output's type, as providers make it.
+
+    A policy document may be given as a mapping where the output is a text: providers turn it into JSON, and here the
+    inputs themselves come back.
+    """
+    from pulumi.runtime import rpc
+
+    original = getattr(rpc, "translate_output_properties", None)
+    if original is None:
+        return
+
+    def translate_output_properties(output: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(output, *args, **kwargs)
+        except AssertionError:
+            if not isinstance(output, (dict, list)):
+                raise
+            if rpc.contains_unknowns(output):
+                return pulumi.output.Unknown()
+            return json.dumps(output)
+
+    rpc.translate_output_properties = translate_output_properties
+
+
+# --- configuration -----------------------------------------------------------------------------------------------
+
+
+def _keep_unknown_secrets_unknown(pulumi: Any, keys: set[str]) -> None:
+    """Secrets that could not be decrypted: an unknown ``Output`` where one is asked for, else an error."""
+
+    def unknown() -> Any:
+        def done(value: Any) -> Any:
+            future: Any = asyncio.Future()
+            future.set_result(value)
+            return future
+
+        return pulumi.Output(done(set()), done(None), done(False), done(True))
+
+    def secret(original: Any) -> Any:
+        def method(self: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+            return unknown() if self.full_key(key) in keys else original(self, key, *args, **kwargs)
+
+        return functools.wraps(original)(method)
+
+    def typed(original: Any) -> Any:
+        def method(self: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+            if self.full_key(key) in keys:
+                raise UnknownSecretRead(self.full_key(key))
+            return original(self, key, *args, **kwargs)
+
+        return functools.wraps(original)(method)
+
+    for form in ("get", "require"):
+        for kind in ("", "_bool", "_int", "_float", "_object"):
+            for name, wrap in ((f"{form}_secret{kind}", secret), (f"{form}{kind}", typed)):
+                if hasattr(pulumi.Config, name) and not (wrap is typed and kind == ""):
+                    setattr(pulumi.Config, name, wrap(getattr(pulumi.Config, name)))
+
+
+def _collect_missing_config(pulumi: Any, order: dict[str, Any], collected: dict[str, list[Any]]) -> None:
+    """Note every required key that is missing and go on, so that all of them can be named at once."""
+    roots = (order["root"], order["cwd"])
+    stand_ins = {"bool": False, "int": 1, "float": 1.0}
+
+    def forgiving(original: Any, name: str) -> Any:
+        def method(self: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return original(self, key, *args, **kwargs)
+            except pulumi.ConfigMissingError as error:
+                collected["config"].append([error.key, *_place_of_frame(sys._getframe(1), roots)])
+                value = stand_ins.get(name.rsplit("_", 1)[-1], Placeholder(order["unknown_text"]))
+                return pulumi.Output.secret(value) if "_secret" in name else value
+
+        return functools.wraps(original)(method)
+
+    for name in [name for name in dir(pulumi.Config) if name.startswith("require")]:
+        setattr(pulumi.Config, name, forgiving(getattr(pulumi.Config, name), name))
+
+
+# --- the report --------------------------------------------------------------------------------------------------
+
+
+def _raised(error: BaseException, outcome: str, order: dict[str, Any]) -> dict[str, Any]:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    roots = (order["root"], order["cwd"])
+    own = [frame for frame in frames if _is_own(frame.filename, roots)]
+    first = next((index for index, frame in enumerate(frames) if _is_own(frame.filename, roots)), None)
+    shown = frames[first:] if first is not None else frames
+    last: tuple[str | None, int | None] = (own[-1].filename, own[-1].lineno) if own else (None, None)
+    if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename, roots):
+        last, shown = (error.filename, error.lineno), []
+    text = "".join(
+        (["Traceback (most recent call last):\n", *traceback.format_list(shown)] if shown else [])
+        + traceback.format_exception_only(type(error), error)
+    )
+    return {
+        "outcome": outcome,
+        "error": type(error).__name__,
+        "message": str(error),
+        "place": list(last),
+        "traceback": text.rstrip(),
+    }
+
+
+def _import_report(error: ImportError, order: dict[str, Any]) -> dict[str, Any]:
+    report = _raised(error, "raised", order)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        report["outcome"] = "module"
+        report["module"] = error.name
+    elif report["error"] == "ImportError" and "find '__main__' module" in str(error):
+        report["outcome"] = "no-main"
+    return report
+
+
+def _place_of_frame(frame: Any, roots: tuple[str, ...]) -> tuple[str | None, int | None]:
+    while frame is not None:
+        if _is_own(frame.f_code.co_filename, roots):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None, None
+
+
+@functools.cache
+def _is_own(filename: str, roots: tuple[str, ...]) -> bool:
+    """Whether a file is of the program: inside its project, and not of an installed package."""
+    if filename.startswith("<"):
+        return False
+    path = os.path.abspath(filename)
+    if "site-packages" in path or "dist-packages" in path or path == os.path.abspath(__file__):
+        return False
+    return any(path.startswith(os.path.join(root, "")) for root in roots)
+
+
+if __name__ == "__main__":
+    sys.exit(run_guarded(json.loads(sys.stdin.buffer.readline())))

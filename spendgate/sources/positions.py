@@ -1,0 +1,58 @@
+"""Where in the user's program a resource was declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from spendgate.errors import Place
+
+INSTALLED = ("site-packages", "dist-packages")
+
+
+def position(request: Any, root: Path) -> Place | None:
+    """The line that declared the resource of ``request``: the innermost frame of the project itself.
+
+    Code of installed packages and of virtual environments inside the project is not the project's. Where no frame
+    is the project's, the position the SDK names is taken; ``None`` where it names none (old SDKs).
+    """
+    named = getattr(request, "sourcePosition", None)
+    for place in (*_frames(request), named):
+        if place is None or not place.uri:
+            continue
+        shown, own = located(place.uri, root)
+        if own:
+            return Place(shown, int(place.line) or None)
+    if named is not None and named.uri:
+        return Place(located(named.uri, root)[0], int(named.line) or None)
+    return None
+
+
+def place_in(root: Path, file: str | None, line: int | None) -> Place | None:
+    """The place of a file named by path, as ``position`` shows it."""
+    return Place(_shown(Path(file), root)[0], line) if file else None
+
+
+@lru_cache(maxsize=4096)
+def located(uri: str, root: Path) -> tuple[str, bool]:
+    """The file of a ``file://`` URI as it is shown, and whether it is the project's own."""
+    return _shown(Path(unquote(urlsplit(uri).path)), root)
+
+
+def _frames(request: Any) -> Iterable[Any]:
+    trace = getattr(request, "stackTrace", None)
+    return (frame.pc for frame in trace.frames) if trace is not None else ()
+
+
+def _shown(path: Path, root: Path) -> tuple[str, bool]:
+    try:
+        relative = path.relative_to(root)
+    except ValueError:
+        return str(path), False
+    if any(part in INSTALLED for part in relative.parts):
+        return relative.as_posix(), False
+    folders = (root / parent for parent in relative.parents)
+    return relative.as_posix(), not any((folder / "pyvenv.cfg").is_file() for folder in folders)

@@ -1,0 +1,183 @@
+"""A Pulumi project: what its ``Pulumi.yaml`` says about the program, its interpreter and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spendgate.errors import InputError, Place, did_you_mean
+from spendgate.sources.yaml_file import place_of, read_yaml
+
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
+
+
+class NeedsEngine(InputError):
+    """The program can only be run by Pulumi's own engine: the embedded host must step aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A configuration key that the project declares: its default (None when it has none) and its type."""
+
+    default: Any = None
+    type: str | None = None
+    secret: bool = False
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What ``Pulumi.yaml`` declares. ``directory`` holds the file, ``program`` is the file or folder to run."""
+
+    name: str
+    directory: Path
+    file: Path
+    runtime: str = "python"
+    virtualenv: str | None = None
+    toolchain: str | None = None
+    main: str | None = None
+    stack_config_dir: str | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Path:
+        """The file or folder that is run; a folder is run through its ``__main__.py``."""
+        return (self.directory / self.main).resolve() if self.main else self.directory
+
+    @property
+    def working_directory(self) -> Path:
+        """The folder in which the program runs: the one that holds it."""
+        return self.program if self.program.is_dir() else self.program.parent
+
+
+def read_project(directory: Path) -> Project:
+    """The project in ``directory``. Raises ``InputError`` where there is none or its file is broken.
+
+    The runtime is not judged here: see ``require_python``.
+    """
+    directory = Path(directory)
+    if directory.is_file() and directory.name in PROJECT_FILES:
+        directory = directory.parent
+    if not directory.is_dir():
+        raise InputError("there is no such folder", place=directory, remedy="Name the folder that holds Pulumi.yaml.")
+    directory = directory.resolve()
+    file = next((directory / name for name in PROJECT_FILES if (directory / name).is_file()), None)
+    if file is None:
+        raise _no_program(directory)
+    document = read_yaml(file)
+    if not isinstance(document, Mapping):
+        found = "is empty" if document is None else "does not hold a mapping"
+        raise InputError(
+            f"{file.name} {found}", place=file, remedy="It needs at least: name: <project> and runtime: python."
+        )
+    return _project(document, directory, file)
+
+
+def require_python(project: Project) -> None:
+    """Refuse a program that is not written in Python: raises ``NeedsEngine``."""
+    if project.runtime != "python":
+        raise NeedsEngine(
+            f'the program runs on "{project.runtime}"; without the Pulumi CLI only Python programs can be run',
+            place=_runtime_place(project),
+            remedy="Install the Pulumi CLI and run with --engine pulumi.",
+        )
+
+
+def _project(document: Mapping[str, Any], directory: Path, file: Path) -> Project:
+    name = document.get("name")
+    if name is None:
+        raise _missing(document, file, "name", "name: my-project")
+    runtime = document.get("runtime")
+    if runtime is None:
+        raise _missing(document, file, "runtime", "runtime: python")
+    options: Mapping[str, Any] = {}
+    if isinstance(runtime, Mapping):
+        raw_options = runtime.get("options") or {}
+        if not isinstance(raw_options, Mapping):
+            raise InputError("runtime.options must be a mapping", place=place_of(str(file), runtime, "options"))
+        options = raw_options
+        runtime = runtime.get("name")
+    if not isinstance(runtime, str):
+        raise InputError(
+            "runtime must be a name, or a mapping with a name",
+            place=place_of(str(file), document, "runtime"),
+            remedy="Write: runtime: python",
+        )
+    if not isinstance(name, (str, int, float)) or isinstance(name, bool) or str(name).strip() == "":
+        raise InputError("name must be a text that is not empty", place=place_of(str(file), document, "name"))
+    config = document.get("config")
+    config_dir = document.get("stackConfigDir") or (config if isinstance(config, str) else None)
+    return Project(
+        name=str(name),
+        directory=directory,
+        file=file,
+        runtime=runtime,
+        virtualenv=_text(options.get("virtualenv")),
+        toolchain=_text(options.get("toolchain")),
+        main=_text(document.get("main")),
+        stack_config_dir=_text(config_dir),
+        settings={} if isinstance(config, str) else _settings(config, str(name), file, document),
+    )
+
+
+def _settings(config: Any, project: str, file: Path, document: Mapping[str, Any]) -> dict[str, Setting]:
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        raise InputError("config must be a mapping of keys to values", place=place_of(str(file), document, "config"))
+    return {
+        full_key(str(key), project): _setting(value, place_of(str(file), config, key)) for key, value in config.items()
+    }
+
+
+def _setting(value: Any, place: Place) -> Setting:
+    if isinstance(value, Mapping) and ({"type", "default", "value", "secret"} & set(value)):
+        default = value.get("value", value.get("default"))
+        declared = value.get("type")
+        return Setting(default, str(declared) if declared is not None else None, value.get("secret") is True, place)
+    return Setting(value, None, False, place)
+
+
+def full_key(key: str, project: str) -> str:
+    """``key`` with its namespace: keys without one belong to the project."""
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _missing(document: Mapping[str, Any], file: Path, key: str, example: str) -> InputError:
+    hint = did_you_mean(key, (str(other) for other in document))
+    return InputError(f'{file.name} has no "{key}"', place=file, remedy=f"{hint} " if hint else f"Add: {example}")
+
+
+def _runtime_place(project: Project) -> Place:
+    document = read_yaml(project.file)
+    return place_of(str(project.file), document, "runtime")
+
+
+def _no_program(directory: Path) -> InputError:
+    below = sorted(file.parent for name in PROJECT_FILES for file in directory.glob(f"*/{name}"))
+    below = below or sorted(file.parent for name in PROJECT_FILES for file in directory.glob(f"*/*/{name}"))
+    above = next((up for up in directory.parents if any((up / name).is_file() for name in PROJECT_FILES)), None)
+    if below:
+        shown = ", ".join(str(path) for path in below[:5]) + (" …" if len(below) > 5 else "")
+        remedy = f"Did you mean {shown}?"
+    elif above:
+        remedy = f"Did you mean {above}?"
+    else:
+        remedy = "Name the folder that holds Pulumi.yaml."
+    return InputError(f"no Pulumi program here: {_found(directory)}", place=directory, remedy=remedy)
+
+
+def _found(directory: Path) -> str:
+    names = sorted(
+        entry.name + ("/" if entry.is_dir() else "") for entry in directory.iterdir() if entry.name[0] != "."
+    )
+    if not names:
+        return "the folder is empty"
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return f"there is no Pulumi.yaml, only {shown}"

@@ -1,0 +1,182 @@
+"""Runs a Python Pulumi program without Pulumi's engine and returns what it declares.
+
+The program runs in a process of its own, with its own interpreter, against a monitor served here. Nothing is
+created and no cloud is asked: it is the program's first preview, in which everything a provider would compute is
+unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from spendgate.errors import InputError
+from spendgate.resource import Declaration
+from spendgate.sources import program_errors
+from spendgate.sources.deployment import Deployment
+from spendgate.sources.interpreter import interpreter
+from spendgate.sources.invokes import Answers, RecordedInvoke
+from spendgate.sources.masking import mask
+from spendgate.sources.process import Ended, run_child
+from spendgate.sources.project import NeedsEngine, Project, read_project, require_python
+from spendgate.sources.stack_config import StackConfig, load_config, select_stack
+from spendgate.sources.wire import UNKNOWN_TEXT
+
+__all__ = ["NeedsEngine", "Project", "RecordedInvoke", "read_project", "run_program"]
+
+PARALLEL: Final = 4
+"""Registrations at a time, in the SDK's own measure (it starts four threads for each)."""
+
+PROGRESS_SECONDS: Final = 0.1
+
+
+def run_program(
+    directory: Path,
+    *,
+    stack: str | None = None,
+    config: Mapping[str, str] = {},
+    recorded: Sequence[RecordedInvoke] = (),
+    timeout: float = 300.0,
+    progress: Callable[[str], None] | None = None,
+) -> Declaration:
+    """Run the Pulumi program in ``directory`` and return its declaration.
+
+    Without ``stack``: ``PULUMI_STACK``, the only ``Pulumi.<stack>.yaml``, the selected stack, ``dev``, in this order.
+    ``config`` overrides the stack's configuration (``key`` or ``namespace:key``). ``recorded`` answers data sources.
+    After ``timeout`` seconds the program is ended; what it had declared comes back with ``incomplete`` set.
+    ``progress`` is called with a short text, ten times a second at most.
+
+    Raises ``InputError`` for everything wrong with the program or its setting, ``NeedsEngine`` where only Pulumi's
+    own engine can run it.
+    """
+    project = read_project(Path(directory))
+    require_python(project)
+    organization, name = select_stack(project, stack)
+    settings = load_config(project, name, config)
+    program_errors.require_main(project)
+    run = _Run(project, organization, name, settings, recorded, timeout, progress)
+    if settings.missing:
+        raise _explained(run, collect=True)
+    deployment, ended = run.start(collect=False)
+    if not ended.timed_out and program_errors.failed(deployment, ended):
+        if program_errors.more_to_collect(deployment, ended):
+            raise _explained(run, collect=True, first=(deployment, ended))
+        raise program_errors.explain(project, settings, deployment, ended, run.python)
+    return _declaration(project, organization, settings, deployment, ended, timeout)
+
+
+class _Run:
+    """One program with everything it runs with; it may be started twice, the second time to collect what misses."""
+
+    def __init__(
+        self,
+        project: Project,
+        organization: str,
+        stack: str,
+        settings: StackConfig,
+        recorded: Sequence[RecordedInvoke],
+        timeout: float,
+        progress: Callable[[str], None] | None,
+    ) -> None:
+        self.project = project
+        self.organization = organization
+        self.stack = stack
+        self.settings = settings
+        self.recorded = recorded
+        self.timeout = timeout
+        self.progress = progress
+        self.python = interpreter(project)
+
+    def start(self, *, collect: bool) -> tuple[Deployment, Ended]:
+        """Run the program once. With ``collect``, missing values are stood in for so that all are found."""
+        from spendgate.sources.monitor import Monitor, serve
+
+        deployment = Deployment(
+            self.project.name,
+            self.stack,
+            self.project.directory,
+            self.organization,
+            self.settings.values,
+            self.settings.unknown,
+        )
+        deployment.on_resource = _reporter(self.progress)
+        order = {
+            "project": self.project.name,
+            "stack": self.stack,
+            "organization": self.organization,
+            "root": str(self.project.directory),
+            "program": str(self.project.program),
+            "cwd": str(self.project.working_directory),
+            "config": self.settings.texts(),
+            "secret_keys": self.settings.secret_keys(),
+            "unknown_keys": sorted(self.settings.unknown),
+            "unknown_text": UNKNOWN_TEXT,
+            "parallel": PARALLEL,
+            "collect": collect,
+        }
+        monitor = Monitor(deployment, Answers(self.recorded, deployment.assumptions.append))
+        with serve(monitor) as address:
+            try:
+                ended = run_child(self.python, {**order, "address": address}, self.timeout, _environment())
+            except OSError as error:
+                raise InputError(f"the program's Python cannot be started: {error}", place=self.python) from None
+        return deployment, ended
+
+
+def _explained(run: _Run, *, collect: bool, first: tuple[Deployment, Ended] | None = None) -> InputError:
+    """The error of a run in which values are missing, with all that are missing."""
+    deployment, ended = run.start(collect=collect)
+    if first is not None and not program_errors.missing(run.settings, deployment, ended):
+        deployment, ended = first
+    return program_errors.explain(run.project, run.settings, deployment, ended, run.python)
+
+
+def _declaration(
+    project: Project,
+    organization: str,
+    settings: StackConfig,
+    deployment: Deployment,
+    ended: Ended,
+    timeout: float,
+) -> Declaration:
+    with deployment.lock:
+        resources = tuple(deployment.resources.values())
+        outputs = dict(deployment.outputs.get(deployment.stack_urn, {}))
+        logged = list(deployment.messages)
+    printed = [line for text in (ended.stdout, ended.stderr) for line in text.splitlines() if line.strip()]
+    messages = tuple(mask([*settings.notes, *logged, *printed], settings.values.values(), resources))
+    return Declaration(
+        project=project.name,
+        stack=deployment.stack,
+        root=project.directory,
+        resources=resources,
+        organization=organization,
+        assumptions=tuple(deployment.assumptions),
+        outputs=outputs,
+        config=dict(settings.values),
+        messages=messages,
+        incomplete=f"the program did not end within {timeout:g} s" if ended.timed_out else None,
+    )
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the program: this one, without what would make it load other code."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "__PYVENV_LAUNCHER__")}
+
+
+def _reporter(progress: Callable[[str], None] | None) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    last = 0.0
+
+    def report(count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_SECONDS:
+            last = now
+            progress(f"{count} resource{'s' if count != 1 else ''} declared")
+
+    return report
