@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate.errors import InputError, Place, did_you_mean
-from spendgate.sources.yaml_file import place_of, read_yaml
+from spendgate.yamlfile import YamlFile, read_yaml
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 
@@ -67,8 +67,8 @@ def read_project(directory: Path) -> Project:
     if file is None:
         raise _no_program(directory)
     document = read_yaml(file)
-    if not isinstance(document, Mapping):
-        found = "is empty" if document is None else "does not hold a mapping"
+    if not isinstance(document.data, Mapping):
+        found = "is empty" if document.data is None else "does not hold a mapping"
         raise InputError(
             f"{file.name} {found}", place=file, remedy="It needs at least: name: <project> and runtime: python."
         )
@@ -85,7 +85,8 @@ def require_python(project: Project) -> None:
         )
 
 
-def _project(document: Mapping[str, Any], directory: Path, file: Path) -> Project:
+def _project(yaml: YamlFile, directory: Path, file: Path) -> Project:
+    document: Mapping[str, Any] = yaml.data
     name = document.get("name")
     if name is None:
         raise _missing(document, file, "name", "name: my-project")
@@ -96,17 +97,17 @@ def _project(document: Mapping[str, Any], directory: Path, file: Path) -> Projec
     if isinstance(runtime, Mapping):
         raw_options = runtime.get("options") or {}
         if not isinstance(raw_options, Mapping):
-            raise InputError("runtime.options must be a mapping", place=place_of(str(file), runtime, "options"))
+            raise InputError("runtime.options must be a mapping", place=yaml.key_place("runtime", "options"))
         options = raw_options
         runtime = runtime.get("name")
     if not isinstance(runtime, str):
         raise InputError(
             "runtime must be a name, or a mapping with a name",
-            place=place_of(str(file), document, "runtime"),
+            place=yaml.key_place("runtime"),
             remedy="Write: runtime: python",
         )
     if not isinstance(name, (str, int, float)) or isinstance(name, bool) or str(name).strip() == "":
-        raise InputError("name must be a text that is not empty", place=place_of(str(file), document, "name"))
+        raise InputError("name must be a text that is not empty", place=yaml.key_place("name"))
     config = document.get("config")
     config_dir = document.get("stackConfigDir") or (config if isinstance(config, str) else None)
     return Project(
@@ -118,17 +119,17 @@ def _project(document: Mapping[str, Any], directory: Path, file: Path) -> Projec
         toolchain=_text(options.get("toolchain")),
         main=_text(document.get("main")),
         stack_config_dir=_text(config_dir),
-        settings={} if isinstance(config, str) else _settings(config, str(name), file, document),
+        settings={} if isinstance(config, str) else _settings(config, str(name), yaml),
     )
 
 
-def _settings(config: Any, project: str, file: Path, document: Mapping[str, Any]) -> dict[str, Setting]:
+def _settings(config: Any, project: str, yaml: YamlFile) -> dict[str, Setting]:
     if config is None:
         return {}
     if not isinstance(config, Mapping):
-        raise InputError("config must be a mapping of keys to values", place=place_of(str(file), document, "config"))
+        raise InputError("config must be a mapping of keys to values", place=yaml.key_place("config"))
     return {
-        full_key(str(key), project): _setting(value, place_of(str(file), config, key)) for key, value in config.items()
+        full_key(str(key), project): _setting(value, yaml.key_place("config", key)) for key, value in config.items()
     }
 
 
@@ -155,8 +156,7 @@ def _missing(document: Mapping[str, Any], file: Path, key: str, example: str) ->
 
 
 def _runtime_place(project: Project) -> Place:
-    document = read_yaml(project.file)
-    return place_of(str(project.file), document, "runtime")
+    return read_yaml(project.file).key_place("runtime")
 
 
 def _no_program(directory: Path) -> InputError:

@@ -15,7 +15,7 @@ from spendgate.resource import Secret
 from spendgate.sources import passphrase
 from spendgate.sources.project import PROJECT_FILES, Project, full_key
 from spendgate.sources.wire import UNKNOWN_SECRET_TEXT
-from spendgate.sources.yaml_file import place_of, read_yaml
+from spendgate.yamlfile import YamlFile, read_yaml
 
 DEFAULT_STACK = "dev"
 
@@ -58,21 +58,19 @@ def select_stack(project: Project, stack: str | None) -> tuple[str, str]:
 def load_config(project: Project, stack: str, overrides: Mapping[str, str]) -> StackConfig:
     """The configuration of ``stack``. Raises ``InputError`` for a broken file or a wrong passphrase."""
     file = stack_file(project, stack)
-    document: Mapping[str, Any] = {}
-    if file is not None:
-        loaded = read_yaml(file)
-        if loaded is not None and not isinstance(loaded, Mapping):
-            raise InputError("a stack's file must hold a mapping", place=file)
-        document = loaded or {}
+    yaml = read_yaml(file) if file is not None else YamlFile("", {}, {}, {})
+    document: Mapping[str, Any] = yaml.data or {}
+    if not isinstance(document, Mapping):
+        raise InputError("a stack's file must hold a mapping", place=file)
     config = document.get("config") or {}
     if not isinstance(config, Mapping):
-        raise InputError("config must be a mapping of keys to values", place=place_of(str(file), document, "config"))
+        raise InputError("config must be a mapping of keys to values", place=yaml.key_place("config"))
 
     values: dict[str, str | Secret] = {}
     unknown: set[str] = set()
-    decrypt = _decrypter(document, config, file)
+    decrypt = _decrypter(document, config, yaml)
     for raw_key, raw in config.items():
-        key = _key(str(raw_key), project, place_of(str(file), config, raw_key))
+        key = _key(str(raw_key), project, yaml.key_place("config", raw_key))
         value, is_secret = _opened(raw, decrypt)
         if value is None:
             unknown.add(key)
@@ -141,16 +139,14 @@ def _key(key: str, project: Project, place: Place | None) -> str:
     return full_key(":".join(parts), project.name)
 
 
-def _decrypter(
-    document: Mapping[str, Any], config: Mapping[str, Any], file: Path | None
-) -> Callable[[str], str] | None:
+def _decrypter(document: Mapping[str, Any], config: Mapping[str, Any], yaml: YamlFile) -> Callable[[str], str] | None:
     salt = document.get("encryptionsalt")
     if not isinstance(salt, str) or not any(_has_secure(value) for value in config.values()):
         return None
     phrase = passphrase.passphrase()
     if phrase is None:
         return None
-    return passphrase.opener(salt, phrase, place_of(str(file), document, "encryptionsalt"))
+    return passphrase.opener(salt, phrase, yaml.key_place("encryptionsalt"))
 
 
 def _is_secure(value: Any) -> bool:
