@@ -80,13 +80,18 @@ class Deployment:
         with self.lock:
             first = self.resources.get(resource.address)
             if first is not None:
-                if not (first.external and resource.external):
-                    self.errors.append(_duplicate(first, resource))
+                self.errors.append(_duplicate(first, resource))
                 return
             self.resources[resource.address] = resource
             count = len(self.resources)
         if self.on_resource is not None:
             self.on_resource(count)
+
+    def assume(self, assumption: Assumption) -> None:
+        """Note a built-in answer, once for each question."""
+        with self.lock:
+            if assumption not in self.assumptions:
+                self.assumptions.append(assumption)
 
     def provider(self, reference: str, package: str, version: str) -> Provider:
         """The provider of ``reference`` (``urn::id``), or the default one of ``package`` where it is empty."""

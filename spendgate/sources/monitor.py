@@ -26,6 +26,7 @@ from spendgate.sources.wire import (
     SIGNATURE,
     UNKNOWN_TEXT,
     decode_properties,
+    decode_text,
     encode_properties,
     secret,
 )
@@ -127,10 +128,19 @@ class Monitor:
         with deployment.lock:
             deployment.inputs[resource.address] = request.properties
         deployment.add(resource)
-        return resource_pb2.ReadResourceResponse(
+        response = resource_pb2.ReadResourceResponse(
             urn=resource.address,
             properties=_with_secret_outputs(request.properties, request.additionalSecretOutputs, request),
         )
+        # Newer SDKs take the id from here, older ones from their own request.
+        if "id" in response.DESCRIPTOR.fields_by_name and isinstance(decode_text(request.id), str):
+            response.id = request.id
+        return response
+
+    def ExistsResource(self, request: Any, context: Any) -> Any:
+        from pulumi.runtime.proto import resource_pb2
+
+        return resource_pb2.ExistsResourceResponse(unknown=True)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:
         with self.deployment.lock:

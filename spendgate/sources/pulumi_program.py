@@ -117,7 +117,7 @@ class _Run:
             "parallel": PARALLEL,
             "collect": collect,
         }
-        monitor = Monitor(deployment, Answers(self.recorded, deployment.assumptions.append))
+        monitor = Monitor(deployment, Answers(self.recorded, deployment.assume))
         with serve(monitor) as address:
             try:
                 ended = run_child(self.python, {**order, "address": address}, self.timeout, _environment())
