@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ MAX_NODES = 200_000
 """Nodes after aliases are followed: what a "billion laughs" file exceeds long before memory does."""
 
 Path_ = tuple[str | int, ...]
+Tags = Mapping[str, Callable[[Any], Any]]
+"""Local tags (``!unknown``) and what each makes of the plain value it stands at."""
+
+
+_CORE = {"mapping": "map", "sequence": "seq", "scalar": "str"}
+_NULL = "tag:yaml.org,2002:null"
 
 
 class YamlFile:
@@ -41,7 +47,7 @@ class YamlFile:
         return Place(self.path)
 
 
-def read_yaml(path: Path, *, shown_as: str | None = None) -> YamlFile:
+def read_yaml(path: Path, *, shown_as: str | None = None, tags: Tags | None = None) -> YamlFile:
     """Read one YAML document.
 
     Raises InputError with file, line and column when it does not parse, holds several documents, repeats a key,
@@ -59,10 +65,10 @@ def read_yaml(path: Path, *, shown_as: str | None = None) -> YamlFile:
         raise InputError(f"cannot be read: {error.strerror}", place=name) from None
     except UnicodeDecodeError as error:
         raise InputError(f"is not UTF-8 text (byte {error.start})", place=name) from None
-    return parse_yaml(text, name)
+    return parse_yaml(text, name, tags)
 
 
-def parse_yaml(text: str, name: str) -> YamlFile:
+def parse_yaml(text: str, name: str, tags: Tags | None = None) -> YamlFile:
     """As ``read_yaml``, from a text; ``name`` is the file name shown in errors."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -77,16 +83,17 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         raise InputError(f"YAML does not parse: {problem}", place=place) from None
     except (YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"YAML does not parse: {str(error).splitlines()[0]}", place=name) from None
-    return _Builder(name).build(node)
+    return _Builder(name, tags or {}).build(node)
 
 
 class _Builder:
     """Turns ruamel's node tree into plain data and places in one pass."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tags: Tags) -> None:
         from ruamel.yaml import YAML
 
         self.name = name
+        self.tags = tags
         self.places: dict[Path_, Place] = {}
         self.key_places: dict[Path_, Place] = {}
         self.nodes = 0
@@ -102,6 +109,12 @@ class _Builder:
         if self.nodes > MAX_NODES or len(path) > 100:
             raise InputError("YAML expands without end (aliases or nesting)", place=place)
         self.places[path] = place
+        if (tag := str(node.tag)) in self.tags:
+            node.tag = f"tag:yaml.org,2002:{_CORE[node.id]}" if node.id != "scalar" or node.value else _NULL
+            return self.tags[tag](self._plain(node, path, place))
+        return self._plain(node, path, place)
+
+    def _plain(self, node: Any, path: Path_, place: Place) -> Any:
         if node.id == "mapping":
             return self._mapping(node, path)
         if node.id == "sequence":

@@ -1,0 +1,106 @@
+"""The command line: one door to the gate. Each subcommand is a module that is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from spendgate import __version__
+from spendgate.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import argparse
+
+COMMANDS = {
+    "check": "run a Pulumi program's declaration through the guardrails, with its cost",
+    "price": "what an instance type costs, by region and purchase option",
+    "guardrails": "list the guardrails, or explain one",
+    "schema": "print the JSON Schema of a file or an output",
+    "record": "record a program's data sources from a real preview",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 pass, 1 refused, 2 wrong input, 3 a fault of ours."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"spendgate {__version__}")
+        return 0
+    try:
+        return _run(words)
+    except InputError as error:
+        print_error(error)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except Exception as error:  # a fault of ours: say so, and keep the traceback for the report
+        return _fault(error)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if words else 2
+    name = words[0]
+    if name not in COMMANDS:
+        remedy = did_you_mean(name, COMMANDS) or "`spendgate --help` lists the commands."
+        raise InputError(f'no command "{name}"', remedy=remedy)
+    from importlib import import_module
+
+    command = import_module(f"spendgate.cli.{name}")
+    parser: argparse.ArgumentParser = command.parser()
+    result: int = command.run(parser.parse_args(words[1:]))
+    return result
+
+
+def _overview() -> str:
+    lines = [
+        "spendgate: cost guardrails for GPU infrastructure, with the price of a change before it is made.",
+        "",
+        "  spendgate check DIR            is refused (exit 1) or passes (exit 0), with cost and findings",
+        "  spendgate price p5.48xlarge    what it costs, where, and how it is bought",
+        "",
+        "Commands (spendgate COMMAND --help tells more):",
+        *(f"  {name:<12} {text}" for name, text in COMMANDS.items()),
+    ]
+    return "\n".join(lines)
+
+
+def new_parser(name: str) -> argparse.ArgumentParser:
+    """A parser for one command whose usage errors read like all other errors."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise InputError(message, remedy=f"`spendgate {name} --help` tells the options.")
+
+    return Parser(prog=f"spendgate {name}", description=COMMANDS[name] + ".", allow_abbrev=False)
+
+
+def print_error(error: InputError) -> None:
+    """An input error on standard error, in red where that is a terminal."""
+    mark = "error:"
+    if sys.stderr.isatty():
+        mark = f"\x1b[1;31m{mark}\x1b[0m"
+    errors = getattr(error, "errors", (error,))
+    for one in errors:
+        print(f"{mark} {one}", file=sys.stderr)
+
+
+def _fault(error: Exception) -> int:
+    import os
+    import tempfile
+    import traceback
+
+    handle, path = tempfile.mkstemp(prefix="spendgate-fault-", suffix=".txt", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"spendgate {__version__}, Python {sys.version}\n")
+        file.write("".join(traceback.format_exception(error)))
+    print(f"error: a fault in spendgate: {type(error).__name__}", file=sys.stderr)
+    print(f"Please report it with {path} (it may name your resources).", file=sys.stderr)
+    return 3

@@ -68,5 +68,12 @@ def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> 
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "a mapping"}
+    names = {
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "a mapping",
+    }
     return "empty" if value is None else names.get(type(value), f"a {type(value).__name__}")

@@ -1,0 +1,45 @@
+# Two commands do it all on a fresh machine with Python 3.11 or newer and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench setup clean lock
+
+demo: setup
+	@echo '$$ spendgate check examples/llm-training'
+	@$(BIN)/spendgate check examples/llm-training; code=$$?; echo "exit code $$code"; test $$code -eq 1
+	@echo
+	@echo '$$ spendgate check examples/llm-training-fixed'
+	@$(BIN)/spendgate check examples/llm-training-fixed; code=$$?; echo "exit code $$code"; test $$code -eq 0
+
+test: setup lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "spendgate needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python cannot make virtual environments here. On Debian: apt-get install python3-venv"; exit 2; }
+	@echo "Installing the locked dependencies into $(VENV) (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra aws --extra gcp --extra kubernetes \
+		--extra crossguard-reference --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --upgrade -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,7 @@
+"""``python -m spendgate``."""
+
+import sys
+
+from spendgate.cli import main
+
+sys.exit(main())

@@ -1,0 +1,233 @@
+"""``spendgate check``: declarations in, a priced verdict out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendgate.cli import new_parser
+from spendgate.errors import InputError, InputErrors
+from spendgate.verdict import Checked, Finding, Verdict
+
+if TYPE_CHECKING:
+    from spendgate.config import Config
+    from spendgate.resource import Declaration
+    from spendgate.rules.evaluate import Compiled
+
+FORMATS = ("terminal", "json", "markdown")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``spendgate check``."""
+    parser = new_parser("check")
+    parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help="Pulumi projects (default: here)")
+    parser.add_argument("--stack", "-s", help="stack whose configuration and environment apply")
+    parser.add_argument(
+        "--config", "-c", action="append", default=[], metavar="KEY=VALUE", help="set a configuration value"
+    )
+    parser.add_argument("--pack", action="append", default=[], metavar="PACK", help="packs instead of the configured")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="another file than the project's spendgate.yaml")
+    parser.add_argument(
+        "--engine", choices=("auto", "embedded", "pulumi"), default="auto", help="what runs the program"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, metavar="SECONDS", help="end the program after this long"
+    )
+    parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check every input, report them all, and return the exit code."""
+    directories: list[Path] = options.directories or [Path()]
+    config = _config_values(options.config)
+    if options.timeout <= 0:
+        raise InputError("--timeout is a number of seconds above 0")
+    progress = _Progress()
+    verdict = Verdict(tuple(_check_one(directory, options, config, progress) for directory in directories))
+    progress.clear()
+    _write(_renderer(options.format, options.output)(verdict), options.output)
+    return int(verdict.exit_code)
+
+
+def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
+    """One input; what is wrong with it becomes its error, so that the others are still reported."""
+    try:
+        return check_directory(
+            directory,
+            stack=options.stack,
+            config=config,
+            packs=tuple(options.pack),
+            settings=options.settings,
+            engine=options.engine,
+            timeout=options.timeout,
+            progress=progress.say,
+        )
+    except InputError as error:
+        return Checked(path=directory, error=error)
+
+
+def check_directory(
+    directory: Path,
+    *,
+    stack: str | None = None,
+    config: dict[str, str] | None = None,
+    packs: tuple[str, ...] = (),
+    settings: Path | None = None,
+    engine: str = "auto",
+    timeout: float = 300.0,
+    progress: Callable[[str], None] | None = None,
+) -> Checked:
+    """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked."""
+    from spendgate.config import load_config
+    from spendgate.gate import check
+    from spendgate.prices.catalogue import Catalogue
+
+    if not directory.is_dir():
+        what = "is a file, not a folder" if directory.exists() else "no such folder"
+        raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
+    project = load_config(directory, file=settings, packs=packs)
+    prepared = Guardrails(project)
+    prepared.verify()
+    declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
+    if not declaration.resources and not declaration.incomplete:
+        raise InputError(
+            "the program declares no resources",
+            place=directory,
+            remedy="Is this the right folder and stack? A program that declares nothing cannot be checked.",
+        )
+    environment, guardrails = prepared.for_stack(declaration.stack)
+    checked = check(declaration, guardrails, Catalogue.builtin(), environment=environment, now=datetime.now(UTC))
+    return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """A project's guardrails, compiled for a stack's environment."""
+
+    config: Config
+
+    def verify(self) -> None:
+        """Compile for every environment: a mistake in one that this stack does not use is a mistake all the same."""
+        for environment in self.config.environments:
+            self._compile(environment.name)
+
+    def for_stack(self, stack: str) -> tuple[str, tuple[Compiled, ...]]:
+        """The name of the stack's environment, and the guardrails as they apply there."""
+        environment = self.config.environment(stack)
+        return environment.name, self._compile(environment.name)
+
+    def _compile(self, name: str) -> tuple[Compiled, ...]:
+        from spendgate.rules.evaluate import compile_all
+        from spendgate.rules.selection import select
+
+        config = self.config
+        settings = next((item.settings for item in config.environments if item.name == name), ())
+        return compile_all(select(config.packs, (config.settings, settings), config.policies))
+
+
+def declare(
+    directory: Path,
+    project: Config,
+    stack: str | None,
+    config: dict[str, str],
+    engine: str,
+    timeout: float,
+    progress: Callable[[str], None] | None,
+) -> Declaration:
+    """What the program in ``directory`` declares, by the engine asked for; ``auto`` is the embedded host unless the
+    program needs the real one and it is installed."""
+    from spendgate.sources.pulumi_program import NeedsEngine, run_program
+
+    if engine == "pulumi":
+        return _declare_with_cli(directory, project, stack, config, timeout, progress)
+    try:
+        return run_program(
+            directory, stack=stack, config=config, recorded=project.recorded, timeout=timeout, progress=progress
+        )
+    except NeedsEngine:
+        from shutil import which
+
+        if engine == "embedded" or which("pulumi") is None:
+            raise
+        return _declare_with_cli(directory, project, stack, config, timeout, progress)
+
+
+def _declare_with_cli(
+    directory: Path,
+    project: Config,
+    stack: str | None,
+    config: dict[str, str],
+    timeout: float,
+    progress: Callable[[str], None] | None,
+) -> Declaration:
+    from spendgate.sources.engine import run_preview
+
+    return run_preview(directory, stack=stack, config=config, timeout=timeout, progress=progress)
+
+
+def _located(finding: Finding, declaration: Declaration) -> Finding:
+    """Places as a user can open them: relative to the working directory where they lie below it."""
+    if finding.location is None:
+        return finding
+    path = (declaration.root / finding.location.file).resolve()
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return replace(finding, location=replace(finding.location, file=str(shown)))
+
+
+def _config_values(pairs: list[str]) -> dict[str, str]:
+    errors = [
+        InputError(f'--config "{pair}" is not of the form key=value') for pair in pairs if "=" not in pair.strip("=")
+    ]
+    if errors:
+        raise InputErrors(errors)
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _renderer(format: str, output: Path | None) -> Callable[[Verdict], str]:
+    if format == "json":
+        from spendgate.report.as_json import render
+
+        return render
+    if format == "markdown":
+        from spendgate.report.markdown import render
+
+        return render
+    from spendgate.report.terminal import render as render_terminal
+
+    color = output is None and sys.stdout.isatty()
+    return lambda verdict: render_terminal(verdict, color=color)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the report cannot be written: {error.strerror}", place=output) from None
+
+
+class _Progress:
+    """One line on a terminal that says what is going on; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self.shows = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        if self.shows:
+            sys.stderr.write(f"\r\x1b[K\x1b[2m{text}\x1b[0m")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self.shows:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,139 @@
+"""The gate: from what one input declares to findings and an estimate. Pure: no I/O, no clock, no environment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spendgate.errors import InputError, Place
+from spendgate.estimate import estimate as estimate_of
+from spendgate.estimate.model import CostLine, Estimate
+from spendgate.facts import facts_of
+from spendgate.facts.model import Workload
+from spendgate.resource import Declaration, Secret, Value
+from spendgate.rules.evaluate import Compiled, Subject, ask
+from spendgate.rules.guardrail import Target
+from spendgate.rules.vocabulary import StackContext, resource_values
+from spendgate.verdict import Checked, Finding
+
+if TYPE_CHECKING:
+    from spendgate.prices.catalogue import Catalogue
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+def check(
+    declaration: Declaration,
+    guardrails: Iterable[Compiled],
+    catalogue: Catalogue,
+    *,
+    environment: str,
+    now: datetime,
+) -> Checked:
+    """Facts, estimate and findings of one declaration.
+
+    ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
+    """
+    guardrails = tuple(guardrails)
+    workloads = facts_of(declaration, catalogue)
+    estimate = estimate_of(workloads, catalogue)
+    context = StackContext(
+        declaration.stack,
+        declaration.project,
+        declaration.organization,
+        environment,
+        estimate,
+        workloads,
+        now,
+    )
+    findings = (
+        *resource_findings(workloads, estimate, guardrails, context),
+        *stack_findings(declaration, guardrails, context),
+    )
+    return Checked(
+        path=declaration.root,
+        project=declaration.project,
+        stack=declaration.stack,
+        environment=environment,
+        engine=declaration.engine,
+        resources=len(workloads),
+        findings=findings,
+        estimate=estimate,
+        unmapped=Counter(item.resource.type for item in workloads if not item.mapped),
+        names={item.resource.address: item.resource.name for item in workloads},
+        assumptions=declaration.assumptions,
+        messages=declaration.messages,
+        guardrails=tuple(compiled.selected for compiled in guardrails),
+        error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
+    )
+
+
+def resource_findings(
+    workloads: Iterable[Workload], estimate: Estimate, guardrails: Iterable[Compiled], context: StackContext
+) -> Iterable[Finding]:
+    """The word of every resource guardrail on every workload, in order of declaration."""
+    asked = [compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE]
+    lines = lines_by_resource(estimate)
+    shared = context.values()
+    for workload in workloads:
+        subject = resource_subject(workload, lines.get(workload.resource.address, ()), shared, estimate.currency)
+        for compiled in asked:
+            yield from ask(compiled, subject)
+
+
+def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
+    """Cost lines by the address of their resource."""
+    grouped: dict[str, list[CostLine]] = {}
+    for line in estimate.lines:
+        grouped.setdefault(line.resource, []).append(line)
+    return {address: tuple(lines) for address, lines in grouped.items()}
+
+
+def resource_subject(
+    workload: Workload, lines: tuple[CostLine, ...], shared: Mapping[str, Value], currency: str
+) -> Subject:
+    """One workload as the guardrails are asked about it."""
+    own = Estimate(lines, currency)
+    resource = workload.resource
+    return Subject(
+        values={**resource_values(workload, own, own.total), **shared},
+        unknown={
+            ("facts", *path.split(".", 2)): f"facts.{path} ({reason})"
+            for path, reason in workload.facts.unknowns.items()
+        },
+        address=resource.address,
+        type=resource.type,
+        name=resource.name,
+        location=resource.position,
+        has_secrets=_has_secret(resource.properties),
+    )
+
+
+def stack_findings(
+    declaration: Declaration, guardrails: Iterable[Compiled], context: StackContext
+) -> Iterable[Finding]:
+    """The word of every stack guardrail. Its place is the project file: a stack has no line of its own."""
+    name = f"{declaration.project}-{declaration.stack}"
+    subject = Subject(
+        values=context.values(),
+        unknown={},
+        address=f"urn:pulumi:{declaration.stack}::{declaration.project}::{STACK_TYPE}::{name}",
+        type=STACK_TYPE,
+        name=name,
+        location=Place("Pulumi.yaml", 1, 1),
+    )
+    for compiled in guardrails:
+        if compiled.guardrail.target is Target.STACK:
+            yield from ask(compiled, subject)
+
+
+def _has_secret(value: Value) -> bool:
+    if isinstance(value, Secret):
+        return True
+    if isinstance(value, Mapping):
+        return any(_has_secret(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_has_secret(item) for item in value)
+    return False

@@ -1,0 +1,128 @@
+"""The verdict as one JSON object; its shape is published (``spendgate schema check``) and only ever extended."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from spendgate import __version__
+from spendgate.estimate.model import Cost, CostLine, Estimate, Range
+from spendgate.prices.model import Quote
+from spendgate.verdict import Checked, Finding, Verdict
+
+
+def render(verdict: Verdict) -> str:
+    """The JSON text, with a final newline. Amounts are JSON numbers, not rounded."""
+    return json.dumps(to_json(verdict), indent=2, ensure_ascii=False) + "\n"
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain data."""
+    return {
+        "spendgate": __version__,
+        "verdict": "pass" if verdict.passed else "fail",
+        "exit_code": int(verdict.exit_code),
+        "findings": [_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
+        "estimate": _estimate(verdict.estimate),
+        "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
+        "inputs": [_input(checked) for checked in verdict.inputs],
+    }
+
+
+def _finding(finding: Finding, checked: Checked) -> dict[str, Any]:
+    place = finding.location
+    return {
+        "guardrail": finding.guardrail,
+        "status": str(finding.status),
+        "enforcement": str(finding.enforcement),
+        "severity": str(finding.severity),
+        "resource": {"address": finding.address, "type": finding.type, "name": finding.name},
+        "location": {"file": place.file if place else None, "line": place.line if place else None},
+        "message": finding.message,
+        "remediation": finding.remediation,
+        "unknown": list(finding.unknown),
+        "input": str(checked.path),
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "currency": estimate.currency,
+        "totals": _cost(estimate.total),
+        "lines": [_line(line) for line in estimate.lines],
+        "assumptions": list(estimate.assumptions),
+        "unpriced": len(estimate.unpriced),
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "hourly": _range(cost.hourly),
+        "daily": _range(cost.daily),
+        "monthly": _range(cost.monthly),
+        "run": _range(cost.run) if cost.run else None,
+    }
+
+
+def _range(range_: Range) -> dict[str, float]:
+    return {"low": _number(range_.low), "expected": _number(range_.expected), "high": _number(range_.high)}
+
+
+def _line(line: CostLine) -> dict[str, Any]:
+    return {
+        "resource": line.resource,
+        "item": line.item,
+        "quantity": _number(line.quantity.expected),
+        "quantity_range": _range(line.quantity),
+        "unit": line.unit,
+        "hours_per_month": _range(line.hours) if line.hours else None,
+        "quote": _quote(line.quote),
+        "cost": _cost(line.cost) if line.cost else None,
+        "assumptions": list(line.assumptions),
+    }
+
+
+def _quote(quote: Quote) -> dict[str, Any]:
+    return {
+        "provider": quote.provider,
+        "item": quote.item,
+        "region": quote.region,
+        "purchase": str(quote.purchase),
+        "unit": quote.unit,
+        "currency": quote.currency,
+        "amount": _number(quote.amount),
+        "low": _number(quote.low),
+        "high": _number(quote.high),
+        "reason": str(quote.reason) if quote.reason else None,
+        "derived": quote.derived,
+        "source": quote.source,
+        "as_of": quote.as_of,
+        "note": quote.note,
+    }
+
+
+def _input(checked: Checked) -> dict[str, Any]:
+    return {
+        "path": str(checked.path),
+        "project": checked.project,
+        "stack": checked.stack,
+        "environment": checked.environment,
+        "engine": checked.engine,
+        "resources": checked.resources,
+        "assumptions": [
+            {"token": item.token, "arguments": _plain(item.arguments), "answer": item.answer}
+            for item in checked.assumptions
+        ],
+        "messages": list(checked.messages),
+        "error": str(checked.error) if checked.error else None,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Arguments of a data source as JSON; unknown and secret values as their words."""
+    return json.loads(json.dumps(value, default=repr))
+
+
+def _number(amount: Decimal | None) -> Any:
+    return None if amount is None else (int(amount) if amount == amount.to_integral_value() else float(amount))

@@ -1,0 +1,78 @@
+"""The verdict as Markdown, for a pull request."""
+
+from __future__ import annotations
+
+import re
+
+from spendgate.estimate.model import CostLine
+from spendgate.money import show_money
+from spendgate.report.wording import headline, line_item, no_price, notes, show_range, sorted_findings
+from spendgate.verdict import Checked, Finding, Verdict
+
+
+def render(verdict: Verdict) -> str:
+    """GitHub-flavoured Markdown. Text from the program is escaped: it can neither break a table nor link away."""
+    estimate = verdict.estimate
+    mark = "✅ passed" if verdict.passed else "❌ refused"
+    lines = [f"## spendgate: {mark}", "", f"{headline(verdict)}."]
+    if estimate.lines:
+        total = estimate.total.monthly
+        lines += [
+            "",
+            f"**{show_money(total.expected, estimate.currency)} a month expected**"
+            f" ({show_range(total, estimate.currency)})",
+        ]
+    for checked in verdict.inputs:
+        lines += ["", *_input(checked)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _input(checked: Checked) -> list[str]:
+    lines = [f"### {_text(str(checked.path))}"]
+    if checked.project:
+        lines.append(f"{_text(checked.project)}, stack {_text(checked.stack)} ({_text(checked.environment)})")
+    if checked.error:
+        lines += ["", f"> **could not be checked to its end:** {_text(str(checked.error))}"]
+    if checked.findings:
+        lines += ["", "| | guardrail | where | what | how to fix it |", "|---|---|---|---|---|"]
+        lines += [_finding(finding) for finding in sorted_findings(checked.findings)]
+    if checked.estimate.lines:
+        lines += ["", "| resource | what | per hour | per day | per month |", "|---|---|---:|---:|---:|"]
+        lines += [_line(line, checked) for line in checked.estimate.lines]
+        total = checked.estimate.total
+        figures = [
+            show_money(part.expected, checked.estimate.currency) for part in (total.hourly, total.daily, total.monthly)
+        ]
+        lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
+    remarks = notes(checked)
+    if remarks:
+        lines += ["", *(f"- {_text(remark)}" for remark in remarks)]
+    return lines
+
+
+def _finding(finding: Finding) -> str:
+    place = f"{finding.location.file}:{finding.location.line}" if finding.location else ""
+    mark = "❌" if finding.denies else "⚠️"
+    cells = (
+        mark,
+        f"{_text(finding.guardrail)} ({finding.severity}, {finding.status})",
+        f"{_text(finding.name)} {_text(place)}",
+        _text(finding.message),
+        _text(finding.remediation),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _line(line: CostLine, checked: Checked) -> str:
+    name = _text(checked.names.get(line.resource, line.resource))
+    if line.cost is None:
+        return f"| {name} | {_text(line_item(line))}: {_text(no_price(line))} | – | – | – |"
+    parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
+    figures = " | ".join(show_money(part.expected, checked.estimate.currency) for part in parts)
+    where = f" ({line.quote.region})" if line.quote.region else ""
+    return f"| {name} | {_text(line_item(line) + where)} | {figures} |"
+
+
+def _text(text: str) -> str:
+    escaped = re.sub(r"([\\`*_{}\[\]<>|#~!])", r"\\\1", text)
+    return " ".join(escaped.split()).replace("@", "@\u200b")

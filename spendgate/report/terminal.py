@@ -1,0 +1,144 @@
+"""The verdict for a person at a terminal: cost first, then what is wrong and how to fix it, then the verdict."""
+
+from __future__ import annotations
+
+import io
+import shutil
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from spendgate.estimate.model import CostLine, Range
+from spendgate.money import show_money
+from spendgate.report.wording import headline, line_item, no_price, notes, plural, show_range, sorted_findings
+from spendgate.verdict import Checked, Finding, Status, Verdict
+
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_MARKS = {Status.VIOLATION: "✗", Status.UNDETERMINED: "?", Status.ERROR: "!", Status.WAIVED: "~"}
+
+
+def render(verdict: Verdict, *, color: bool = False, width: int | None = None) -> str:
+    """The report as text, with ANSI colours when ``color`` is set; ``width`` is in columns."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        width=width or max(80, min(shutil.get_terminal_size((110, 40)).columns, 140)),
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for checked in verdict.inputs:
+        _input(console, checked)
+    _verdict(console, verdict)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _input(console: Console, checked: Checked) -> None:
+    title = Text(str(checked.path), style="bold")
+    if checked.project:
+        engine = "embedded host" if checked.engine == "embedded" else "Pulumi engine"
+        title.append(
+            f"  {checked.project}, stack {checked.stack} ({checked.environment}), "
+            f"{plural(checked.resources, 'resource')}, {engine}",
+            style="dim not bold",
+        )
+    console.print(title)
+    if checked.error and not checked.project:
+        console.print(Padding(Text(f"could not be checked: {checked.error}", style="red"), (0, 0, 1, 2)))
+        return
+    console.print()
+    if checked.error:
+        console.print(Padding(Text(f"not checked to its end: {checked.error}", style="red"), (0, 0, 1, 2)))
+    if checked.estimate.lines:
+        _cost(console, checked)
+    for note in notes(checked):
+        console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
+    console.print()
+    for finding in sorted_findings(checked.findings):
+        _finding(console, finding)
+
+
+def _cost(console: Console, checked: Checked) -> None:
+    estimate = checked.estimate
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    table.add_column("resource", overflow="fold")
+    table.add_column("what", overflow="fold")
+    table.add_column("where", overflow="fold")
+    for name in ("per hour", "per day", "per month"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in estimate.lines:
+        _cost_line(table, line, checked, estimate.currency)
+    total = estimate.total
+    table.add_section()
+    figures = [_figure(part, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
+    table.add_row(Text("total, expected", style="bold"), "", "", *(Text(text, style="bold") for text in figures))
+    if total.monthly.low != total.monthly.high:
+        lows = [show_money(part.low, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
+        highs = [show_money(part.high, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
+        table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
+        table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
+    if estimate.unpriced:
+        text = f"  without {plural(len(estimate.unpriced), 'line')} that {'has' if len(estimate.unpriced) == 1 else 'have'} no price"
+        table.add_row(Text(text, style="yellow"), "", "", "", "", "")
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) -> None:
+    name = checked.names.get(line.resource, line.resource)
+    what = Text(line_item(line))
+    dated = f"{line.quote.as_of}" if line.quote.purchase == "spot" and line.quote.as_of else ""
+    if dated:
+        what.append(f" (price of {dated})", style="dim")
+    where = line.quote.region or ""
+    if line.cost is None:
+        what.append(f"\n{no_price(line)}", style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
+        table.add_row(name, what, where, "–", "–", "–")
+        return
+    for assumption in line.assumptions:
+        what.append(f"\n{assumption}", style="dim")
+    if line.cost.run is not None:
+        what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
+    parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
+    table.add_row(name, what, where, *(_figure(part, currency) for part in parts))
+
+
+def _figure(range_: Range, currency: str) -> str:
+    return show_money(range_.expected, currency)
+
+
+def _finding(console: Console, finding: Finding) -> None:
+    style = _STYLES[finding.severity] if finding.denies else "dim"
+    head = Text()
+    head.append(f"{_MARKS[finding.status]} {finding.guardrail}", style=style)
+    level = "" if finding.status is Status.ERROR else f" {finding.enforcement}"
+    head.append(f"  {finding.severity},{level} {finding.status}", style="dim")
+    console.print(Padding(head, (0, 0, 0, 2)))
+    place = Text(finding.name, style="bold")
+    place.append(f" ({finding.type})", style="not bold dim")
+    if finding.location:
+        place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
+    console.print(Padding(place, (0, 0, 0, 4)))
+    console.print(Padding(Text(finding.message), (0, 0, 0, 4)))
+    console.print(Padding(Text(f"fix: {finding.remediation}", style="dim"), (0, 0, 1, 4)))
+
+
+def _verdict(console: Console, verdict: Verdict) -> None:
+    passed = verdict.passed
+    text = Text("PASSED" if passed else "REFUSED", style="bold green" if passed else "bold red")
+    text.append(f"  {headline(verdict)}", style="not bold")
+    estimate = verdict.estimate
+    if estimate.lines:
+        total = estimate.total
+        text.append(
+            f"; {show_money(total.monthly.expected, estimate.currency)} expected a month"
+            f" ({show_range(total.monthly, estimate.currency)})"
+            if total.monthly.low != total.monthly.high
+            else f"; {show_money(total.monthly.expected, estimate.currency)} a month",
+            style="not bold",
+        )
+    console.print(text)

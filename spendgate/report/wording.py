@@ -1,0 +1,101 @@
+"""Sentences and figures that more than one report shows. No renderer computes anything; nor does this."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+
+from spendgate.estimate.model import CostLine, Range
+from spendgate.money import show_money
+from spendgate.prices.model import NoPrice
+from spendgate.rules.guardrail import Severity
+from spendgate.verdict import Checked, Finding, Status, Verdict
+
+REASONS = {
+    NoPrice.NOT_OFFERED_IN_REGION: "not offered in this region",
+    NoPrice.RESERVATION_ONLY: "sold by reservation only",
+    NoPrice.UNPRICED: "no public price known",
+    NoPrice.UNKNOWN_UNTIL_APPLY: "known only after apply",
+    NoPrice.PAID_BY_NODES: "paid by its nodes",
+}
+
+_SEVERITIES = list(Severity)
+
+
+def show_range(range_: Range, currency: str) -> str:
+    """``$1,200.00``, or ``$400.00 – $1,200.00`` where low and high differ."""
+    low, high = show_money(range_.low, currency), show_money(range_.high, currency)
+    return low if low == high else f"{low} – {high}"
+
+
+def show_quantity(quantity: Range) -> str:
+    """``4``, or ``2 (0–8)`` where it varies."""
+    expected = plain(quantity.expected)
+    if quantity.low == quantity.high:
+        return expected
+    return f"{expected} ({plain(quantity.low)}–{plain(quantity.high)})"
+
+
+def plain(number: Decimal) -> str:
+    """A number without trailing zeros."""
+    return f"{number.normalize():f}" if number else "0"
+
+
+def line_item(line: CostLine) -> str:
+    """What a cost line is for: ``2 (0–4) × g5.xlarge spot``."""
+    purchase = "" if line.quote.purchase == "on_demand" else f" {str(line.quote.purchase).replace('_', ' ')}"
+    times = f"{show_quantity(line.quantity)} × " if line.unit != "GiB-month" else f"{show_quantity(line.quantity)} GiB "
+    return f"{times}{line.item}{purchase}"
+
+
+def no_price(line: CostLine) -> str:
+    """Why a line has no amount, in words."""
+    reason = REASONS[line.quote.reason] if line.quote.reason else ""
+    return f"{reason}: {line.quote.note}" if line.quote.note else reason
+
+
+def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that deny first, then by severity, then in order of declaration."""
+    return sorted(findings, key=lambda item: (not item.denies, -_SEVERITIES.index(item.severity)))
+
+
+def headline(verdict: Verdict) -> str:
+    """``refused: 6 violations, 1 undetermined`` or ``passed: 14 resources, 12 guardrails``."""
+    counts = Counter(finding.status for finding in verdict.findings)
+    denying = sum(finding.denies for finding in verdict.findings)
+    words = {
+        Status.VIOLATION: ("violation", "violations"),
+        Status.UNDETERMINED: ("undetermined", "undetermined"),
+        Status.ERROR: ("guardrail failed", "guardrails failed"),
+        Status.WAIVED: ("waived", "waived"),
+    }
+    tally = [f"{counts[status]} {words[status][counts[status] > 1]}" for status in words if counts[status]]
+    broken = sum(1 for checked in verdict.inputs if checked.error)
+    if broken:
+        tally.append(f"{broken} {'input' if broken == 1 else 'inputs'} could not be checked")
+    advisory = len(verdict.findings) - denying - counts[Status.WAIVED]
+    if advisory:
+        tally.append(f"{advisory} of them advisory" if denying else "all advisory")
+    if verdict.passed:
+        resources = sum(checked.resources for checked in verdict.inputs)
+        asked = max((len(checked.guardrails) for checked in verdict.inputs), default=0)
+        tally.insert(0, f"{plural(resources, 'resource')}, {plural(asked, 'guardrail')}")
+    return ", ".join(tally)
+
+
+def plural(count: int, word: str) -> str:
+    """``1 resource``, ``3 resources``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def notes(checked: Checked) -> list[str]:
+    """What a reader has to know about how one input was read and estimated."""
+    result = [f"{text}" for text in checked.estimate.assumptions]
+    if checked.assumptions:
+        tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
+        result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
+    if checked.unmapped:
+        types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
+        result.append(f"not understood, so neither priced nor checked for facts: {types}")
+    return result

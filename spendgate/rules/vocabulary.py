@@ -1,0 +1,181 @@
+"""What CEL sees: the variables of an expression, their types, and their values for one resource or stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from spendgate.estimate.model import Cost, Estimate
+from spendgate.facts.model import Facts, Workload, to_plain
+from spendgate.money import show_money
+from spendgate.rules import cel
+
+_RANGE = cel.Message("Range", {"low": cel.DOUBLE, "expected": cel.DOUBLE, "high": cel.DOUBLE, "text": cel.STRING})
+_UNPRICED = cel.Message(
+    "Unpriced",
+    {"resource": cel.STRING, "name": cel.STRING, "item": cel.STRING, "reason": cel.STRING, "note": cel.STRING},
+)
+_COST = cel.Message(
+    "Cost",
+    {
+        "currency": cel.STRING,
+        "hourly": _RANGE,
+        "daily": _RANGE,
+        "monthly": _RANGE,
+        "run": _RANGE,
+        "unpriced": cel.ListOf(_UNPRICED),
+    },
+)
+_RESOURCE = cel.Message(
+    "Resource",
+    {
+        "type": cel.STRING,
+        "name": cel.STRING,
+        "address": cel.STRING,
+        "parent": cel.STRING,
+        "external": cel.BOOL,
+        "properties": cel.MapOf(cel.DYN),
+        "options": cel.Message("Options", {"protect": cel.BOOL, "ignore_changes": cel.ListOf(cel.STRING)}),
+    },
+)
+_STACK = cel.Message(
+    "Stack",
+    {
+        "name": cel.STRING,
+        "project": cel.STRING,
+        "organization": cel.STRING,
+        "environment": cel.STRING,
+        "resources": cel.INT,
+        "cost": _COST,
+        "accelerators": cel.MapOf(cel.DOUBLE),
+    },
+)
+
+
+def schema(
+    params: Mapping[str, Mapping[str, Any]], variables: Mapping[str, cel.Type], *, stack_only: bool
+) -> cel.Schema:
+    """The types an expression of one guardrail may read. A stack guardrail has no resource, facts or cost."""
+    types: dict[str, cel.Type] = {
+        "stack": _STACK,
+        "params": cel.Message("Params", {name: _json_type(rules) for name, rules in params.items()}),
+        "variables": cel.Message("Variables", dict(variables)),
+        "now": cel.TIMESTAMP,
+    }
+    if not stack_only:
+        types |= {"resource": _RESOURCE, "facts": _facts_type(), "cost": _COST}
+    return cel.Schema.of(types)
+
+
+def _facts_type() -> cel.Message:
+    message = cel.schema_of_dataclass(Facts)
+    fields = {name: type_ for name, type_ in message.fields.items() if name not in ("unknowns", "defaults")}
+    return cel.Message("Facts", fields)
+
+
+def _json_type(rules: Mapping[str, Any]) -> cel.Type:
+    match rules.get("type"):
+        case "string":
+            return cel.STRING
+        case "boolean":
+            return cel.BOOL
+        case "integer":
+            return cel.INT
+        case "number":
+            return cel.DOUBLE
+        case "array":
+            return cel.ListOf(_json_type(rules.get("items", {})))
+        case "object":
+            values = rules.get("additionalProperties")
+            return cel.MapOf(_json_type(values) if isinstance(values, Mapping) else cel.DYN)
+    return cel.DYN
+
+
+@dataclass(frozen=True, slots=True)
+class StackContext:
+    """What is said of the stack as a whole; the same for every resource of it."""
+
+    name: str
+    project: str
+    organization: str
+    environment: str
+    estimate: Estimate
+    workloads: tuple[Workload, ...]
+    now: datetime
+
+    def values(self) -> dict[str, Any]:
+        """``stack`` and ``now`` as CEL sees them."""
+        accelerators: dict[str, float] = {}
+        for workload in self.workloads:
+            facts = workload.facts
+            if facts.accelerator is not None and facts.accelerator.model and facts.count is not None:
+                many = facts.count.max if facts.count.max is not None else facts.count.expected
+                model = facts.accelerator.model
+                accelerators[model] = accelerators.get(model, 0.0) + facts.accelerator.count * many
+        stack = {
+            "name": self.name,
+            "project": self.project,
+            "organization": self.organization,
+            "environment": self.environment,
+            "resources": len(self.workloads),
+            "cost": cost_values(self.estimate.total, self.estimate),
+            "accelerators": accelerators,
+        }
+        return {"stack": stack, "now": self.now}
+
+
+def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict[str, Any]:
+    """``resource``, ``facts`` and ``cost`` of one workload as CEL sees them; ``estimate`` holds its lines only."""
+    resource, facts = workload.resource, to_plain(workload.facts)
+    facts.pop("unknowns"), facts.pop("defaults")
+    return {
+        "resource": {
+            "type": resource.type,
+            "name": resource.name,
+            "address": resource.address,
+            "parent": resource.parent or "",
+            "external": resource.external,
+            "properties": resource.properties,
+            "options": {
+                "protect": resource.options.protect,
+                "ignore_changes": list(resource.options.ignore_changes),
+            },
+        },
+        "facts": facts,
+        "cost": cost_values(total, estimate),
+    }
+
+
+def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
+    """A cost as CEL sees it: doubles for comparing, ``text`` for messages (rounded to cents)."""
+    values: dict[str, Any] = {
+        "currency": estimate.currency,
+        "hourly": _range(total.hourly.low, total.hourly.expected, total.hourly.high, estimate.currency),
+        "daily": _range(total.daily.low, total.daily.expected, total.daily.high, estimate.currency),
+        "monthly": _range(total.monthly.low, total.monthly.expected, total.monthly.high, estimate.currency),
+        "unpriced": [
+            {
+                "resource": line.resource,
+                "name": line.resource.rsplit("::", 1)[-1],
+                "item": line.item,
+                "reason": str(line.quote.reason),
+                "note": line.quote.note,
+            }
+            for line in estimate.unpriced
+        ],
+    }
+    if total.run is not None:
+        values["run"] = _range(total.run.low, total.run.expected, total.run.high, estimate.currency)
+    return values
+
+
+def _range(low: Decimal, expected: Decimal, high: Decimal, currency: str) -> dict[str, Any]:
+    return {
+        "low": float(low),
+        "expected": float(expected),
+        "high": float(high),
+        "text": show_money(expected, currency),
+    }

@@ -1,0 +1,121 @@
+"""The verdict: findings, estimate and inputs of one run, and the exit code they amount to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+
+from spendgate.errors import InputError, Place
+from spendgate.estimate.model import Estimate
+from spendgate.resource import Assumption
+from spendgate.rules.guardrail import Enforcement, Selected, Severity
+
+
+class Exit(IntEnum):
+    """What the command tells its caller."""
+
+    PASS = 0
+    REFUSED = 1
+    INPUT = 2
+    FAULT = 3
+
+
+class Status(StrEnum):
+    """A guardrail's word on a resource or a stack."""
+
+    VIOLATION = "violation"
+    UNDETERMINED = "undetermined"
+    WAIVED = "waived"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What, where, why and how to fix it.
+
+    ``enforcement`` is the effective level of this finding. ``unknown`` names the property paths (with the reason) on
+    which an undetermined answer hangs.
+    """
+
+    guardrail: str
+    status: Status
+    enforcement: Enforcement
+    severity: Severity
+    address: str
+    type: str
+    name: str
+    message: str
+    remediation: str
+    location: Place | None = None
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def denies(self) -> bool:
+        """Whether this finding alone fails the gate."""
+        if self.status is Status.WAIVED:
+            return False
+        if self.status is Status.ERROR:
+            return True
+        return self.enforcement in (Enforcement.MANDATORY, Enforcement.REMEDIATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One input and what was found in it. ``error`` is set when it could not be read (to its end)."""
+
+    path: Path
+    project: str = ""
+    stack: str = ""
+    environment: str = ""
+    engine: str = ""
+    resources: int = 0
+    findings: tuple[Finding, ...] = ()
+    estimate: Estimate = field(default_factory=Estimate)
+    unmapped: Mapping[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    assumptions: tuple[Assumption, ...] = ()
+    messages: tuple[str, ...] = ()
+    guardrails: tuple[Selected, ...] = ()
+    error: InputError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one run over one or more inputs."""
+
+    inputs: tuple[Checked, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, in order of the inputs."""
+        return tuple(finding for checked in self.inputs for finding in checked.findings)
+
+    @property
+    def estimate(self) -> Estimate:
+        """All cost lines in one estimate."""
+        if len(self.inputs) == 1:
+            return self.inputs[0].estimate
+        return Estimate(
+            lines=tuple(line for checked in self.inputs for line in checked.estimate.lines),
+            assumptions=tuple(text for checked in self.inputs for text in checked.estimate.assumptions),
+        )
+
+    @property
+    def unmapped(self) -> Counter[str]:
+        """Resource types that no mapping table knows, with their count."""
+        return sum((Counter(checked.unmapped) for checked in self.inputs), Counter())
+
+    @property
+    def passed(self) -> bool:
+        """True when every input was read and nothing denies."""
+        return self.exit_code is Exit.PASS
+
+    @property
+    def exit_code(self) -> Exit:
+        """2 when an input could not be read, else 1 when a finding denies, else 0."""
+        if any(checked.error for checked in self.inputs):
+            return Exit.INPUT
+        return Exit.REFUSED if any(finding.denies for finding in self.findings) else Exit.PASS

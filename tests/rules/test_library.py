@@ -1,0 +1,48 @@
+"""Guardrail files: what is wrong with one is said with its place and a remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spendgate.errors import InputError
+from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.guardrail import Selected
+from spendgate.rules.library import guardrail_files, load_guardrail, load_library
+from spendgate.shipped import policies_dir
+
+BROKEN = sorted((Path(__file__).parent / "fixtures" / "broken").iterdir())
+
+
+@pytest.mark.parametrize("folder", BROKEN, ids=lambda path: path.name)
+def test_a_broken_guardrail_gives_the_error_that_lies_beside_it(folder: Path) -> None:
+    (path,) = guardrail_files(folder)
+    expected = (folder / "error.txt").read_text(encoding="utf-8").strip()
+    with pytest.raises(InputError) as caught:
+        guardrail = load_guardrail(path)
+        compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))
+    assert str(caught.value).replace(str(folder) + "/", "").strip() == expected
+
+
+def test_the_shipped_library_loads_and_every_guardrail_lies_in_the_folder_of_its_category() -> None:
+    library = load_library()
+    assert len(library) >= 12
+    for path in guardrail_files(policies_dir()):
+        assert library[path.stem].category == path.parent.name
+
+
+def test_two_guardrails_of_one_name_are_an_error(tmp_path: Path) -> None:
+    shipped = guardrail_files(policies_dir())[0]
+    (tmp_path / shipped.name).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(InputError, match="is already defined at"):
+        load_library([tmp_path])
+
+
+def test_every_broken_file_is_reported_not_only_the_first(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("a: [", encoding="utf-8")
+    (tmp_path / "two.yaml").write_text("kind: Guardrail", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_library([tmp_path])
+    assert "one.yaml:1:" in str(caught.value)
+    assert "two.yaml:1:1: the file lacks apiVersion, metadata, spec" in str(caught.value)
