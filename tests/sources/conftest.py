@@ -44,8 +44,17 @@ def program(tmp_path: Path) -> WriteProgram:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the machine is set to must not reach a test."""
-    for name in (
-        "AWS_REGION AWS_DEFAULT_REGION AWS_PROFILE GOOGLE_PROJECT GOOGLE_REGION GOOGLE_ZONE CLOUDSDK_COMPUTE_REGION"
-        " PULUMI_STACK PULUMI_CONFIG_PASSPHRASE PULUMI_CONFIG_PASSPHRASE_FILE VIRTUAL_ENV"
-    ).split():
+    for name in [
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "GOOGLE_PROJECT",
+        "GOOGLE_REGION",
+        "GOOGLE_ZONE",
+        "CLOUDSDK_COMPUTE_REGION",
+        "PULUMI_STACK",
+        "PULUMI_CONFIG_PASSPHRASE",
+        "PULUMI_CONFIG_PASSPHRASE_FILE",
+        "VIRTUAL_ENV",
+    ]:
         monkeypatch.delenv(name, raising=False)
