@@ -80,10 +80,17 @@ def parse_yaml(text: str, name: str, tags: Tags | None = None) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
         problem = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise InputError(f"YAML does not parse: {problem}", place=place) from None
+        raise InputError(f"YAML does not parse: {problem}", place=place, detail=_caret(text, place)) from None
     except (YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"YAML does not parse: {str(error).splitlines()[0]}", place=name) from None
     return _Builder(name, tags or {}).build(node)
+
+
+def _caret(text: str, place: Place) -> str | None:
+    lines = text.splitlines()
+    if place.line is None or place.column is None or place.line > len(lines):
+        return None
+    return f"  {lines[place.line - 1]}\n  {' ' * (place.column - 1)}^"
 
 
 class _Builder:

@@ -83,7 +83,8 @@ def _cost(console: Console, checked: Checked) -> None:
         table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
         table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
     if estimate.unpriced:
-        text = f"  without {plural(len(estimate.unpriced), 'line')} that {'has' if len(estimate.unpriced) == 1 else 'have'} no price"
+        have = "has" if len(estimate.unpriced) == 1 else "have"
+        text = f"  without {plural(len(estimate.unpriced), 'line')} that {have} no price"
         table.add_row(Text(text, style="yellow"), "", "", "", "", "")
     console.print(Padding(table, (0, 0, 0, 2)))
 

@@ -128,7 +128,7 @@ class _Compiler:
         types = schema(self.guardrail.params, self.types, stack_only=self.guardrail.target is Target.STACK)
         return cel.environment(types)
 
-    def variable(self, expression: Expression) -> cel.Program:
+    def variable(self, expression: Expression) -> Any:
         program = self.program(expression, None)
         if expression.name in self.types:
             self.errors.append(InputError(f'the variable "{expression.name}" stands twice', place=expression.place))
@@ -137,6 +137,7 @@ class _Compiler:
         return program
 
     def program(self, expression: Expression, wanted: str | None) -> Any:
+        """The compiled expression; None after its error is noted (then nothing of this guardrail is kept)."""
         try:
             program = cel.engine().compile(expression.text, self.env)
         except cel.CompileError as error:

@@ -20,8 +20,7 @@ def test_a_broken_guardrail_gives_the_error_that_lies_beside_it(folder: Path) ->
     (path,) = guardrail_files(folder)
     expected = (folder / "error.txt").read_text(encoding="utf-8").strip()
     with pytest.raises(InputError) as caught:
-        guardrail = load_guardrail(path)
-        compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))
+        load_and_compile(path)
     assert str(caught.value).replace(str(folder) + "/", "").strip() == expected
 
 
@@ -46,3 +45,8 @@ def test_every_broken_file_is_reported_not_only_the_first(tmp_path: Path) -> Non
         load_library([tmp_path])
     assert "one.yaml:1:" in str(caught.value)
     assert "two.yaml:1:1: the file lacks apiVersion, metadata, spec" in str(caught.value)
+
+
+def load_and_compile(path: Path) -> None:
+    guardrail = load_guardrail(path)
+    compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))

@@ -23,6 +23,7 @@ from spendgate.rules.cel.types import (
     ListOf,
     MapOf,
     Message,
+    Scalar,
     Schema,
     Type,
 )
@@ -127,19 +128,17 @@ def _declare(target: Any, message: Message) -> None:
     from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 
     scalars = {BOOL: Field.TYPE_BOOL, INT: Field.TYPE_INT64, DOUBLE: Field.TYPE_DOUBLE, STRING: Field.TYPE_STRING}
-    wells = {TIMESTAMP: "Timestamp", DURATION: "Duration"}
 
     def shape(type_: Type, field: Any) -> None:
         if type_ in scalars:
-            field.type = scalars[type_]  # type: ignore[index]
+            field.type = scalars[type_]
             return
         field.type = Field.TYPE_MESSAGE
         if isinstance(type_, Message):
             field.type_name = f".{PACKAGE}.{type_.name}"
         else:
             # Lists of lists and maps of lists have no protobuf field type: their elements are checked at run time.
-            well = "ListValue" if isinstance(type_, ListOf) else "Struct" if isinstance(type_, MapOf) else None
-            field.type_name = f".google.protobuf.{wells.get(type_, well or 'Value')}"  # type: ignore[call-overload]
+            field.type_name = f".google.protobuf.{_well_known_name(type_)}"
 
     for number, (name, type_) in enumerate(message.fields.items(), start=1):
         field = target.field.add(name=name, number=number, label=Field.LABEL_OPTIONAL)
@@ -156,6 +155,14 @@ def _declare(target: Any, message: Message) -> None:
             field.type_name = f".{PACKAGE}.{message.name}.{entry.name}"
         else:
             shape(type_, field)
+
+
+def _well_known_name(type_: Type) -> str:
+    if isinstance(type_, ListOf):
+        return "ListValue"
+    if isinstance(type_, MapOf):
+        return "Struct"
+    return {TIMESTAMP: "Timestamp", DURATION: "Duration"}.get(type_, "Value") if isinstance(type_, Scalar) else "Value"
 
 
 def _entry_name(name: str) -> str:

@@ -135,6 +135,7 @@ def touched(reads: frozenset[Read], unknown: Mapping[Path, str]) -> frozenset[Pa
 
 
 _FIELD = re.compile(r"undefined field '(?P<field>[^']+)' not found in struct '(?:spendgate\.)?(?P<message>[^']+)'")
+_UNEXPECTED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(?P<token>[^']*)'")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'")
 _MIXED = re.compile(r"found no matching overload for '(?P<op>[^']+)' applied to '\((?P<types>[^)]*)\)'")
 
@@ -145,6 +146,9 @@ def reword(message: str, schema: Schema) -> str:
         messages = {item.name: item for _, type_ in schema.variables for item in messages_in(type_)}
         known = list(messages[match["message"]].fields) if match["message"] in messages else []
         return f'there is no "{match["field"]}" in {match["message"].lower()}{_near(match["field"], known)}'
+    if match := _UNEXPECTED.search(message):
+        token = match["token"]
+        return "the expression ends too early" if token == "<EOF>" else f'"{token}" is not expected here'
     if match := _UNDECLARED.search(message):
         name = match["name"].split(".", 1)[0]
         return f'there is no "{name}"{_near(name, [variable for variable, _ in schema.variables])}'
