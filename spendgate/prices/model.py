@@ -31,13 +31,14 @@ class Accelerator:
     """An accelerator as one instance carries it. ``count`` may be a fraction (an eighth of an L4 is 0.125).
 
     ``memory_gib`` is the marketed memory of one whole device in GiB; with ``model`` it is the key
-    (A100 is 40 or 80 GiB).
+    (A100 is 40 or 80 GiB). ``kind`` is ``gpu``, ``tpu``, ``ai`` (Inferentia, Trainium, Gaudi) or ``fpga``.
     """
 
     vendor: str
     model: str
     memory_gib: float | None
     count: float
+    kind: str = "gpu"
 
     def __post_init__(self) -> None:
         if self.count <= 0:
@@ -46,12 +47,12 @@ class Accelerator:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """One instance type: vCPUs, memory in GiB, and its accelerator if it has one."""
+    """One instance type: vCPUs, memory in GiB (None where no source says), and its accelerator if it has one."""
 
     provider: str
     name: str
-    vcpu: float
-    memory_gib: float
+    vcpu: float | None
+    memory_gib: float | None
     accelerator: Accelerator | None = None
     architecture: str | None = None
     source: str = ""

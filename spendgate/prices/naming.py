@@ -1,0 +1,72 @@
+"""What the name of an instance type tells by the provider's own naming rules: group, family, zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+PROVIDERS = ("aws", "azure", "gcp")
+
+# The file a name is looked up in: the letters before the first digit (g5.xlarge: g), for SageMaker "ml",
+# the series of a GCP machine type (a2-highgpu-1g: a2), the leading capitals of an Azure size (NC24ads…: NC).
+_GROUPS = {
+    "aws": re.compile(r"(ml)\.|([a-z]+)"),
+    "gcp": re.compile(r"([a-z0-9]+)-"),
+    "azure": re.compile(r"Standard_([A-Z]+)"),
+}
+_REGION_OF_ZONE = {
+    "aws": re.compile(r"([a-z]{2,4}(?:-[a-z]+)+-\d+)(?:[a-z]|-.+)"),
+    "gcp": re.compile(r"([a-z]+-[a-z]+\d+)-[a-z0-9]+"),
+}
+_CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d+)-(\d+)(?:-ext)?")
+
+
+def group_of(provider: str, name: str) -> str | None:
+    """The group (and file) that holds a name, or None where the name does not follow the provider's form."""
+    pattern = _GROUPS.get(provider)
+    found = pattern.match(name) if pattern else None
+    return found[found.lastindex or 0] if found else None
+
+
+def family_of(provider: str, name: str) -> str:
+    """``g5`` of ``g5.xlarge`` and ``ml.g5.xlarge``, ``a2`` of ``a2-highgpu-1g``, ``NC`` of ``Standard_NC6s_v3``."""
+    if provider == "aws":
+        return name.removeprefix("ml.").split(".", 1)[0]
+    return group_of(provider, name) or name
+
+
+def short_name(provider: str, name: str) -> str:
+    """The name without what is around it: the path of a GCP URL, blanks, the case of an Azure size's prefix."""
+    name = name.strip()
+    if provider == "gcp":
+        return name.rstrip("/").rsplit("/", 1)[-1]
+    if provider == "azure" and name.lower().startswith("standard_"):
+        return "Standard_" + name[len("standard_") :]
+    return name
+
+
+def region_of_zone(provider: str, zone: str) -> str | None:
+    """The region that a zone's name starts with: ``us-east-1`` of ``us-east-1a`` or ``us-east-1-bos-1a``."""
+    pattern = _REGION_OF_ZONE.get(provider)
+    found = pattern.fullmatch(short_name(provider, zone)) if pattern else None
+    return found[1] if found else None
+
+
+def custom_shape(provider: str, name: str) -> tuple[float, float] | None:
+    """vCPUs and GiB of a GCP custom machine type (``n2-custom-4-8192``), which its name states."""
+    found = _CUSTOM.fullmatch(name) if provider == "gcp" else None
+    return (float(found[1]), int(found[2]) / 1024) if found else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to a misspelt one; of equally near ones that with the same letters (``us-esat-1``)."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=5, cutoff=0.75)
+    matcher = difflib.SequenceMatcher(a=word)
+
+    def closeness(candidate: str) -> tuple[float, bool]:
+        matcher.set_seq2(candidate)
+        return round(matcher.ratio(), 3), sorted(candidate) == sorted(word)
+
+    return max(near, key=closeness) if near else None

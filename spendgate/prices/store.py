@@ -1,0 +1,240 @@
+"""The catalogue's tables as typed look-ups; each file is read once, when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from typing import Any, TypeVar, cast
+
+from spendgate.errors import InputError
+from spendgate.prices.model import Accelerator, NoPrice
+from spendgate.prices.naming import group_of
+from spendgate.prices.tables import Layers, Row
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a figure is from. ``as_of`` is an ISO date, as precise as known: a day, a month or a year."""
+
+    id: str
+    as_of: str
+    strength: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A listed price in USD per ``unit``, on demand and spot, each with its source; None where none is listed."""
+
+    on_demand: Decimal | None
+    spot: Decimal | None
+    unit: str
+    currency: str
+    source: Source
+    spot_source: Source
+    note: str
+    every_region: bool
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """How a type is sold where a missing price is a fact of its own."""
+
+    pattern: str
+    purchase: str
+    reason: NoPrice
+    note: str
+    source: Source
+
+
+class Store:
+    """Typed access to the tables of a stack of catalogue directories."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._tables: dict[str, Any] = {}
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self._tables:
+            self._tables[name] = make()
+        return cast(T, self._tables[name])
+
+    def source(self, id: str) -> Source:
+        """A source by id. Raises InputError for one that ``sources.csv`` does not have."""
+        sources = self.sources()
+        if id not in sources:
+            raise InputError(f'no source "{id}" in the catalogue', remedy="Add it to sources.csv, with its date.")
+        return sources[id]
+
+    def sources(self) -> Mapping[str, Source]:
+        """All sources by id."""
+        columns = ("id", "as_of", "strength", "where", "what")
+        return self._once(
+            "sources",
+            lambda: {
+                row["id"]: Source(row["id"], row["as_of"], row["strength"], row["where"], row["what"])
+                for row in self._layers.rows("sources.csv", columns)
+            },
+        )
+
+    def accelerators(self) -> Mapping[tuple[str, str], tuple[str, str]]:
+        """Vendor and kind by model and memory: a name alone is no key."""
+        columns = ("model", "memory_gib", "vendor", "kind")
+        return self._once(
+            "accelerators",
+            lambda: {
+                (row["model"], row["memory_gib"]): (row["vendor"], row["kind"])
+                for row in self._layers.rows("accelerators.csv", columns)
+            },
+        )
+
+    def accelerator(self, row: Row, count: float | None = None) -> Accelerator | None:
+        """The accelerator that a row names, with the row's count (a fraction: ``1/8``) unless one is given."""
+        model, memory = row.get("accelerator", ""), row.get("accelerator_memory_gib", "")
+        if not model:
+            return None
+        known = self.accelerators().get((model, memory))
+        if known is None:
+            raise InputError(
+                f'no accelerator "{model}" with {memory or "unknown"} GiB in the catalogue',
+                remedy="Add it to accelerators.csv.",
+            )
+        devices = float(Fraction(row["accelerator_count"])) if count is None else count
+        return Accelerator(known[0], model, float(memory) if memory else None, devices, known[1])
+
+    def groups(self, provider: str) -> tuple[str, ...]:
+        """Groups of instance types that the catalogue has files for."""
+        return self._once(f"{provider} groups", lambda: self._layers.files(f"{provider}/instances"))
+
+    def instances(self, provider: str, group: str) -> Mapping[str, Row]:
+        """Rows of instance types by name."""
+        name = f"{provider}/instances/{group}.csv"
+        return self._once(name, lambda: {row["name"]: row for row in self._layers.rows(name, ("name", "source"))})
+
+    def prices(self, provider: str, group: str) -> Mapping[str, Mapping[str, Row]]:
+        """Rows of hourly prices by item and region."""
+        name = f"{provider}/prices/{group}.csv"
+
+        def load() -> dict[str, dict[str, Row]]:
+            by_item: dict[str, dict[str, Row]] = {}
+            for row in self._layers.rows(name, ("item", "region", "on_demand", "source", "unit", "currency")):
+                by_item.setdefault(row["item"], {})[row["region"]] = row
+            return by_item
+
+        return self._once(name, load)
+
+    def listed(self, provider: str, item: str) -> Mapping[str, Row]:
+        """Rows of hourly prices of one item by region; empty for an item without any."""
+        group = group_of(provider, item)
+        return self.prices(provider, group).get(item, {}) if group else {}
+
+    def price(self, row: Row) -> Price:
+        """A price row with its figures and sources."""
+        source = self.source(row["source"])
+        spot_source = self.source(row["spot_source"]) if row.get("spot_source") else source
+        return Price(
+            on_demand=_figure(row["on_demand"], row),
+            spot=_figure(row.get("spot", ""), row),
+            unit=row["unit"],
+            currency=row["currency"],
+            source=source,
+            spot_source=spot_source,
+            note=row.get("note", ""),
+            every_region=row.get("coverage") == "every region",
+            own=bool(row.get("layer")),
+        )
+
+    def families(self, provider: str) -> Mapping[str, str]:
+        """The reference size of each family whose regional prices follow one factor."""
+        name = f"{provider}/families.csv"
+        columns = ("family", "reference")
+        return self._once(name, lambda: {r["family"]: r["reference"] for r in self._layers.rows(name, columns)})
+
+    def regions(self, provider: str) -> Mapping[str, bool]:
+        """Regions by name; True where the price tables cover the region."""
+        name = f"{provider}/regions.csv"
+        columns = ("region", "covered")
+        return self._once(name, lambda: {r["region"]: r["covered"] == "yes" for r in self._layers.rows(name, columns)})
+
+    def availability(self, provider: str, item: str, purchase: str) -> Availability | None:
+        """How an item is sold, where that is why it has no price."""
+        name = f"{provider}/availability.csv"
+        rules = self._once(
+            name,
+            lambda: [
+                Availability(r["pattern"], r["purchase"], NoPrice(r["reason"]), r["note"], self.source(r["source"]))
+                for r in self._layers.rows(name, ("pattern", "purchase", "reason", "note", "source"))
+            ],
+        )
+        for rule in rules:
+            if rule.purchase in (purchase, "*") and fnmatchcase(item, rule.pattern):
+                return rule
+        return None
+
+    def bundle(self, provider: str, item: str) -> tuple[str, Decimal] | None:
+        """The part and how many of it an item is priced as (a TPU slice: so many chips)."""
+        name = f"{provider}/bundles.csv"
+        for row in self._once(name, lambda: self._layers.rows(name, ("pattern", "part", "parts"))):
+            if fnmatchcase(item, row["pattern"]):
+                count = _parts(item, row["pattern"], row["parts"])
+                if count:
+                    return row["part"], count
+        return None
+
+    def attachable(self, provider: str) -> Mapping[str, Row]:
+        """Accelerators that are attached to a machine, by the provider's name for them."""
+        name = f"{provider}/attachable.csv"
+        columns = ("name", "accelerator", "accelerator_memory_gib")
+        return self._once(name, lambda: {row["name"]: row for row in self._layers.rows(name, columns)})
+
+    def products(self) -> Mapping[str, Row]:
+        """Accelerators by the value of a Kubernetes node label."""
+        columns = ("label", "accelerator", "accelerator_memory_gib")
+        return self._once(
+            "products", lambda: {row["label"]: row for row in self._layers.rows("gpu_products.csv", columns)}
+        )
+
+    def markups(self, provider: str) -> Mapping[tuple[str, str], Row]:
+        """What a managed instance costs over the one behind it, by family and size (``*``: any other)."""
+        name = f"{provider}/sagemaker_markup.csv"
+        columns = ("family", "size", "factor", "source")
+        return self._once(name, lambda: {(r["family"], r["size"]): r for r in self._layers.rows(name, columns)})
+
+    def storage(self, provider: str) -> Mapping[str, Mapping[str, Row]]:
+        """Rows of storage, network and transfer prices by item and region."""
+        name = f"{provider}/storage.csv"
+
+        def load() -> dict[str, dict[str, Row]]:
+            by_item: dict[str, dict[str, Row]] = {}
+            for row in self._layers.rows(name, ("item", "region", "price", "unit", "source", "currency")):
+                by_item.setdefault(row["item"], {})[row["region"]] = row
+            return by_item
+
+        return self._once(name, load)
+
+
+def _figure(text: str, row: Row) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InputError(f'"{text}" is no price ({row["item"]}, {row["region"]})') from None
+
+
+def _parts(item: str, pattern: str, parts: str) -> Decimal | None:
+    """``8`` as it stands; ``*`` the number the pattern's star stands for; ``*/2`` half of it."""
+    if not parts.startswith("*"):
+        return Decimal(parts)
+    number = item.removeprefix(pattern.rstrip("*"))
+    if not number.isdigit():
+        return None
+    count = Decimal(number) / Decimal(parts.partition("/")[2] or 1)
+    return count if count >= 1 else None
