@@ -1,0 +1,231 @@
+"""``spendgate price``: what one type costs, where, and how it is bought. Imports nothing heavy: it has to be quick."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from spendgate.errors import InputError
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
+from spendgate.prices.naming import PROVIDERS, nearest, short_name
+from spendgate.prices.text import to_text
+
+__all__ = ["PriceAnswer", "lookup", "to_json", "to_text"]
+
+_SHOWN = (Purchase.ON_DEMAND, Purchase.SPOT)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceAnswer:
+    """What ``spendgate price`` found.
+
+    ``instance`` is None for a type whose price is known and whose shape is not. ``hours`` and ``count`` are what was
+    asked for; totals are amount × hours × count. ``region`` is None where all regions were asked.
+    """
+
+    name: str
+    quotes: tuple[Quote, ...]
+    instances: Mapping[str, InstanceType] = field(default_factory=dict)
+    accelerator: Accelerator | None = None
+    hours: Decimal | None = None
+    count: Decimal | None = None
+    region: str | None = None
+
+    @property
+    def factor(self) -> Decimal | None:
+        """Hours × count where either was asked for."""
+        if self.hours is None and self.count is None:
+            return None
+        return (self.hours or Decimal(1)) * (self.count or Decimal(1))
+
+
+def lookup(
+    name: str,
+    region: str | None = None,
+    hours: str | int | float | Decimal | None = None,
+    count: str | int | float | Decimal | None = None,
+    purchase: str | Purchase | None = None,
+    provider: str | None = None,
+    catalogue: Catalogue | None = None,
+) -> PriceAnswer:
+    """Quotes of one instance type or attached accelerator.
+
+    With ``region`` one quote per purchase option asked for, even where it only says why there is no price; without,
+    all regions that have a price, cheapest first (where none has, the reasons). Raises InputError for an unknown
+    type, region or provider, and for hours or a count that are not above zero.
+    """
+    catalogue = catalogue or Catalogue.builtin()
+    asked_hours = _positive(hours, "hours")
+    asked_count = _positive(count, "count")
+    purchases = _SHOWN if purchase is None else (_purchase(purchase),)
+    providers = _providers(catalogue, name, provider)
+    if region is None:
+        quotes = tuple(_everywhere(catalogue, name, providers, purchases))
+    else:
+        quotes = tuple(_here(catalogue, name, providers, region, purchases, purchase is not None))
+    instances = {one: instance for one in providers if (instance := catalogue.instance(one, name)) is not None}
+    carried = [instance.accelerator for instance in instances.values() if instance.accelerator]
+    carried += [device for one in providers if (device := catalogue.attachable(one, name)) is not None]
+    return PriceAnswer(
+        name=short_name(providers[0], name),
+        quotes=quotes,
+        instances=instances,
+        accelerator=carried[0] if carried else None,
+        hours=asked_hours,
+        count=asked_count,
+        region=region,
+    )
+
+
+def _providers(catalogue: Catalogue, name: str, provider: str | None) -> tuple[str, ...]:
+    if provider is not None and provider not in PROVIDERS:
+        raise InputError(f'no provider "{provider}"', remedy=f"Providers are {', '.join(PROVIDERS)}.")
+    found = catalogue.providers_of(name)
+    if provider is not None:
+        found = tuple(one for one in found if one == provider)
+    if not found:
+        near = catalogue.suggest(name, provider)
+        where = f" of {provider}" if provider else ""
+        remedy = f'did you mean "{near}"?' if near else "The name is the provider's own, such as p5.48xlarge."
+        raise InputError(f'no instance type "{name}"{where} in the catalogue', remedy=remedy)
+    return found
+
+
+def _purchase(purchase: str | Purchase) -> Purchase:
+    try:
+        return Purchase(str(purchase).replace("-", "_"))
+    except ValueError:
+        known = ", ".join(Purchase)
+        raise InputError(f'no purchase option "{purchase}"', remedy=f"Purchase options are {known}.") from None
+
+
+def _positive(number: str | int | float | Decimal | None, word: str) -> Decimal | None:
+    if number is None:
+        return None
+    try:
+        value = Decimal(str(number))
+    except InvalidOperation:
+        raise InputError(f'{word} is a number, not "{number}"') from None
+    if not value.is_finite() or value <= 0:
+        raise InputError(f"{word} is above zero, not {number}")
+    return value
+
+
+def _here(
+    catalogue: Catalogue,
+    name: str,
+    providers: Iterable[str],
+    region: str,
+    purchases: Iterable[Purchase],
+    asked: bool,
+) -> Iterator[Quote]:
+    selling = [
+        one
+        for one in providers
+        if region in catalogue.regions(one) or catalogue.region_of_zone(one, region) is not None
+    ]
+    if not selling:
+        known = [place for one in providers for place in catalogue.regions(one)]
+        near = nearest(region, known)
+        remedy = f'did you mean "{near}"?' if near else f"Regions are named as {known[0]}."
+        raise InputError(f'no region "{region}" of {" or ".join(providers)}', remedy=remedy)
+    for provider in selling:
+        for purchase in purchases:
+            yield catalogue.quote(provider, name, region, purchase)
+
+
+def _everywhere(
+    catalogue: Catalogue, name: str, providers: Iterable[str], purchases: Iterable[Purchase]
+) -> Iterator[Quote]:
+    """Regions with a price, cheapest first, the purchase options of one region together; else the reasons."""
+    places: list[tuple[Decimal, str, str, list[Quote]]] = []
+    reasons: list[Quote] = []
+    for provider in providers:
+        for region in catalogue.regions(provider):
+            found = [catalogue.quote(provider, name, region, purchase) for purchase in purchases]
+            amounts = [quote.amount for quote in found if quote.amount is not None]
+            if amounts:
+                places.append((amounts[0], provider, region, found))
+            else:
+                reasons += found
+    if not places:
+        yield from _one_per_reason(reasons)
+    for _, _, _, found in sorted(places, key=lambda place: place[:3]):
+        yield from found
+
+
+def _one_per_reason(quotes: Iterable[Quote]) -> Iterator[Quote]:
+    seen: set[tuple[str, Purchase, NoPrice | None]] = set()
+    for quote in quotes:
+        key = (quote.provider, quote.purchase, quote.reason)
+        if key not in seen:
+            seen.add(key)
+            yield quote
+
+
+def to_json(answer: PriceAnswer) -> str:
+    """The answer as JSON text. Amounts are JSON numbers that hold the decimal figure of the price list exactly."""
+    instance = next(iter(answer.instances.values()), None)
+    value = {
+        "quotes": [_quote(quote, answer) for quote in answer.quotes],
+        "accelerator": _accelerator(answer.accelerator),
+        "instance_type": {"name": answer.name, "vcpu": instance.vcpu, "memory_gib": instance.memory_gib}
+        if instance
+        else None,
+        "hours": _number(answer.hours),
+        "count": _number(answer.count),
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _quote(quote: Quote, answer: PriceAnswer) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "provider": quote.provider,
+        "instance_type": quote.item,
+        "region": quote.region,
+        "purchase": str(quote.purchase),
+        "amount": _number(quote.amount),
+        "unit": quote.unit,
+        "currency": quote.currency,
+        "low": _number(quote.low),
+        "high": _number(quote.high),
+        "source": quote.source,
+        "as_of": quote.as_of,
+        "reason": str(quote.reason) if quote.reason else None,
+        "derived": quote.derived,
+        "note": quote.note,
+    }
+    if answer.factor is not None:
+        value["total"] = _times(quote.amount, answer.factor)
+        value["total_low"] = _times(quote.low, answer.factor)
+        value["total_high"] = _times(quote.high, answer.factor)
+    return value
+
+
+def _accelerator(accelerator: Accelerator | None) -> dict[str, Any] | None:
+    if accelerator is None:
+        return None
+    return {
+        "vendor": accelerator.vendor,
+        "model": accelerator.model,
+        "memory_gib": _whole(accelerator.memory_gib),
+        "count": _whole(accelerator.count),
+    }
+
+
+def _whole(number: float | None) -> float | int | None:
+    return int(number) if number is not None and number == int(number) else number
+
+
+def _number(amount: Decimal | None) -> float | int | None:
+    if amount is None:
+        return None
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def _times(amount: Decimal | None, factor: Decimal) -> float | int | None:
+    return None if amount is None else _number(amount * factor)
