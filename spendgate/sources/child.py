@@ -17,9 +17,11 @@ if __name__ == "__main__":
 import asyncio
 import contextvars
 import functools
+import gc
 import inspect
 import json
 import os
+import pathlib
 import runpy
 import select
 import signal
@@ -122,11 +124,15 @@ def _run_program(pulumi: Any, order: dict[str, Any]) -> dict[str, Any]:
     _configure(pulumi, order)
     _tell_kinds_of_invokes_apart(pulumi, order, collected)
     _accept_loose_types(pulumi)
+    _find_places_quickly(order)
+    _wait_for_all_at_once()
     if order["unknown_keys"]:
         _keep_unknown_secrets_unknown(pulumi, set(order["unknown_keys"]))
     if order["collect"]:
         _collect_missing_config(pulumi, order, collected)
 
+    # A program makes many objects that live to its end; looking through them again and again finds nothing.
+    gc.set_threshold(100_000, 50, 100)
     program = order["program"]
     sys.argv = [program]
     os.chdir(order["cwd"])
@@ -402,6 +408,61 @@ def _accept_loose_types(pulumi: Any) -> None:
             return json.dumps(output)
 
     rpc.translate_output_properties = translate_output_properties
+
+
+def _find_places_quickly(order: dict[str, Any]) -> None:
+    """Trace resources to the program's own lines only.
+
+    The SDK writes down the whole stack with its source text for each resource, which is a good part of a large
+    program's time, and finds no place at all for a component without a class of its own.
+    """
+    from pulumi.runtime import resource
+
+    original = getattr(resource, "_get_stack_trace", None)
+    if original is None:
+        return
+    from pulumi.runtime.proto import source_pb2
+
+    roots = (order["root"], order["cwd"])
+
+    @functools.cache
+    def uri(filename: str) -> str:
+        return pathlib.Path(os.path.abspath(filename)).as_uri()
+
+    def _get_stack_trace() -> Any:
+        frames = []
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            if _is_own(filename, roots):
+                position = source_pb2.SourcePosition(uri=uri(filename), line=frame.f_lineno)
+                frames.append(source_pb2.StackFrame(pc=position))
+            frame = frame.f_back
+        return source_pb2.StackTrace(frames=frames) if frames else original()
+
+    resource._get_stack_trace = _get_stack_trace
+
+
+class WaitForAll:
+    """``asyncio`` as the SDK's final wait sees it.
+
+    The SDK waits for the first of all pending values, then for the first of the rest, and so on: a thousand resources
+    cost half a minute of that alone. Waiting for the first failure, or for all, has the same outcome.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    @staticmethod
+    async def wait(tasks: Any, *, timeout: float | None = None, return_when: str = asyncio.ALL_COMPLETED) -> Any:
+        when = asyncio.FIRST_EXCEPTION if return_when == asyncio.FIRST_COMPLETED else return_when
+        return await asyncio.wait(tasks, timeout=timeout, return_when=when)
+
+
+def _wait_for_all_at_once() -> None:
+    module: Any = sys.modules.get("pulumi.runtime.stack")
+    if getattr(module, "asyncio", None) is asyncio:
+        module.asyncio = WaitForAll()
 
 
 # --- configuration -----------------------------------------------------------------------------------------------

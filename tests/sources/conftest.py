@@ -13,6 +13,12 @@ from spendgate.sources.pulumi_program import run_program
 
 PROGRAMS = Path(__file__).parent / "programs"
 
+OUTSIDE = (
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"),
+    *("GOOGLE_PROJECT", "GOOGLE_REGION", "GOOGLE_ZONE", "CLOUDSDK_COMPUTE_REGION"),
+    *("PULUMI_STACK", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "VIRTUAL_ENV"),
+)
+
 WriteProgram = Callable[..., Path]
 
 
@@ -44,17 +50,6 @@ def program(tmp_path: Path) -> WriteProgram:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the machine is set to must not reach a test."""
-    for name in [
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_PROFILE",
-        "GOOGLE_PROJECT",
-        "GOOGLE_REGION",
-        "GOOGLE_ZONE",
-        "CLOUDSDK_COMPUTE_REGION",
-        "PULUMI_STACK",
-        "PULUMI_CONFIG_PASSPHRASE",
-        "PULUMI_CONFIG_PASSPHRASE_FILE",
-        "VIRTUAL_ENV",
-    ]:
+    for name in OUTSIDE:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path_factory.getbasetemp() / "no-pulumi-home"))
