@@ -432,15 +432,22 @@ def _find_places_quickly(order: dict[str, Any]) -> None:
     def _get_stack_trace() -> Any:
         frames = []
         frame: Any = sys._getframe(1)
+        declared = frame.f_locals.get("res")
         while frame is not None:
             filename = frame.f_code.co_filename
-            if _is_own(filename, roots):
+            # The constructor of the resource's own class declares nothing: who calls it does.
+            if _is_own(filename, roots) and not _is_method_of(frame, declared):
                 position = source_pb2.SourcePosition(uri=uri(filename), line=frame.f_lineno)
                 frames.append(source_pb2.StackFrame(pc=position))
             frame = frame.f_back
         return source_pb2.StackTrace(frames=frames) if frames else original()
 
     resource._get_stack_trace = _get_stack_trace
+
+
+def _is_method_of(frame: Any, instance: Any) -> bool:
+    names = frame.f_code.co_varnames
+    return instance is not None and bool(names) and frame.f_locals.get(names[0]) is instance
 
 
 class WaitForAll:

@@ -139,7 +139,7 @@ def test_main_may_be_a_folder(program: WriteProgram) -> None:
     )
     declaration = run_program(folder)
     assert declaration.outputs == {"cwd": str(folder / "src"), "beside": 1, "root": str(folder)}
-    assert str(declaration.resources[1].position) == "src/__main__.py:4"
+    assert str(declaration.resources[1].position) == "src/__main__.py:5"
 
 
 def test_main_may_be_a_file(program: WriteProgram) -> None:
