@@ -531,25 +531,47 @@ def _collect_missing_config(pulumi: Any, order: dict[str, Any], collected: dict[
 
 
 def _raised(error: BaseException, outcome: str, order: dict[str, Any]) -> dict[str, Any]:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     roots = (order["root"], order["cwd"])
-    own = [frame for frame in frames if _is_own(frame.filename, roots)]
-    first = next((index for index, frame in enumerate(frames) if _is_own(frame.filename, roots)), None)
-    shown = frames[first:] if first is not None else frames
+    own = [frame for frame in _frames(error) if _is_own(frame.filename, roots)]
     last: tuple[str | None, int | None] = (own[-1].filename, own[-1].lineno) if own else (None, None)
     if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename, roots):
-        last, shown = (error.filename, error.lineno), []
-    text = "".join(
-        (["Traceback (most recent call last):\n", *traceback.format_list(shown)] if shown else [])
-        + traceback.format_exception_only(type(error), error)
-    )
+        last = (error.filename, error.lineno)
     return {
         "outcome": outcome,
         "error": type(error).__name__,
         "message": str(error),
         "place": list(last),
-        "traceback": text.rstrip(),
+        "traceback": _traceback(error, roots),
+        "chain": [str(link) for link in _chain(error)],
     }
+
+
+def _traceback(error: BaseException, roots: tuple[str, ...]) -> str:
+    """The traceback from the program's own first line on, of the error and of those it came from."""
+    texts = []
+    for link in reversed(_chain(error)):
+        frames = _frames(link)
+        first = next((index for index, frame in enumerate(frames) if _is_own(frame.filename, roots)), None)
+        shown = frames[first:] if first is not None else frames
+        if isinstance(link, SyntaxError) and link.filename and _is_own(link.filename, roots):
+            shown = []
+        head = ["Traceback (most recent call last):\n", *traceback.format_list(shown)] if shown else []
+        texts.append("".join(head + traceback.format_exception_only(type(link), link)).rstrip())
+    return "\n\nwhich led to:\n\n".join(texts)
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and those it was raised from or while handling, the latest first."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return links
 
 
 def _import_report(error: ImportError, order: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,11 @@ def more_to_collect(deployment: Deployment, ended: Ended) -> bool:
     """Whether the run ended at the first of possibly many missing values."""
     if any(isinstance(error, NeedsEngine) for error in deployment.errors) or ended.report is None:
         return False
-    return ended.report["outcome"] == "config" or (ended.report["outcome"] == "raised" and bool(deployment.unanswered))
+    if ended.report["outcome"] == "config":
+        return True
+    # A program may have coped with an unanswered data source and failed for another reason.
+    chain = ended.report.get("chain", ())
+    return any(f"invoke of {call.token} failed" in message for call in deployment.unanswered for message in chain)
 
 
 def missing(settings: StackConfig, deployment: Deployment, ended: Ended) -> bool:
@@ -53,17 +57,22 @@ def missing(settings: StackConfig, deployment: Deployment, ended: Ended) -> bool
     return bool(settings.missing or deployment.unanswered or (ended.report or {}).get("config"))
 
 
-def explain(project: Project, settings: StackConfig, deployment: Deployment, ended: Ended, python: Path) -> InputError:
-    """The error of a run that failed; several at once where several were found."""
+def explain(
+    project: Project, settings: StackConfig, deployment: Deployment, ended: Ended, python: Path, *, collected: bool
+) -> InputError:
+    """The error of a run that failed; several at once where several were found.
+
+    ``collected`` says that the run went on over missing values to find all of them: those are then the error, not
+    what else went wrong on the way.
+    """
     needs = [error for error in deployment.errors if isinstance(error, NeedsEngine)]
     if needs:
         return needs[0]
-    report = ended.report
     found: list[InputError] = list(deployment.errors)
-    if missing(settings, deployment, ended):
-        found += _missing_config(project, settings, report or {})
+    if collected:
+        found += _missing_config(project, settings, ended.report or {})
         found += _unanswered(deployment)
-    elif not found:
+    if not found:
         found.append(_outcome(project, deployment, ended, python))
     for error in found:
         _mask(error, settings)

@@ -59,12 +59,12 @@ def run_program(
     program_errors.require_main(project)
     run = _Run(project, organization, name, settings, recorded, timeout, progress)
     if settings.missing:
-        raise _explained(run, collect=True)
+        raise run.missing_values(None)
     deployment, ended = run.start(collect=False)
     if not ended.timed_out and program_errors.failed(deployment, ended):
         if program_errors.more_to_collect(deployment, ended):
-            raise _explained(run, collect=True, first=(deployment, ended))
-        raise program_errors.explain(project, settings, deployment, ended, run.python)
+            raise run.missing_values((deployment, ended))
+        raise program_errors.explain(project, settings, deployment, ended, run.python, collected=False)
     return _declaration(project, organization, settings, deployment, ended, timeout)
 
 
@@ -125,13 +125,12 @@ class _Run:
                 raise InputError(f"the program's Python cannot be started: {error}", place=self.python) from None
         return deployment, ended
 
-
-def _explained(run: _Run, *, collect: bool, first: tuple[Deployment, Ended] | None = None) -> InputError:
-    """The error of a run in which values are missing, with all that are missing."""
-    deployment, ended = run.start(collect=collect)
-    if first is not None and not program_errors.missing(run.settings, deployment, ended):
-        deployment, ended = first
-    return program_errors.explain(run.project, run.settings, deployment, ended, run.python)
+    def missing_values(self, first: tuple[Deployment, Ended] | None) -> InputError:
+        """Run the program over all that is missing and say what that is; ``first`` is the run that met the first."""
+        deployment, ended = self.start(collect=True)
+        if first is not None and not program_errors.missing(self.settings, deployment, ended):
+            deployment, ended = first
+        return program_errors.explain(self.project, self.settings, deployment, ended, self.python, collected=True)
 
 
 def _declaration(

@@ -339,6 +339,36 @@ def test_a_program_that_copes_without_an_answer_is_well(program: WriteProgram) -
     assert declaration.outputs == {"version": "15"}
 
 
+def test_a_program_that_copes_and_then_fails_tells_its_own_failure(program: WriteProgram) -> None:
+    error = error_of(
+        program(
+            """
+            import pulumi_aws as aws
+
+            try:
+                aws.rds.get_engine_version(engine="postgres")
+            except Exception:
+                pass
+            raise ValueError("of its own")
+            """
+        )
+    )
+    assert error.message == "the program raised ValueError: of its own"
+
+
+def test_what_led_to_an_error_is_shown_too(program: WriteProgram) -> None:
+    source = """
+        import pulumi
+
+        try:
+            {}["gone"]
+        except KeyError as error:
+            raise ValueError("no such thing") from error
+        """
+    detail = str(error_of(program(source)).detail)
+    assert detail.index("KeyError") < detail.index("which led to") < detail.index("ValueError")
+
+
 def test_a_manifest_that_is_no_yaml(program: WriteProgram) -> None:
     source = "import pulumi_kubernetes as k\nk.yaml.ConfigGroup('g', yaml=['a: [1'])\n"
     assert "not valid YAML" in error_of(program(source)).message
