@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
-from spendgate.resource import Declaration, Secret, Value
+from spendgate.resource import Declaration, Resource, Secret, Value
 from spendgate.rules.evaluate import Compiled, Subject, ask
 from spendgate.rules.guardrail import Target
 from spendgate.rules.vocabulary import StackContext, resource_values
@@ -37,6 +38,7 @@ def check(
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
     guardrails = tuple(guardrails)
+    declaration = replace(declaration, resources=in_source_order(declaration.resources))
     workloads = facts_of(declaration, catalogue)
     estimate = estimate_of(workloads, catalogue)
     context = StackContext(
@@ -67,6 +69,18 @@ def check(
         messages=declaration.messages,
         guardrails=tuple(compiled.selected for compiled in guardrails),
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
+    )
+
+
+def in_source_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Resources by the line that declares them: a program registers them in an order that changes from run to run."""
+    return tuple(
+        sorted(
+            resources,
+            key=lambda item: (
+                (item.position.file, item.position.line or 0, item.address) if item.position else ("", 0, item.address)
+            ),
+        )
     )
 
 
@@ -114,9 +128,17 @@ def resource_subject(
 def stack_findings(
     declaration: Declaration, guardrails: Iterable[Compiled], context: StackContext
 ) -> Iterable[Finding]:
-    """The word of every stack guardrail. Its place is the project file: a stack has no line of its own."""
+    """The word of every stack guardrail."""
+    subject = stack_subject(declaration, context)
+    for compiled in guardrails:
+        if compiled.guardrail.target is Target.STACK:
+            yield from ask(compiled, subject)
+
+
+def stack_subject(declaration: Declaration, context: StackContext) -> Subject:
+    """The stack as its guardrails are asked about it. Its place is the project file: a stack has no line of its own."""
     name = f"{declaration.project}-{declaration.stack}"
-    subject = Subject(
+    return Subject(
         values=context.values(),
         unknown={},
         address=f"urn:pulumi:{declaration.stack}::{declaration.project}::{STACK_TYPE}::{name}",
@@ -124,9 +146,6 @@ def stack_findings(
         name=name,
         location=Place("Pulumi.yaml", 1, 1),
     )
-    for compiled in guardrails:
-        if compiled.guardrail.target is Target.STACK:
-            yield from ask(compiled, subject)
 
 
 def _has_secret(value: Value) -> bool:

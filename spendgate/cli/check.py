@@ -96,7 +96,8 @@ def check_directory(
     prepared = Guardrails(project)
     prepared.verify()
     declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
-    if not declaration.resources and not declaration.incomplete:
+    managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
+    if not managed and not declaration.incomplete:
         raise InputError(
             "the program declares no resources",
             place=directory,
