@@ -1,6 +1,8 @@
 """Transforms that the program registered with the engine: called back over gRPC for every resource and invoke.
 
-The order is the engine's: the resource's own, then its ancestors' from the nearest outwards, then the stack's.
+The order is the engine's: the resource's own, then its ancestors' from the nearest outwards, then the stack's. As with
+the engine, a transform gets secret and unknown values as outputs, wherever they stand, and (of the resource's own
+transforms) every property that depends on another resource as one.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from spendgate.errors import InputError
+from spendgate.sources.wire import OUTPUT, SECRET, SIGNATURE, UNKNOWN_TEXT, from_struct, to_struct
 
 CHANNEL_OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -84,7 +87,7 @@ def transform_resource(
     """The properties and options of ``request`` after ``transforms``; raises ``InputError`` when one raises."""
     from pulumi.runtime.proto import resource_pb2
 
-    properties = request.object
+    properties = to_struct(_with_outputs(request))
     for transform in transforms:
         message = resource_pb2.TransformRequest(
             type=request.type,
@@ -99,7 +102,50 @@ def transform_resource(
             properties = response.properties
         if response.HasField("options"):
             options = response.options
-    return properties, options
+    return to_struct(_without_outputs(from_struct(properties))), options
+
+
+def _with_outputs(request: Any) -> dict[str, Any]:
+    """The properties of ``request`` with secrets, unknowns and (for its own transforms) dependent ones as outputs."""
+    properties = {name: _as_output(value) for name, value in from_struct(request.object).items()}
+    if request.transforms:
+        for name, dependencies in request.propertyDependencies.items():
+            if name in properties and dependencies.urns:
+                known = properties[name]
+                output = known if _signature(known) == OUTPUT else {SIGNATURE: OUTPUT, "value": known}
+                properties[name] = {**output, "dependencies": sorted(dependencies.urns)}
+    return properties
+
+
+def _as_output(value: Any) -> Any:
+    if value == UNKNOWN_TEXT:
+        return {SIGNATURE: OUTPUT}
+    if isinstance(value, list):
+        return [_as_output(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _signature(value) == SECRET:
+        inner = _as_output(value.get("value"))
+        output = inner if _signature(inner) == OUTPUT else {SIGNATURE: OUTPUT, "value": inner}
+        return {**output, "secret": True}
+    if SIGNATURE in value:
+        return value
+    return {key: _as_output(item) for key, item in value.items()}
+
+
+def _without_outputs(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_outputs(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _signature(value) == OUTPUT:
+        known = _without_outputs(value["value"]) if "value" in value else UNKNOWN_TEXT
+        return {SIGNATURE: SECRET, "value": known} if value.get("secret") else known
+    return {key: _without_outputs(item) for key, item in value.items()}
+
+
+def _signature(value: Any) -> Any:
+    return value.get(SIGNATURE) if isinstance(value, dict) else None
 
 
 def transform_invoke(callbacks: Callbacks, transforms: Iterable[Any], request: Any) -> tuple[Any, str, str]:

@@ -96,13 +96,32 @@ def _origin(fields: Mapping[str, struct_pb2.Value], kind: str) -> str:
     return kind
 
 
-def encode_properties(properties: Mapping[str, Value]) -> struct_pb2.Struct:
-    """``properties`` as the protocol writes them."""
+def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """The plain JSON of ``struct``, signatures and all."""
+    return {key: _from_value(item) for key, item in struct.fields.items()}
+
+
+def _from_value(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return from_struct(value.struct_value)
+    if kind == "list_value":
+        return [_from_value(item) for item in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def to_struct(document: Mapping[str, Any]) -> struct_pb2.Struct:
+    """``document``, plain JSON, as a ``Struct``."""
     from google.protobuf import struct_pb2
 
     struct = struct_pb2.Struct()
-    struct.update({key: _encodable(value) for key, value in properties.items()})
+    struct.update(dict(document))
     return struct
+
+
+def encode_properties(properties: Mapping[str, Value]) -> struct_pb2.Struct:
+    """``properties`` as the protocol writes them."""
+    return to_struct({key: _encodable(value) for key, value in properties.items()})
 
 
 def _encodable(value: Value) -> Any:

@@ -93,6 +93,20 @@ def test_transforms_run_from_the_resource_over_its_parents_to_the_stack(wide: De
     assert named(wide, "inherits-data").properties["tags"] == {"a": "1", "order": "s"}
 
 
+def test_transforms_get_secret_unknown_and_dependent_values_as_outputs(wide: Declaration) -> None:
+    tags = named(wide, "seen").properties["tags"]
+    assert tags["kinds"] == '{"known": "str", "secret": "Output"}'
+    assert tags["name"] == "Output"
+    assert tags["secret"] == Secret("hunter2-very-secret")
+    assert named(wide, "seen").properties["bucket"] == "g5.xlarge"
+
+
+def test_a_transform_that_changes_nothing_changes_nothing(wide: Declaration) -> None:
+    unchanged = named(wide, "unchanged")
+    assert unchanged.properties == {"tags": UNKNOWN} or unchanged.properties["tags"]["arn"] is UNKNOWN
+    assert unchanged.dependencies == (named(wide, "own").address,)
+
+
 def test_transforms_change_options(wide: Declaration) -> None:
     assert named(wide, "guarded").options.protect
     assert not named(wide, "elsewhere").options.protect

@@ -1,0 +1,172 @@
+"""The real engine: an installed CLI, provider plugins that stand in for the clouds', and the same declarations."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spendgate.errors import InputError
+from spendgate.resource import UNKNOWN, Declaration, Resource, Secret
+from spendgate.sources.engine import run_preview
+from spendgate.sources.pulumi_program import run_program
+from tests.stub_provider.fixtures import pulumi_cli
+
+__all__ = ["pulumi_cli"]
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ("llm-training", "llm-training-fixed", "gke-inference")
+
+PROGRAM = """\
+import pulumi
+import pulumi_aws as aws
+
+tagged = aws.Provider("tagged", region="us-west-2", default_tags={"tags": {"team": "nlp"}})
+bucket = aws.s3.Bucket(
+    "checkpoints",
+    tags={"key": pulumi.Output.secret("hunter22"), "team": "nlp"},
+    opts=pulumi.ResourceOptions(provider=tagged),
+)
+aws.s3.BucketLifecycleConfiguration(
+    "expire",
+    bucket=bucket.id,
+    rules=[{"id": "expire", "status": "Enabled", "expiration": {"days": 3}}],
+    opts=pulumi.ResourceOptions(provider=tagged, parent=bucket, ignore_changes=["rules"]),
+)
+
+
+class Cluster(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("my:ml:Cluster", name, {"nodes": 2})
+
+
+cluster = Cluster("research")
+aws.ebs.Volume("scratch", availability_zone="us-west-2a", size=10, opts=pulumi.ResourceOptions(parent=cluster))
+aws.s3.Bucket.get("datasets", "some-bucket")
+pulumi.log.warn("mind the gap")
+"""
+
+
+@pytest.fixture
+def demo(program: Callable[..., Path]) -> Path:
+    """A program with an explicit provider, a secret, a component, a read resource and a stack's configuration."""
+    return program(PROGRAM, **{"Pulumi.dev.yaml": "config:\n  aws:region: eu-west-1\n"})
+
+
+def _comparable(resource: Resource) -> Any:
+    """Without what only one of the two can know: aliases, an explicit provider's plugin version, how a time is
+    written."""
+    options = replace(resource.options, aliases=(), custom_timeouts={})
+    provider = resource.provider and replace(resource.provider, version="")
+    return replace(resource, options=options, provider=provider)
+
+
+def _by_address(declaration: Declaration) -> dict[str, Any]:
+    return {resource.address: _comparable(resource) for resource in declaration.resources}
+
+
+@pytest.mark.cli
+@pytest.mark.usefixtures("pulumi_cli")
+class TestWithTheCli:
+    def test_a_program_declares_the_same_by_both_engines(self, demo: Path) -> None:
+        embedded, real = run_program(demo, stack="dev"), run_preview(demo, stack="dev")
+        assert _by_address(real) == _by_address(embedded)
+        assert (real.project, real.stack, real.engine) == ("demo", "dev", "pulumi")
+
+    @pytest.mark.parametrize("name", EXAMPLES)
+    def test_the_examples_declare_the_same_by_both_engines(self, name: str) -> None:
+        embedded, real = run_program(ROOT / "examples" / name), run_preview(ROOT / "examples" / name)
+        assert _by_address(real) == _by_address(embedded)
+
+    def test_every_resource_has_its_line_in_the_program(self, demo: Path) -> None:
+        places = {resource.name: str(resource.position) for resource in run_preview(demo, stack="dev").resources}
+        assert places["checkpoints"] == "__main__.py:5"
+        assert places["scratch"] == "__main__.py:24"
+
+    def test_secrets_arrive_marked_and_readable_for_rules_only(self, demo: Path) -> None:
+        resources = {resource.name: resource for resource in run_preview(demo, stack="dev").resources}
+        tags = resources["checkpoints"].properties["tags"]
+        assert tags["key"] == Secret("hunter22")
+        assert "hunter22" not in repr(resources)
+
+    def test_what_a_provider_computes_is_unknown_and_says_where_it_comes_from(self, demo: Path) -> None:
+        resources = {resource.name: resource for resource in run_preview(demo, stack="dev").resources}
+        expire = resources["expire"]
+        assert expire.properties["bucket"] is UNKNOWN
+        assert expire.property_dependencies["bucket"] == (resources["checkpoints"].address,)
+
+    def test_a_stack_that_does_not_exist_is_previewed_without_making_it(self, demo: Path) -> None:
+        before = sorted(path.name for path in demo.iterdir())
+        declaration = run_preview(demo, stack="brand-new")
+        assert len(declaration.resources) > 5
+        assert any("does not exist" in message for message in declaration.messages)
+        assert sorted(path.name for path in demo.iterdir() if path.name != "__pycache__") == before
+        listed = subprocess.run(
+            ["pulumi", "stack", "ls", "--json"], cwd=demo, capture_output=True, text=True, check=True
+        )
+        assert "brand-new" not in listed.stdout
+
+    def test_an_existing_stack_keeps_its_selection_and_its_configuration(self, demo: Path) -> None:
+        for command in (["stack", "init", "dev"], ["stack", "init", "other"], ["stack", "select", "other"]):
+            subprocess.run(["pulumi", *command], cwd=demo, capture_output=True, check=True)
+        before = (demo / "Pulumi.dev.yaml").read_text("utf-8")
+        declaration = run_preview(demo, stack="dev", config={"aws:region": "us-east-2"})
+        volume = next(resource for resource in declaration.resources if resource.name == "scratch")
+        assert volume.provider is not None
+        assert volume.provider.properties["region"] == "us-east-2"
+        assert (demo / "Pulumi.dev.yaml").read_text("utf-8") == before
+        shown = subprocess.run(["pulumi", "stack", "--show-name"], cwd=demo, capture_output=True, text=True, check=True)
+        assert shown.stdout.strip() == "other"
+
+    def test_what_the_program_logs_comes_back(self, demo: Path) -> None:
+        assert any("mind the gap" in message for message in run_preview(demo, stack="dev").messages)
+
+    def test_a_program_that_raises_is_an_error_with_its_own_traceback(self, program: Callable[..., Path]) -> None:
+        folder = program("raise RuntimeError('no such luck')\n")
+        with pytest.raises(InputError) as caught:
+            run_preview(folder, stack="dev")
+        assert "no such luck" in str(caught.value)
+        assert "__main__.py" in str(caught.value)
+
+    def test_a_program_that_hangs_is_ended_with_what_it_had_declared(self, program: Callable[..., Path]) -> None:
+        folder = program(
+            """\
+            import time
+            import pulumi
+
+            class Group(pulumi.ComponentResource):
+                pass
+
+            Group("my:ml:Group", "first", {})
+
+            async def wait():
+                time.sleep(600)
+
+            pulumi.export("never", pulumi.Output.from_input(wait()))
+            """
+        )
+        declaration = run_preview(folder, stack="dev", timeout=6)
+        assert declaration.incomplete == "the preview did not end within 6 s"
+
+    def test_progress_counts_resources(self, demo: Path) -> None:
+        told: list[str] = []
+        run_preview(demo, stack="dev", progress=told.append)
+        assert told[0] == "1 resource declared"
+        assert told[-1].endswith("resources declared")
+
+    def test_a_cli_without_a_backend_says_how_to_log_in(self, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("PULUMI_BACKEND_URL")
+        monkeypatch.setenv("PULUMI_HOME", str(demo / "nobody"))
+        with pytest.raises(InputError, match="not logged in"):
+            run_preview(demo, stack="dev")
+
+
+def test_without_a_cli_the_engine_is_named_as_missing(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.defpath if not Path("/usr/bin/pulumi").exists() else "")
+    with pytest.raises(InputError, match="--engine pulumi needs the Pulumi CLI on PATH"):
+        run_preview(demo, stack="dev")
