@@ -75,4 +75,5 @@ def _line(line: CostLine, checked: Checked) -> str:
 
 def _text(text: str) -> str:
     escaped = re.sub(r"([\\`*_{}\[\]<>|#~!])", r"\\\1", text)
-    return " ".join(escaped.split()).replace("@", "@\u200b")
+    printable = "".join(character if character.isprintable() else " " for character in escaped)
+    return " ".join(printable.split()).replace("@", "@\u200b")

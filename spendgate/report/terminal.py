@@ -9,12 +9,27 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as RichText
 
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
 from spendgate.report.wording import headline, line_item, no_price, notes, plural, show_range, sorted_findings
 from spendgate.verdict import Checked, Finding, Status, Verdict
+
+_CONTROL = {code: "\ufffd" for code in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+class Text(RichText):
+    """Text from anywhere: what steers a terminal is replaced, so that no program can write over the report."""
+
+    def __init__(self, text: str = "", style: str = "") -> None:
+        super().__init__(text.translate(_CONTROL), style)
+
+    def append(self, text: str, style: str | None = None) -> Text:  # type: ignore[override]
+        """As rich's, for plain strings."""
+        super().append(text.translate(_CONTROL), style)
+        return self
+
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _MARKS = {Status.VIOLATION: "✗", Status.UNDETERMINED: "?", Status.ERROR: "!", Status.WAIVED: "~"}
@@ -35,7 +50,7 @@ def render(verdict: Verdict, *, color: bool = False, width: int | None = None) -
     for checked in verdict.inputs:
         _input(console, checked)
     _verdict(console, verdict)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in buffer.getvalue().split("\n")).rstrip("\n") + "\n"
 
 
 def _input(console: Console, checked: Checked) -> None:
@@ -51,7 +66,6 @@ def _input(console: Console, checked: Checked) -> None:
     if checked.error and not checked.project:
         console.print(Padding(Text(f"could not be checked: {checked.error}", style="red"), (0, 0, 1, 2)))
         return
-    console.print()
     if checked.error:
         console.print(Padding(Text(f"not checked to its end: {checked.error}", style="red"), (0, 0, 1, 2)))
     if checked.estimate.lines:
@@ -82,11 +96,11 @@ def _cost(console: Console, checked: Checked) -> None:
         highs = [show_money(part.high, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
         table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
         table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
+    console.print(Padding(table, (0, 0, 0, 1)))
     if estimate.unpriced:
         have = "has" if len(estimate.unpriced) == 1 else "have"
-        text = f"  without {plural(len(estimate.unpriced), 'line')} that {have} no price"
-        table.add_row(Text(text, style="yellow"), "", "", "", "", "")
-    console.print(Padding(table, (0, 0, 0, 2)))
+        text = f"the total leaves out {plural(len(estimate.unpriced), 'line')} that {have} no price"
+        console.print(Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
 
 
 def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) -> None:
@@ -98,14 +112,14 @@ def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) ->
     where = line.quote.region or ""
     if line.cost is None:
         what.append(f"\n{no_price(line)}", style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
-        table.add_row(name, what, where, "–", "–", "–")
+        table.add_row(Text(name), what, where, "–", "–", "–")
         return
     for assumption in line.assumptions:
         what.append(f"\n{assumption}", style="dim")
     if line.cost.run is not None:
         what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
-    table.add_row(name, what, where, *(_figure(part, currency) for part in parts))
+    table.add_row(Text(name), what, where, *(_figure(part, currency) for part in parts))
 
 
 def _figure(range_: Range, currency: str) -> str:

@@ -1,0 +1,174 @@
+"""Reports show what the verdict holds, in any format, and nothing that the program wrote can break them."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from spendgate.errors import InputError, Place
+from spendgate.estimate.model import Cost, CostLine, Estimate, Range
+from spendgate.money import show_money
+from spendgate.prices.model import NoPrice, Purchase, Quote
+from spendgate.report import as_json, markdown, terminal
+from spendgate.rules.guardrail import Enforcement, Severity
+from spendgate.schemas import schema
+from spendgate.verdict import Checked, Exit, Finding, Status, Verdict
+
+URN = "urn:pulumi:dev::demo::aws:ec2/instance:Instance::gpu"
+
+
+def amount(low: str, expected: str, high: str) -> Range:
+    return Range(Decimal(low), Decimal(expected), Decimal(high))
+
+
+def quote(price: str | None, reason: NoPrice | None = None, note: str = "") -> Quote:
+    value = Decimal(price) if price else None
+    return Quote(
+        "aws", "g5.xlarge", "us-east-1", Purchase.ON_DEMAND, "hour", value, "a table", "2026-07-20", reason=reason, note=note
+    )
+
+
+PRICED = CostLine(
+    resource=URN,
+    item="g5.xlarge",
+    quantity=amount("0", "2", "4"),
+    unit="instance",
+    hours=amount("730", "730", "730"),
+    quote=quote("1.006"),
+    cost=Cost(amount("0", "2.012", "4.024"), amount("0", "48.288", "96.576"), amount("0", "1468.76", "2937.52")),
+    assumptions=("no schedule declared: runs all month",),
+)
+UNPRICED = CostLine(
+    URN, "p9.48xlarge", amount("1", "1", "1"), "instance", None, quote(None, NoPrice.UNPRICED, "not in any table"), None
+)
+FINDING = Finding(
+    guardrail="gpu-approved-models",
+    status=Status.VIOLATION,
+    enforcement=Enforcement.MANDATORY,
+    severity=Severity.HIGH,
+    address=URN,
+    type="aws:ec2/instance:Instance",
+    name="gpu",
+    message="accelerator H100 is not approved",
+    remediation="Use an approved one.",
+    location=Place("infra/__main__.py", 12),
+)
+
+
+def verdict(*findings: Finding, lines: tuple[CostLine, ...] = (PRICED,), error: InputError | None = None) -> Verdict:
+    return Verdict(
+        (
+            Checked(
+                path=Path("infra"),
+                project="demo",
+                stack="dev",
+                environment="development",
+                engine="embedded",
+                resources=1,
+                findings=findings,
+                estimate=Estimate(lines),
+                unmapped={"aws:new/thing:Thing": 2},
+                names={URN: "gpu"},
+                error=error,
+            ),
+        )
+    )
+
+
+RENDERERS = {
+    "terminal": lambda value: terminal.render(value, width=110),
+    "markdown": markdown.render,
+    "json": as_json.render,
+}
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_every_report_says_what_where_why_and_how_to_fix_it(name: str) -> None:
+    text = RENDERERS[name](verdict(FINDING)).replace("\\", "")
+    for part in ("gpu-approved-models", "infra/__main__.py", "12", "accelerator H100 is not approved", "Use an approved one."):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_every_report_lists_types_that_are_not_understood(name: str) -> None:
+    assert "aws:new/thing:Thing" in RENDERERS[name](verdict())
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown"])
+def test_a_missing_price_is_shown_with_its_reason_and_never_as_nothing(name: str) -> None:
+    text = RENDERERS[name](verdict(lines=(PRICED, UNPRICED)))
+    assert "no public price known: not in any table" in " ".join(text.replace("–", "").split())
+    assert "$0.00" not in text.split("p9.48xlarge")[1].split("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown"])
+def test_the_expected_month_stands_beside_its_bounds(name: str) -> None:
+    text = RENDERERS[name](verdict())
+    assert "$1,468.76" in text
+    assert "$2,937.52" in text
+
+
+def test_the_json_report_obeys_its_schema_and_keeps_every_digit() -> None:
+    report = json.loads(as_json.render(verdict(FINDING, lines=(PRICED, UNPRICED))))
+    Draft202012Validator(schema("check")).validate(report)
+    assert report["verdict"] == "fail"
+    assert report["estimate"]["totals"]["hourly"]["expected"] == 2.012
+    assert report["estimate"]["lines"][0]["quantity"] == 2
+    assert report["estimate"]["lines"][1]["quote"]["reason"] == "unpriced"
+
+
+def test_text_from_the_program_cannot_break_a_table_or_mention_anybody() -> None:
+    hostile = Finding(
+        **{
+            **{name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__},
+            "name": "a|b\n| c | <img src=x> [link](http://example.com) @team",
+        }
+    )
+    row = next(line for line in markdown.render(verdict(hostile)).splitlines() if "gpu-approved-models" in line)
+    assert row.replace("\\|", "").count("|") == 6
+    assert "<img" not in row.replace("\\<", "")
+    assert "@team" not in row
+    assert "](http" not in row.replace("\\]", "")
+
+
+def test_control_characters_from_the_program_do_not_reach_the_terminal() -> None:
+    hostile = Finding(
+        **{**{name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__}, "name": "gpu\x1b[2J\x07"}
+    )
+    text = terminal.render(verdict(hostile), color=False)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_advisory_and_waived_findings_do_not_fail_the_gate() -> None:
+    fields = {name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__}
+    advisory = Finding(**{**fields, "enforcement": Enforcement.ADVISORY})
+    waived = Finding(**{**fields, "status": Status.WAIVED})
+    assert verdict(advisory, waived).exit_code is Exit.PASS
+    assert "PASSED" in terminal.render(verdict(advisory, waived))
+
+
+def test_a_guardrail_that_fails_denies_whatever_its_level() -> None:
+    fields = {name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__}
+    broken = Finding(**{**fields, "status": Status.ERROR, "enforcement": Enforcement.ADVISORY})
+    assert verdict(broken).exit_code is Exit.REFUSED
+
+
+def test_an_input_that_could_not_be_read_is_never_a_pass() -> None:
+    value = verdict(error=InputError("did not end in 5 s"))
+    assert value.exit_code is Exit.INPUT
+    for render in RENDERERS.values():
+        assert "did not end in 5 s" in render(value)
+    assert "PASSED" not in terminal.render(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.005", "$0.0050"), ("0.0000004", "$0.00000040"), ("-3", "-$3.00")],
+)
+def test_money_is_shown_in_cents_and_a_price_is_never_rounded_to_nothing(value: str, shown: str) -> None:
+    assert show_money(Decimal(value)) == shown
