@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -73,7 +73,7 @@ def run_preview(
         result = pulumi_cli.preview(project, wanted, config, timeout, pack=pack)
     digest = _digest(result.stdout)
     if result.code != 0 and not result.timed_out:
-        raise _failure(result, digest, project, settings, heard)
+        raise failure(result, project, settings, tuple(heard.seen.values()))
     return _declaration(project, heard.organization or organization, name, settings, heard, digest, result, timeout)
 
 
@@ -273,22 +273,16 @@ def _messages(digest: Mapping[str, Any]) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text and AMBIENT_PLUGIN not in text]
 
 
-def _failure(
-    result: pulumi_cli.Preview,
-    digest: Mapping[str, Any],
-    project: Project,
-    settings: StackConfig,
-    heard: _Heard,
+def failure(
+    result: pulumi_cli.Preview, project: Project, settings: StackConfig, resources: Iterable[Resource] = ()
 ) -> InputError:
-    """Why the preview failed, in the engine's own words: errors of the program and of its providers."""
+    """Why a preview failed, in the engine's own words: errors of the program and of its providers."""
     errors = [
         str(item["message"]).strip()
-        for item in digest.get("diagnostics") or ()
+        for item in _digest(result.stdout).get("diagnostics") or ()
         if item.get("severity") == "error" and item.get("message")
     ]
     told = [text for text in dict.fromkeys(errors) if text != "error: preview failed"]
     detail = "\n".join(told) or result.stderr.strip() or f"pulumi preview ended with exit code {result.code}"
-    with heard.lock:
-        resources = tuple(heard.seen.values())
     detail = mask([detail], settings.values.values(), resources)[0]
     return InputError("the preview by the Pulumi CLI failed", place=project.file, detail=detail)

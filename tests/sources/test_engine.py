@@ -70,9 +70,17 @@ def _by_address(declaration: Declaration) -> dict[str, Any]:
     return {resource.address: _comparable(resource) for resource in declaration.resources}
 
 
+def _pulumi(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["pulumi", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.cli
 @pytest.mark.usefixtures("pulumi_cli")
 class TestWithTheCli:
+    @pytest.fixture(autouse=True)
+    def passphrase(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+
     def test_a_program_declares_the_same_by_both_engines(self, demo: Path) -> None:
         embedded, real = run_program(demo, stack="dev"), run_preview(demo, stack="dev")
         assert _by_address(real) == _by_address(embedded)
@@ -112,16 +120,15 @@ class TestWithTheCli:
         assert "brand-new" not in listed.stdout
 
     def test_an_existing_stack_keeps_its_selection_and_its_configuration(self, demo: Path) -> None:
-        for command in (["stack", "init", "dev"], ["stack", "init", "other"], ["stack", "select", "other"]):
-            subprocess.run(["pulumi", *command], cwd=demo, capture_output=True, check=True)
+        _pulumi(demo, "stack", "init", "dev")
+        _pulumi(demo, "stack", "init", "other")
         before = (demo / "Pulumi.dev.yaml").read_text("utf-8")
         declaration = run_preview(demo, stack="dev", config={"aws:region": "us-east-2"})
         volume = next(resource for resource in declaration.resources if resource.name == "scratch")
         assert volume.provider is not None
         assert volume.provider.properties["region"] == "us-east-2"
         assert (demo / "Pulumi.dev.yaml").read_text("utf-8") == before
-        shown = subprocess.run(["pulumi", "stack", "--show-name"], cwd=demo, capture_output=True, text=True, check=True)
-        assert shown.stdout.strip() == "other"
+        assert _pulumi(demo, "stack", "--show-name").strip() == "other"
 
     def test_what_the_program_logs_comes_back(self, demo: Path) -> None:
         assert any("mind the gap" in message for message in run_preview(demo, stack="dev").messages)
