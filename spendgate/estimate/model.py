@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import Final
 
 from spendgate.prices.model import Quote
 
 HOURS_PER_MONTH = Decimal(730)
 """One month, as the field counts it (365 days × 24 h ÷ 12)."""
+
+EXACT: Final = Context(prec=100)
+"""Sums and products of money: wide enough that nothing is rounded, so that totals reconcile to the last digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,13 @@ class Range:
             raise ValueError(f"a range is ordered: {self.low}, {self.expected}, {self.high}")
 
     def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
+        add = EXACT.add
+        return Range(add(self.low, other.low), add(self.expected, other.expected), add(self.high, other.high))
+
+    def __mul__(self, other: Range) -> Range:
+        """The product, bound by bound; of figures that are zero or more."""
+        times = EXACT.multiply
+        return Range(times(self.low, other.low), times(self.expected, other.expected), times(self.high, other.high))
 
 
 ZERO = Range(Decimal(0), Decimal(0), Decimal(0))

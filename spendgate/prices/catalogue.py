@@ -138,8 +138,7 @@ class Catalogue:
         known: dict[str, None] = {}
         for group in store.groups(provider):
             known |= dict.fromkeys(store.instances(provider, group))
-            known |= dict.fromkeys(store.prices(provider, group))
-        for group in ("ml", "nvidia"):
+        for group in store.price_groups(provider):
             known |= dict.fromkeys(store.prices(provider, group))
         return tuple(known)
 

@@ -131,11 +131,20 @@ def _here(
     if not selling:
         known = [place for one in providers for place in catalogue.regions(one)]
         near = nearest(region, known)
-        remedy = f'did you mean "{near}"?' if near else f"Regions are named as {known[0]}."
+        remedy = f'did you mean "{near}"?' if near else f"{name} is sold in {_example(catalogue, name, providers)}."
         raise InputError(f'no region "{region}" of {" or ".join(providers)}', remedy=remedy)
     for provider in selling:
         for purchase in purchases:
             yield catalogue.quote(provider, name, region, purchase)
+
+
+def _example(catalogue: Catalogue, name: str, providers: Iterable[str]) -> str:
+    """A region that sells it, and how many more do."""
+    quotes = list(_everywhere(catalogue, name, providers, (Purchase.ON_DEMAND,)))
+    places = [quote.region for quote in quotes if quote.amount is not None and quote.region]
+    if not places:
+        return "no region on demand"
+    return places[0] + (f" and {len(places) - 1} more regions" if len(places) > 1 else "")
 
 
 def _everywhere(

@@ -234,6 +234,9 @@ def _managed(store: Store, provider: str, item: str, region: str, purchase: Purc
 
 def _missing(store: Store, provider: str, item: str, region: str, purchase: Purchase, price: Price | None) -> Quote:
     listed = store.listed(provider, item)
+    if provider == "aws" and item.startswith("ml.") and purchase is Purchase.SPOT:
+        note = "SageMaker publishes no spot rates; managed spot training is settled after the run"
+        return no_price(provider, item, region, purchase, NoPrice.UNPRICED, note)
     if price is not None and purchase is Purchase.SPOT:
         note = "no spot figure is published for this region"
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, note, price.source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
@@ -113,6 +113,22 @@ class Store:
         """Groups of instance types that the catalogue has files for."""
         return self._once(f"{provider} groups", lambda: self._layers.files(f"{provider}/instances"))
 
+    def price_groups(self, provider: str) -> tuple[str, ...]:
+        """Groups of items that the catalogue has price files for."""
+        return self._once(f"{provider} price groups", lambda: self._layers.files(f"{provider}/prices"))
+
+    def price_keys(self, provider: str) -> Iterator[tuple[str, ...]]:
+        """Item, region and layer of every price row, repeated ones as often as they occur."""
+        for group in self.price_groups(provider):
+            for row in self._layers.rows(f"{provider}/prices/{group}.csv", ("item", "region")):
+                yield (row["item"], row["region"], row.get("layer", "the catalogue"))
+
+    def instance_keys(self, provider: str) -> Iterator[tuple[str, ...]]:
+        """Name and layer of every row of an instance type, repeated ones as often as they occur."""
+        for group in self.groups(provider):
+            for row in self._layers.rows(f"{provider}/instances/{group}.csv", ("name",)):
+                yield (row["name"], row.get("layer", "the catalogue"))
+
     def instances(self, provider: str, group: str) -> Mapping[str, Row]:
         """Rows of instance types by name."""
         name = f"{provider}/instances/{group}.csv"
@@ -187,6 +203,23 @@ class Store:
                 if count:
                     return row["part"], count
         return None
+
+    def parts(self, provider: str) -> tuple[str, ...]:
+        """Parts that bundles are made of."""
+        rows = self._layers.rows(f"{provider}/bundles.csv", ("pattern", "part", "parts"))
+        return tuple(dict.fromkeys(row["part"] for row in rows))
+
+    def bands(self) -> Mapping[tuple[str, str, float | None], tuple[Decimal, Decimal]]:
+        """What one device and hour may plausibly cost, by provider, model and memory."""
+        columns = ("provider", "accelerator", "accelerator_memory_gib", "low", "high")
+        return {
+            (
+                row["provider"],
+                row["accelerator"],
+                float(row["accelerator_memory_gib"]) if row["accelerator_memory_gib"] else None,
+            ): (Decimal(row["low"]), Decimal(row["high"]))
+            for row in self._layers.rows("bands.csv", columns)
+        }
 
     def attachable(self, provider: str) -> Mapping[str, Row]:
         """Accelerators that are attached to a machine, by the provider's name for them."""

@@ -72,7 +72,7 @@ def show_accelerator(accelerator: Accelerator) -> str:
 def _table(answer: PriceAnswer, bold: _Style, dim: _Style, green: _Style) -> list[str]:
     purchases = list(dict.fromkeys(quote.purchase for quote in answer.quotes))
     factor = answer.factor
-    head = ["region", *(_purchase(purchase) for purchase in purchases)]
+    head = ["region", *(_heading(purchase, answer.quotes) for purchase in purchases)]
     if factor is not None:
         head += [f"{_purchase(purchase)}, {_asked(answer)}" for purchase in purchases]
     rows: list[list[str]] = []
@@ -99,6 +99,11 @@ def _by_region(quotes: Iterable[Quote]) -> list[tuple[str, list[Quote]]]:
     for quote in quotes:
         regions.setdefault((quote.provider, quote.region or ""), []).append(quote)
     return [(region, found) for (_, region), found in regions.items()]
+
+
+def _heading(purchase: Purchase, quotes: Iterable[Quote]) -> str:
+    dates = [quote.as_of for quote in quotes if quote.purchase is purchase and quote.amount is not None]
+    return f"spot (as of {min(dates)})" if purchase is Purchase.SPOT and dates else _purchase(purchase)
 
 
 def _purchase(purchase: Purchase) -> str:

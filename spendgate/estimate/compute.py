@@ -1,0 +1,166 @@
+"""Cost lines of what is billed by the hour: instances, node pools, jobs, endpoints, notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
+from spendgate.estimate.model import CostLine, Range
+from spendgate.estimate.usage import Usage, decimal, exactly, usage_of
+from spendgate.facts.model import Facts, Kind
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import Accelerator, NoPrice, Purchase
+
+_NO_TYPE = "no instance type is declared: it is set elsewhere, or billed by use"
+
+
+def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
+    """Lines of one workload: the instances (spot and on-demand apart), then accelerators that are billed apart."""
+    types = tuple(dict.fromkeys(facts.instance_types or filter(None, (facts.instance_type,))))
+    quantity, notes = count_of(facts)
+    purchase = facts.purchase or Purchase.ON_DEMAND
+    item = types[0] if types else stand_in(facts)
+
+    def line(reason: NoPrice, note: str) -> tuple[CostLine, ...]:
+        return (without_price(facts.provider, item, facts.region, purchase, reason, note, quantity),)
+
+    for fact in ("instance_type", "instance_types", "region", "zones", "count"):
+        reason = unknown(facts, fact)
+        if reason is not None and not (fact in ("zones", "instance_types") and (facts.region and types)):
+            return line(NoPrice.UNKNOWN_UNTIL_APPLY, f"{fact} is known only after apply: {reason}")
+    if facts.kind is Kind.DATABASE:
+        return line(NoPrice.UNPRICED, "no database prices are in the catalogue")
+    if not types:
+        return line(NoPrice.UNPRICED, _NO_TYPE)
+    region = region_of(facts, catalogue)
+    notes = (*notes, *_defaults(facts, item), *_unsure(facts))
+    usage = usage_of(facts)
+    lines: list[CostLine] = []
+    for option, share in _purchases(facts, purchase):
+        quote, choice = cheapest_to_dearest([catalogue.quote(facts.provider, name, region, option) for name in types])
+        part = quantity * exactly(share) if share != 1 else quantity
+        mixed = (f"{share.normalize():%} of the instances are {option.replace('_', '-')}",) if share != 1 else ()
+        lines.append(hourly_line(quote, part, usage, (*notes, *mixed, *choice)))
+        lines += _attached(facts, catalogue, types, region, option, part, usage)
+    return tuple(lines)
+
+
+def impossible(facts: Facts) -> str | None:
+    """The first figure that no workload can have: below zero, or not finite. None where all are possible."""
+    count = facts.count
+    figures = {
+        "count": (count.min, count.expected, count.max) if count else (),
+        "size": (facts.size_gib,),
+        "max runtime": (facts.max_runtime_hours,),
+        "number of runs": (facts.runs_per_month,),
+        "schedule": (facts.schedule.hours_per_week,) if facts.schedule else (),
+        "number of accelerators": (facts.accelerator.count,) if facts.accelerator else (),
+    }
+    for name, values in figures.items():
+        for value in values:
+            if value is not None and not 0 <= value < float("inf"):
+                return f"a {name} of {value:g} is declared"
+    return None
+
+
+def impossible_line(facts: Facts, item: str, note: str) -> CostLine:
+    """The line of a workload that declares an impossible figure: no amount, and the figure named."""
+    purchase = facts.purchase or Purchase.ON_DEMAND
+    return without_price(facts.provider, item, facts.region, purchase, NoPrice.UNPRICED, note, exactly(0))
+
+
+def count_of(facts: Facts) -> tuple[Range, tuple[str, ...]]:
+    """How many instances: low is the minimum, high the maximum; one where no count is declared."""
+    count = facts.count
+    if count is None:
+        return exactly(1), ()
+    expected = decimal(count.expected)
+    low = min(decimal(count.min), expected)
+    if count.max is None:
+        return Range(low, expected, expected), (f"nothing bounds the count: high counts {expected.normalize():f}",)
+    return Range(low, expected, max(decimal(count.max), expected)), ()
+
+
+def region_of(facts: Facts, catalogue: Catalogue) -> str | None:
+    """The declared region, or that of the first zone."""
+    if facts.region is not None:
+        return facts.region
+    return next((catalogue.region_of_zone(facts.provider, zone) for zone in facts.zones), None)
+
+
+def unknown(facts: Facts, fact: str) -> str | None:
+    """Why a fact, or a part of it (``count.max``), is unknown; None where it is not."""
+    for path, reason in facts.unknowns.items():
+        if path == fact or path.startswith((f"{fact}.", f"{fact}[")):
+            return reason
+    return None
+
+
+def show_accelerator(accelerator: Accelerator) -> str:
+    """``8 × H100``: what stands for a machine of which only the accelerator is known."""
+    return f"{accelerator.count:g} × {accelerator.model}"
+
+
+def stand_in(facts: Facts) -> str:
+    """What names a line where no instance type is known: its accelerators, else its kind."""
+    return show_accelerator(facts.accelerator) if facts.accelerator else str(facts.kind).replace("_", " ")
+
+
+def _purchases(facts: Facts, purchase: Purchase) -> Sequence[tuple[Purchase, Decimal]]:
+    """Purchase options and their share of the instances (a mixed-instances policy has two)."""
+    if facts.spot_share is None:
+        return ((purchase, Decimal(1)),)
+    spot = min(max(decimal(round(facts.spot_share, 6)), Decimal(0)), Decimal(1))
+    shares = ((Purchase.ON_DEMAND, 1 - spot), (Purchase.SPOT, spot))
+    return tuple((option, share) for option, share in shares if share)
+
+
+def _attached(
+    facts: Facts,
+    catalogue: Catalogue,
+    types: Sequence[str],
+    region: str | None,
+    purchase: Purchase,
+    quantity: Range,
+    usage: Usage,
+) -> tuple[CostLine, ...]:
+    """Accelerators that are attached to a machine and billed beside it (GCP: N1). Others come with the machine."""
+    if facts.provider != "gcp":
+        return ()
+    host = catalogue.instance(facts.provider, types[0])
+    if host is not None and host.accelerator is not None:
+        return ()
+    reason = unknown(facts, "accelerator")
+    if reason is not None:
+        note = f"accelerator is known only after apply: {reason}"
+        asked = (facts.provider, "accelerator", region, purchase, NoPrice.UNKNOWN_UNTIL_APPLY, note)
+        return (without_price(*asked, quantity),)
+    if facts.accelerator is None:
+        return ()
+    devices = quantity * exactly(facts.accelerator.count)
+    item = catalogue.attachable_item(facts.provider, facts.accelerator)
+    if item is None:
+        note = "this accelerator is not one that the catalogue can attach"
+        shown = show_accelerator(facts.accelerator)
+        return (without_price(facts.provider, shown, region, purchase, NoPrice.UNPRICED, note, quantity),)
+    quote = catalogue.quote(facts.provider, item, region, purchase)
+    return (hourly_line(quote, devices, usage, (f"attached to {types[0]}, billed beside it",)),)
+
+
+def _defaults(facts: Facts, item: str) -> tuple[str, ...]:
+    notes = []
+    if "instance_type" in facts.defaults or "instance_types" in facts.defaults:
+        notes.append(f"{item} is the provider's default")
+    if "count" in facts.defaults:
+        notes.append("the count is the provider's default")
+    return tuple(notes)
+
+
+def _unsure(facts: Facts) -> tuple[str, ...]:
+    notes = []
+    for fact, effect in (("purchase", "priced on demand"), ("schedule", "counted as always on")):
+        reason = unknown(facts, fact)
+        if reason is not None:
+            notes.append(f"{fact} is known only after apply ({reason}): {effect}")
+    return tuple(notes)

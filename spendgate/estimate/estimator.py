@@ -1,0 +1,112 @@
+"""The estimate of a stack: a pure function of its workloads' facts and the catalogue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
+from spendgate.estimate.kubernetes import pod_lines
+from spendgate.estimate.model import Cost, CostLine, Estimate
+from spendgate.estimate.storage import is_storage, network_lines, storage_lines
+from spendgate.facts.model import Facts, Kind, Workload
+from spendgate.prices.catalogue import Catalogue
+
+_HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPOINT, Kind.NOTEBOOK, Kind.DATABASE})
+_POD = "pod"
+
+_Lines = tuple[CostLine, ...] | None
+
+
+def estimate(workloads: Sequence[Workload], catalogue: Catalogue) -> Estimate:
+    """Cost lines of all workloads, in order of declaration.
+
+    Low, expected and high follow the declared count (min, expected, max), the price (spot: dated figure, same,
+    on-demand) and the choice of types. A month has 730 h. ``daily`` is a day's burn: 24 h for what is always on, the
+    average day of a schedule, and for a job a day on which it runs. Money is exact; only hours of a schedule (to a
+    millionth of an hour) and the hourly share of a monthly price (to 10⁻¹² USD) are rounded.
+
+    Not billed, and so without a line: templates, resources that are only read, types that no mapping table knows.
+    What is billed by a use that nobody declared (the bytes in a bucket) is named in the estimate's assumptions.
+    """
+    pools = [item for item in workloads if item.facts.kind is Kind.NODE_POOL and item.mapped]
+    shared: dict[Hashable, _Lines] = {}
+    lines: list[CostLine] = []
+    by_use: Counter[str] = Counter()
+    for workload in workloads:
+        if not workload.mapped or workload.resource.external or not workload.resource.custom:
+            continue
+        key = _key(workload)
+        if key not in shared:
+            shared[key] = _lines_of(workload, pools, catalogue)
+        found = shared[key]
+        if found is None:
+            by_use[_POD if workload.facts.provider == "kubernetes" else str(workload.facts.kind)] += 1
+            continue
+        address = workload.resource.address
+        lines += [replace(line, resource=address) for line in found]
+    return Estimate(tuple(lines), assumptions=_assumptions(by_use))
+
+
+def cost_of(estimate: Estimate, address: str) -> Cost:
+    """The exact sum of one resource's priced lines."""
+    return Estimate(tuple(line for line in estimate.lines if line.resource == address)).total
+
+
+def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogue) -> _Lines:
+    facts, type_ = workload.facts, workload.resource.type
+    if facts.kind is Kind.TEMPLATE:
+        return ()
+    wrong = impossible(facts)
+    if wrong is not None:
+        return (impossible_line(facts, facts.instance_type or stand_in(facts), wrong),)
+    if is_storage(facts.kind):
+        return storage_lines(facts, type_, catalogue)
+    if facts.provider == "kubernetes":
+        if facts.kind in (Kind.WORKLOAD, Kind.TRAINING_JOB, Kind.COMPUTE, Kind.ENDPOINT):
+            return pod_lines(facts, pools, catalogue)
+        return ()
+    if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and (facts.instance_type or facts.accelerator)):
+        return compute_lines(facts, catalogue)
+    if facts.kind is Kind.NETWORK:
+        return network_lines(facts, type_, catalogue)
+    return ()
+
+
+def _key(workload: Workload) -> Hashable:
+    """All that a line depends on: equal facts share their lines, a stack of 10,000 resources has few different ones."""
+    facts: Facts = workload.facts
+    return (
+        workload.resource.type,
+        facts.kind,
+        facts.provider,
+        facts.region,
+        facts.zones,
+        facts.instance_type,
+        facts.instance_types,
+        facts.accelerator,
+        facts.count,
+        facts.purchase,
+        facts.spot_share,
+        facts.max_runtime_hours,
+        facts.idle_shutdown_minutes,
+        facts.schedule,
+        facts.size_gib,
+        facts.storage_class,
+        facts.runs_per_month,
+        facts.defaults,
+        tuple(facts.unknowns.items()),
+    )
+
+
+def _assumptions(by_use: Counter[str]) -> tuple[str, ...]:
+    told = []
+    for kind, count in sorted(by_use.items()):
+        if kind == _POD:
+            pods = "1 Kubernetes workload asks" if count == 1 else f"{count} Kubernetes workloads ask"
+            told.append(f"{pods} for no accelerator: their nodes are paid for, they have no line")
+        else:
+            things = kind.replace("_", " ") if count == 1 else f"{kind.replace('_', ' ')}s"
+            told.append(f"storage of {count} {things} is not estimated: no usage is declared")
+    return tuple(told)

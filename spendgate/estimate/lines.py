@@ -1,0 +1,102 @@
+"""One cost line from a quantity, its hours and a quote. Lines have no resource yet: equal facts share them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Cost, CostLine, Range
+from spendgate.estimate.usage import HOURS_PER_DAY, Usage
+from spendgate.prices.model import NoPrice, Purchase, Quote
+
+_PICO: Final = Decimal("0.000000000001")
+
+
+def hourly_line(quote: Quote, quantity: Range, usage: Usage, notes: Sequence[str] = ()) -> CostLine:
+    """A line billed by the hour: quantity × hours × quote, the low of all three, the expected, and the high."""
+    cost = None
+    if quote.amount is not None:
+        rate = rate_of(quote)
+        hourly = quantity * rate
+        cost = Cost(
+            hourly=hourly,
+            daily=hourly * usage.day,
+            monthly=hourly * usage.month,
+            run=hourly * usage.run if usage.run else None,
+        )
+        if quote.purchase is Purchase.SPOT:
+            notes = (*notes, f"spot price as of {quote.as_of}; the high figure counts on-demand")
+    return CostLine(
+        resource="",
+        item=quote.item,
+        quantity=quantity,
+        unit=quote.unit,
+        hours=usage.month,
+        quote=quote,
+        cost=cost,
+        assumptions=(*notes, *usage.assumptions) if cost else tuple(notes),
+    )
+
+
+def monthly_line(quote: Quote, quantity: Range, notes: Sequence[str] = ()) -> CostLine:
+    """A line billed by the month (storage). An hour and a day are its even share, to a millionth of a millionth."""
+    cost = None
+    if quote.amount is not None:
+        monthly = quantity * rate_of(quote)
+        cost = Cost(
+            hourly=_share(monthly, Decimal(1) / HOURS_PER_MONTH),
+            daily=_share(monthly, HOURS_PER_DAY / HOURS_PER_MONTH),
+            monthly=monthly,
+        )
+    return CostLine("", quote.item, quantity, quote.unit, None, quote, cost, tuple(notes))
+
+
+def rate_of(quote: Quote) -> Range:
+    """The price with its bounds. Only for a quote that has an amount."""
+    amount = quote.amount or Decimal(0)
+    low = amount if quote.low is None else min(quote.low, amount)
+    high = amount if quote.high is None else max(quote.high, amount)
+    return Range(low, amount, high)
+
+
+def cheapest_to_dearest(quotes: Sequence[Quote]) -> tuple[Quote, tuple[str, ...]]:
+    """One quote for a choice of types: the first (preferred) one's, bounded by the cheapest and the dearest.
+
+    A type without a price leaves the range, and an assumption names it. Where none has a price, the first one's
+    reason stands.
+    """
+    priced = [quote for quote in quotes if quote.amount is not None]
+    if len(quotes) == 1 or not priced:
+        return quotes[0], ()
+    rates = [rate_of(quote) for quote in priced]
+    names = ", ".join(quote.item for quote in priced)
+    notes = [f"any of {names}: expected is the first, low the cheapest, high the dearest"]
+    left_out = [f"{quote.item} ({str(quote.reason).replace('_', ' ')})" for quote in quotes if quote.amount is None]
+    if left_out:
+        notes.append(f"without a price, and so not in the range: {', '.join(left_out)}")
+    low, high = min(rate.low for rate in rates), max(rate.high for rate in rates)
+    return replace(priced[0], low=low, high=high), tuple(notes)
+
+
+def without_price(
+    provider: str,
+    item: str,
+    region: str | None,
+    purchase: Purchase,
+    reason: NoPrice,
+    note: str,
+    quantity: Range,
+    unit: str = "hour",
+) -> CostLine:
+    """A line that says why it has no amount."""
+    quote = Quote(provider, item, region, purchase, unit, None, "", "", reason=reason, note=note)
+    return CostLine("", item, quantity, unit, None, quote, None)
+
+
+def _share(monthly: Range, share: Decimal) -> Range:
+    def part(bound: Decimal) -> Decimal:
+        return EXACT.multiply(bound, share).quantize(_PICO, ROUND_HALF_EVEN, EXACT)
+
+    return Range(part(monthly.low), part(monthly.expected), part(monthly.high))

@@ -1,0 +1,75 @@
+"""Cost lines of what is billed by the month or by being there: volumes, snapshots, buckets, gateways."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+from spendgate.estimate.compute import count_of, region_of, unknown
+from spendgate.estimate.lines import hourly_line, monthly_line, without_price
+from spendgate.estimate.model import CostLine
+from spendgate.estimate.usage import exactly, usage_of
+from spendgate.facts.model import Facts, Kind
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import NoPrice, Purchase
+from spendgate.prices.tables import read_table
+
+
+def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...] | None:
+    """Lines of one volume, snapshot or bucket. None where its size is a matter of use that nobody declared."""
+    item = item_of(facts, resource_type)
+    quantity, notes = count_of(facts)
+    region = region_of(facts, catalogue)
+    for fact in ("size_gib", "storage_class", "region", "count"):
+        reason = unknown(facts, fact)
+        if reason is not None:
+            note = f"{fact} is known only after apply: {reason}"
+            asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNKNOWN_UNTIL_APPLY, note)
+            return (without_price(*asked, quantity, "GiB-month"),)
+    if facts.size_gib is None:
+        return None
+    if facts.provider == "kubernetes":
+        note = "the price of a claim is that of its cluster's storage class"
+        asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNPRICED, note)
+        return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)
+    quote = catalogue.storage_quote(facts.provider, item, region)
+    return (monthly_line(quote, quantity * exactly(facts.size_gib), notes),)
+
+
+def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...]:
+    """The line of a network resource that costs by the hour (a NAT gateway); none where the type is not billed so."""
+    item = _rule(resource_type)[0]
+    if not item:
+        return ()
+    quantity, notes = count_of(facts)
+    quote = catalogue.storage_quote(facts.provider, item, region_of(facts, catalogue))
+    usage = usage_of(facts)
+    return (hourly_line(quote, quantity, usage, (*notes, "data that passes through is not counted")),)
+
+
+def item_of(facts: Facts, resource_type: str) -> str:
+    """The catalogue's item of a storage resource: ``ebs.gp3``, ``s3.standard_ia``."""
+    item, default = _rule(resource_type)
+    storage_class = (facts.storage_class or default or "default").lower()
+    if not item:
+        return storage_class if facts.storage_class else str(facts.kind)
+    return item.replace("{class}", storage_class)
+
+
+def is_storage(kind: Kind) -> bool:
+    """Whether a kind is billed by what it stores."""
+    return kind in (Kind.VOLUME, Kind.SNAPSHOT, Kind.BUCKET)
+
+
+def _rule(resource_type: str) -> tuple[str, str]:
+    for pattern, item, default in _rules():
+        if fnmatchcase(resource_type, pattern):
+            return item, default
+    return "", ""
+
+
+@lru_cache(maxsize=1)
+def _rules() -> tuple[tuple[str, str, str], ...]:
+    rows = read_table(Path(__file__).parent / "storage_items.csv", ("type", "item", "default"))
+    return tuple((row["type"], row["item"], row["default"]) for row in rows)

@@ -1,0 +1,127 @@
+"""``spendgate price``: the answer, its JSON and its text."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from spendgate.errors import InputError
+from spendgate.prices.command import lookup, to_json, to_text
+from spendgate.prices.model import NoPrice, Purchase
+
+
+def _json(*arguments, **options):
+    return json.loads(to_json(lookup(*arguments, **options)), parse_float=Decimal)
+
+
+def test_json_has_quotes_and_the_accelerator():
+    value = _json("p5.48xlarge", region="us-east-1", purchase="on_demand")
+    assert value["accelerator"] == {"vendor": "nvidia", "model": "H100", "memory_gib": 80, "count": 8}
+    (quote,) = value["quotes"]
+    assert quote["provider"] == "aws"
+    assert quote["instance_type"] == "p5.48xlarge"
+    assert quote["region"] == "us-east-1"
+    assert quote["purchase"] == "on_demand"
+    assert quote["amount"] == Decimal("55.04")
+    assert quote["unit"] == "hour"
+    assert quote["as_of"] == "2026-07-20"
+    assert quote["source"]
+    assert quote["reason"] is None
+
+
+def test_json_numbers_hold_the_exact_price():
+    (quote,) = _json("a3-highgpu-8g", region="us-central1", purchase="on_demand")["quotes"]
+    assert quote["amount"] == Decimal("88.4899999025753")
+
+
+def test_json_says_why_there_is_no_amount():
+    (quote,) = _json("p5e.48xlarge", region="us-east-1", purchase="on_demand")["quotes"]
+    assert (quote["amount"], quote["reason"]) == (None, "reservation_only")
+
+
+def test_json_follows_its_published_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    from importlib.resources import files
+
+    schema = json.loads((files("spendgate") / "schemas" / "price.schema.json").read_text())
+    for name, region in [
+        ("g5.xlarge", None),
+        ("p5e.48xlarge", "us-east-1"),
+        ("m5.large", None),
+        ("g6f.large", "us-east-1"),
+    ]:
+        jsonschema.validate(json.loads(to_json(lookup(name, region=region, hours="2"))), schema)
+
+
+def test_hours_and_count_multiply_exactly():
+    value = _json("p5.48xlarge", region="us-east-1", hours="12", count="4", purchase="on_demand")
+    assert value["quotes"][0]["total"] == Decimal("2641.92")
+    assert (value["hours"], value["count"]) == (12, 4)
+
+
+def test_without_a_region_all_that_sell_it_are_listed_cheapest_first():
+    answer = lookup("g5.xlarge", purchase="on_demand")
+    amounts = [quote.amount for quote in answer.quotes]
+    assert len(amounts) == 19
+    assert amounts == sorted(amounts)
+    assert answer.quotes[0].region == "us-east-1"
+
+
+def test_on_demand_and_spot_stand_side_by_side():
+    text = to_text(lookup("g5.xlarge", region="us-east-1"), color=False)
+    assert "spot (as of 2026-01)" in text
+    assert "$1.006      $0.436 – $1.006" in text
+    assert "1 × NVIDIA A10G 24 GiB" in text
+    assert "source: " in text
+
+
+def test_a_fraction_is_shown_as_one():
+    assert "1/8 × NVIDIA L4 24 GiB" in to_text(lookup("g6f.large", region="us-east-1"), color=False)
+    assert "1/6 × NVIDIA A10 24 GiB" in to_text(lookup("Standard_NV6ads_A10_v5", region="eastus"), color=False)
+
+
+def test_a_derived_price_is_marked_and_explained():
+    text = to_text(lookup("g5.12xlarge", region="eu-central-1"), color=False)
+    assert "$7.0928*" in text
+    assert "the factor of g5.xlarge" in text
+
+
+def test_a_type_that_is_not_offered_says_so():
+    answer = lookup("p4d.24xlarge", region="eu-west-3")
+    assert {quote.reason for quote in answer.quotes} == {NoPrice.NOT_OFFERED_IN_REGION}
+    assert "not offered (the p4d family is not sold in eu-west-3)" in to_text(answer, color=False)
+
+
+def test_a_type_without_any_price_tells_each_reason_once():
+    answer = lookup("a4-highgpu-8g")
+    assert [quote.purchase for quote in answer.quotes] == [Purchase.ON_DEMAND, Purchase.SPOT]
+
+
+def test_colour_is_only_added_where_asked_for():
+    answer = lookup("g5.xlarge")
+    assert "\x1b[" not in to_text(answer, color=False)
+    assert "\x1b[1m" in to_text(answer, color=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint", "remedy"),
+    [
+        ({"name": "g6e.12xlagre"}, 'no instance type "g6e.12xlagre"', 'did you mean "g6e.12xlarge"?'),
+        ({"name": "g5.xlarge", "provider": "gcp"}, 'no instance type "g5.xlarge" of gcp', ""),
+        ({"name": "g5.xlarge", "provider": "oracle"}, 'no provider "oracle"', "aws, azure, gcp"),
+        ({"name": "g5.xlarge", "region": "us-esat-1"}, 'no region "us-esat-1" of aws', 'did you mean "us-east-1"?'),
+        ({"name": "g5.xlarge", "region": "eastus"}, 'no region "eastus" of aws', "us-east-1"),
+        ({"name": "g5.xlarge", "hours": "-3"}, "hours is above zero, not -3", ""),
+        ({"name": "g5.xlarge", "count": "0"}, "count is above zero, not 0", ""),
+        ({"name": "g5.xlarge", "count": "many"}, 'count is a number, not "many"', ""),
+        ({"name": "g5.xlarge", "hours": "nan"}, "hours is above zero", ""),
+        ({"name": "g5.xlarge", "purchase": "stolen"}, 'no purchase option "stolen"', "spot"),
+    ],
+)
+def test_wrong_input_is_answered_with_what_to_do(options, complaint, remedy):
+    with pytest.raises(InputError) as caught:
+        lookup(**options)
+    assert complaint in caught.value.message
+    assert remedy in (caught.value.remedy or "")
