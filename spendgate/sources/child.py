@@ -229,7 +229,8 @@ class Monitor:
         call = CALL.get()
         if call is None:
             return self._stub.Invoke(request)
-        metadata = (("spendgate-form", call.form), ("spendgate-place-bin", json.dumps(call.place).encode()))
+        how = {"form": call.form, "place": call.place, "secrets": call.secrets or []}
+        metadata = (("spendgate-invoke-bin", json.dumps(how).encode()),)
         try:
             response, done = self._stub.Invoke.with_call(request, metadata=metadata)
         except grpc.RpcError as raised:
@@ -254,6 +255,7 @@ class Call:
         self.place = place
         self.unanswered = False
         self.unknown = False
+        self.secrets: list[str] | None = None
 
 
 CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
@@ -287,16 +289,23 @@ def _tell_kinds_of_invokes_apart(pulumi: Any, order: dict[str, Any], collected: 
         if getattr(pulumi.runtime, name, None) is original:
             setattr(pulumi.runtime, name, replacement)
 
+    def stand_in() -> Any:
+        get = pulumi.get
+        if not isinstance(get, functools.partial):
+            pulumi.get = functools.partial(_get_of_placeholder, get)
+        return module.InvokeResult(Placeholder(order["unknown_text"]))
+
     def plain(original: Any) -> Any:
         def invoke(*args: Any, **kwargs: Any) -> Any:
-            call = Call("plain", place())
+            call = Call("output" if _is_lifted(sys._getframe(1)) else "plain", place())
             token = CALL.set(call)
             try:
-                return original(*args, **kwargs)
+                result = original(*args, **kwargs)
+                return stand_in() if call.unknown else result
             except Exception:
                 if not (order["collect"] and call.unanswered):
                     raise
-                return module.InvokeResult(Placeholder(order["unknown_text"]))
+                return stand_in()
             finally:
                 CALL.reset(token)
 
@@ -326,9 +335,40 @@ def _tell_kinds_of_invokes_apart(pulumi: Any, order: dict[str, Any], collected: 
     replace("invoke_output", output)
     replace("invoke_async", asynchronous)
     _resolve_unknown_results(module)
-    if order["collect"]:
-        get = pulumi.get
-        pulumi.get = lambda self, name: self if isinstance(self, Placeholder) else get(self, name)
+    _remember_secret_arguments()
+
+
+def _get_of_placeholder(get: Callable[[Any, str], Any], instance: Any, name: str) -> Any:
+    return instance if isinstance(instance, Placeholder) else get(instance, name)
+
+
+def _is_lifted(frame: Any) -> bool:
+    """Whether a plain invoke is made by an output form, as packages for old SDKs make theirs (``lift_output_func``)."""
+    caller = frame.f_back
+    return caller is not None and "lifted_func" in getattr(caller.f_code, "co_qualname", _path_of(caller))
+
+
+def _path_of(frame: Any) -> str:
+    """Python before 3.11 does not know the function that a lambda is written in; its file tells."""
+    in_utilities = frame.f_code.co_name == "<lambda>" and frame.f_code.co_filename.endswith("_utilities.py")
+    return "lifted_func" if in_utilities else ""
+
+
+def _remember_secret_arguments() -> None:
+    """Note which arguments of an invoke are secret: the SDK sends them in plain, and they must not be shown."""
+    rpc: Any = sys.modules["pulumi.runtime.rpc"]
+    original = getattr(rpc, "_unwrap_rpc_secret_struct_properties", None)
+    if original is None:
+        return
+
+    def _unwrap_rpc_secret_struct_properties(value: Any) -> Any:
+        call = CALL.get()
+        if call is not None and call.secrets is None and hasattr(value, "fields"):
+            call.secrets = []
+            call.secrets = [str(key) for key, item in list(value.items()) if original(item)[1]]
+        return original(value)
+
+    rpc._unwrap_rpc_secret_struct_properties = _unwrap_rpc_secret_struct_properties
 
 
 def _resolve_unknown_results(module: Any) -> None:
@@ -357,7 +397,10 @@ def _resolve_unknown_results(module: Any) -> None:
 
 
 class Placeholder(str):
-    """Stands for a value nobody knows while what is missing is being collected: everything can be asked of it."""
+    """Stands for a value nobody knows where the SDK has no way to say so: everything can be asked of it.
+
+    As a text it is the protocol's own for an unknown value, so that what is made of it is unknown.
+    """
 
     __slots__ = ()
 
@@ -416,33 +459,46 @@ def _find_places_quickly(order: dict[str, Any]) -> None:
     The SDK writes down the whole stack with its source text for each resource, which is a good part of a large
     program's time, and finds no place at all for a component without a class of its own.
     """
-    from pulumi.runtime import resource
-
-    original = getattr(resource, "_get_stack_trace", None)
-    if original is None:
-        return
-    from pulumi.runtime.proto import source_pb2
-
+    resource: Any = sys.modules["pulumi.runtime.resource"]
+    try:
+        from pulumi.runtime.proto import source_pb2
+    except ImportError:
+        return  # An SDK from before there were places.
     roots = (order["root"], order["cwd"])
 
     @functools.cache
     def uri(filename: str) -> str:
         return pathlib.Path(os.path.abspath(filename)).as_uri()
 
-    def _get_stack_trace() -> Any:
-        frames = []
-        frame: Any = sys._getframe(1)
+    def own_positions() -> list[Any]:
+        positions = []
+        frame: Any = sys._getframe(2)
         declared = frame.f_locals.get("res")
         while frame is not None:
             filename = frame.f_code.co_filename
             # The constructor of the resource's own class declares nothing: who calls it does.
             if _is_own(filename, roots) and not _is_method_of(frame, declared):
-                position = source_pb2.SourcePosition(uri=uri(filename), line=frame.f_lineno)
-                frames.append(source_pb2.StackFrame(pc=position))
+                positions.append(source_pb2.SourcePosition(uri=uri(filename), line=frame.f_lineno))
             frame = frame.f_back
-        return source_pb2.StackTrace(frames=frames) if frames else original()
+        return positions
 
-    resource._get_stack_trace = _get_stack_trace
+    original = getattr(resource, "_get_stack_trace", None)
+    if original is not None:
+
+        def _get_stack_trace() -> Any:
+            frames = [source_pb2.StackFrame(pc=position) for position in own_positions()]
+            return source_pb2.StackTrace(frames=frames) if frames else original()
+
+        resource._get_stack_trace = _get_stack_trace
+        return
+
+    older = getattr(resource, "_get_source_position", None)
+    if older is not None:
+
+        def _get_source_position(*args: Any) -> Any:
+            return next(iter(own_positions()), None) or older(*args)
+
+        resource._get_source_position = _get_source_position
 
 
 def _is_method_of(frame: Any, instance: Any) -> bool:

@@ -153,8 +153,8 @@ class Monitor:
         if request.tok == "pulumi:pulumi:getResource":
             return self._get_resource(request, context)
         arguments, reference, version = request.args, request.provider, request.version
-        metadata = dict(context.invocation_metadata())
-        place = self._place_of_invoke(metadata)
+        how = _how_invoked(context)
+        place = place_in(self.deployment.root, *how["place"])
         with self.deployment.lock:
             pending = list(self.deployment.invoke_transforms)
         if pending:
@@ -162,12 +162,13 @@ class Monitor:
                 arguments, reference, version = transforms.transform_invoke(self.callbacks, pending, request)
         package = request.tok.split(":", 1)[0]
         known = decode_properties(arguments)
+        known.update({name: secret(known[name]) for name in how["secrets"] if name in known})
         provider = self.deployment.provider(reference, package, version)
         with self._reported(context, place):
             answer = self.answers.find(request.tok, known, provider)
         if isinstance(answer, Mapping):
             return self._result(answer)
-        if metadata.get("spendgate-form") == "output":
+        if how["form"] == "output":
             context.set_trailing_metadata((("spendgate-unknown", "1"),))
             return self._unknown_result()
         import grpc
@@ -349,11 +350,6 @@ class Monitor:
         state = {**decode_properties(properties), **outputs}
         return self._result({"urn": str(urn), "id": "", "state": state})
 
-    def _place_of_invoke(self, metadata: Mapping[str, Any]) -> Place | None:
-        raw = metadata.get("spendgate-place-bin")
-        file, line = json.loads(raw) if raw else (None, None)
-        return place_in(self.deployment.root, file, line)
-
     @staticmethod
     def _result(answer: Mapping[str, Value]) -> Any:
         from pulumi.runtime.proto import resource_pb2
@@ -386,6 +382,12 @@ class Monitor:
         except InputError as error:
             error.place = error.place or place
             self._refuse(context, error)
+
+
+def _how_invoked(context: Any) -> Mapping[str, Any]:
+    """What the child tells of an invoke beside the request: its form, its place, its secret arguments."""
+    told = dict(context.invocation_metadata()).get("spendgate-invoke-bin")
+    return json.loads(told) if told else {"form": "plain", "place": (None, None), "secrets": ()}
 
 
 def _options(options: Any, deployment: Deployment, request: Any, parent: str) -> Options:

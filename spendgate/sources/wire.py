@@ -29,10 +29,14 @@ OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 
 def decode_properties(struct: struct_pb2.Struct) -> dict[str, Value]:
-    """The properties of a resource, an argument list or a result; null properties are absent."""
+    """The properties of a resource, an argument list or a result; null properties are absent.
+
+    Keys come in order of the alphabet: the wire has none, and the same program is to give the same declaration.
+    """
     properties: dict[str, Value] = {}
-    for key, item in struct.fields.items():
-        value = decode_value(item)
+    fields = struct.fields
+    for key in sorted(fields):
+        value = decode_value(fields[key])
         if value is not None:
             properties[key] = value
     return properties
@@ -52,7 +56,7 @@ def decode_value(value: struct_pb2.Value) -> Value:
         fields = value.struct_value.fields
         if SIGNATURE in fields:
             return _decode_signed(fields)
-        return {key: decode_value(item) for key, item in fields.items()}
+        return {key: decode_value(fields[key]) for key in sorted(fields)}
     if kind == "list_value":
         return [decode_value(item) for item in value.list_value.values]
     return None
@@ -82,7 +86,7 @@ def _decode_signed(fields: Mapping[str, struct_pb2.Value]) -> Value:
         return Reference(fields["urn"].string_value, identity if isinstance(identity, str) and identity else UNKNOWN)
     if signature in (ASSET, ARCHIVE):
         return Blob(_origin(fields, "asset" if signature == ASSET else "archive"))
-    return {key: decode_value(item) for key, item in fields.items()}
+    return {key: decode_value(fields[key]) for key in sorted(fields)}
 
 
 def _origin(fields: Mapping[str, struct_pb2.Value], kind: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spendgate.errors import InputError
 from spendgate.resource import UNKNOWN, Assumption, Provider, Secret
 from spendgate.sources.invokes import Answers, RecordedInvoke, answers
 from spendgate.sources.invokes.functions import gcp_iam_policy, iam_policy_document, kubernetes_decode_yaml
@@ -64,6 +65,65 @@ def test_recorded_answers_reach_the_program(program: WriteProgram) -> None:
     declaration = run_program(folder, recorded=[record])
     assert declaration.outputs == {"plain": "16.4", "output": "16.4", "other": UNKNOWN}
     assert declaration.assumptions == ()
+
+
+def test_secret_arguments_are_not_shown(program: WriteProgram) -> None:
+    source = """
+        import pulumi
+        import pulumi_aws as aws
+
+        name = pulumi.Output.secret("hush-hush")
+        bucket = aws.s3.get_bucket_output(bucket=name)
+        pulumi.export("domain", bucket.bucket_domain_name)
+            aws.rds.get_engine_version(engine=name, version="1")
+        """
+    with pytest.raises(InputError) as caught:
+        run_program(program(source))
+    assert 'engine="[secret]", version="1"' in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_secret_arguments_make_a_secret_result_and_are_not_shown_as_assumed(program: WriteProgram) -> None:
+    source = """
+        import pulumi
+        import pulumi_aws as aws
+
+        bucket = aws.s3.get_bucket_output(bucket=pulumi.Output.secret("hush-hush"))
+        pulumi.export("domain", bucket.bucket_domain_name)
+        """
+    declaration = run_program(program(source))
+    assert declaration.outputs == {"domain": Secret("hush-hush.s3.amazonaws.com")}
+    assert "hush" not in repr(declaration.assumptions)
+
+
+def test_output_forms_of_packages_for_old_sdks_are_unknown_too(program: WriteProgram) -> None:
+    """They call the plain form inside an ``apply``, through a helper of each package."""
+    folder = program(
+        """
+        import pulumi
+        import pulumi_aws as aws
+        from _utilities import lift_output_func
+
+        class Thing(pulumi.CustomResource):
+            def __init__(self, name, **properties):
+                super().__init__("pkg:index:Thing", name, properties)
+
+        version = lift_output_func(aws.rds.get_engine_version)(None)(engine="postgres")
+        Thing("a", version=version.version, text=version.apply(lambda v: f"v{v.version}"))
+        """,
+        **{
+            "_utilities.py": """
+            import pulumi
+
+            def lift_output_func(func):
+                def lifted_func(*args, opts=None, **kwargs):
+                    return pulumi.Output.from_input(kwargs).apply(lambda resolved: func(opts=opts, **resolved))
+                return lambda _: lifted_func
+            """
+        },
+    )
+    declaration = run_program(folder)
+    assert declaration.resources[1].properties == {"version": UNKNOWN, "text": UNKNOWN}
 
 
 def test_arguments_that_are_not_known_get_no_built_in_answer() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from spendgate.resource import UNKNOWN, Assumption, Provider, Unknown, Value, reveal, unknown_paths
 from spendgate.sources.invokes.functions import FUNCTIONS
 from spendgate.sources.invokes.templates import NoAnswerError, evaluate, fill
+from spendgate.sources.masking import mask
 
 SHOWN_ANSWER: Final = 160
 
@@ -56,7 +57,7 @@ class Answers:
             return FUNCTIONS[token](plain)
         answer = built_in(token, plain, provider)
         if answer is not None:
-            self.assume(Assumption(token, dict(arguments), _shown(answer)))
+            self.assume(Assumption(token, dict(arguments), mask([_shown(answer)], [dict(arguments)])[0]))
         return answer
 
 
