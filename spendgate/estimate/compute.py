@@ -28,7 +28,7 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
     for fact in ("instance_type", "instance_types", "region", "zones", "count"):
         reason = unknown(facts, fact)
         if reason is not None and not (fact in ("zones", "instance_types") and (facts.region and types)):
-            return line(NoPrice.UNKNOWN_UNTIL_APPLY, f"{fact} is known only after apply: {reason}")
+            return line(NoPrice.UNKNOWN_UNTIL_APPLY, f"{fact} is unknown: {reason}")
     if facts.kind is Kind.DATABASE:
         return line(NoPrice.UNPRICED, "no database prices are in the catalogue")
     if not types:
@@ -129,11 +129,11 @@ def _attached(
     if facts.provider != "gcp":
         return ()
     host = catalogue.instance(facts.provider, types[0])
-    if host is not None and host.accelerator is not None:
+    if host is None or host.accelerator is not None:
         return ()
     reason = unknown(facts, "accelerator")
     if reason is not None:
-        note = f"accelerator is known only after apply: {reason}"
+        note = f"accelerator is unknown: {reason}"
         asked = (facts.provider, "accelerator", region, purchase, NoPrice.UNKNOWN_UNTIL_APPLY, note)
         return (without_price(*asked, quantity),)
     if facts.accelerator is None:
@@ -162,5 +162,5 @@ def _unsure(facts: Facts) -> tuple[str, ...]:
     for fact, effect in (("purchase", "priced on demand"), ("schedule", "counted as always on")):
         reason = unknown(facts, fact)
         if reason is not None:
-            notes.append(f"{fact} is known only after apply ({reason}): {effect}")
+            notes.append(f"{fact} is unknown ({reason}): {effect}")
     return tuple(notes)

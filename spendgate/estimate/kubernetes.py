@@ -31,8 +31,8 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
     if pools:
         payers = ", ".join(pool.resource.name for pool in _matching(facts.accelerator, types, pools))
         return (without_price(*asked, NoPrice.PAID_BY_NODES, f"paid by node pool {payers}", quantity),)
-    if reason is not None:
-        note = f"accelerator is known only after apply: {reason}"
+    if facts.accelerator is None and reason is not None:
+        note = f"accelerator is unknown: {reason}"
         return (without_price(*asked, NoPrice.UNKNOWN_UNTIL_APPLY, note, quantity),)
     node = _node(types, catalogue)
     if node is None:

@@ -24,7 +24,7 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
     for fact in ("size_gib", "storage_class", "region", "count"):
         reason = unknown(facts, fact)
         if reason is not None:
-            note = f"{fact} is known only after apply: {reason}"
+            note = f"{fact} is unknown: {reason}"
             asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNKNOWN_UNTIL_APPLY, note)
             return (without_price(*asked, quantity, "GiB-month"),)
     if facts.size_gib is None:

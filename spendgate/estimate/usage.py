@@ -64,7 +64,7 @@ def usage_of(facts: Facts) -> Usage:
 def _job(facts: Facts, cap: Decimal | None) -> Usage:
     if cap is None:
         reason = facts.unknowns.get("max_runtime_hours")
-        why = f"its max runtime is known only after apply ({reason})" if reason else "no max runtime is declared"
+        why = f"its max runtime is unknown ({reason})" if reason else "no max runtime is declared"
         return _always((f"counted as if it ran all month (730 h): {why}",))
     text = f"a run is counted at its cap of {cap.normalize():f} h"
     if facts.runs_per_month is None:

@@ -133,9 +133,9 @@ class Catalogue:
         )
 
     def names(self, provider: str) -> tuple[str, ...]:
-        """All names that have a row of their own: instance types and everything with an hourly price."""
+        """All names that have a row of their own: instance types, attachable accelerators, all with an hourly price."""
         store = self._store
-        known: dict[str, None] = {}
+        known: dict[str, None] = dict.fromkeys(store.attachable(provider))
         for group in store.groups(provider):
             known |= dict.fromkeys(store.instances(provider, group))
         for group in store.price_groups(provider):
