@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -13,10 +14,10 @@ from rich.text import Text as RichText
 
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
-from spendgate.report.wording import headline, line_item, no_price, notes, plural, show_range, sorted_findings
+from spendgate.report.wording import grouped_findings, headline, line_item, no_price, notes, plural, show_range
 from spendgate.verdict import Checked, Finding, Status, Verdict
 
-_CONTROL = {code: "\ufffd" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 
 
 class Text(RichText):
@@ -73,8 +74,8 @@ def _input(console: Console, checked: Checked) -> None:
     for note in notes(checked):
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
     console.print()
-    for finding in sorted_findings(checked.findings):
-        _finding(console, finding)
+    for group in grouped_findings(checked.findings):
+        _findings(console, group)
 
 
 def _cost(console: Console, checked: Checked) -> None:
@@ -126,20 +127,24 @@ def _figure(range_: Range, currency: str) -> str:
     return show_money(range_.expected, currency)
 
 
-def _finding(console: Console, finding: Finding) -> None:
-    style = _STYLES[finding.severity] if finding.denies else "dim"
+def _findings(console: Console, group: Sequence[Finding]) -> None:
+    """The findings of one guardrail under one head, with one remedy."""
+    first = group[0]
+    style = _STYLES[first.severity] if first.denies else "dim"
     head = Text()
-    head.append(f"{_MARKS[finding.status]} {finding.guardrail}", style=style)
-    level = "" if finding.status is Status.ERROR else f" {finding.enforcement}"
-    head.append(f"  {finding.severity},{level} {finding.status}", style="dim")
+    head.append(f"{_MARKS[first.status]} {first.guardrail}", style=style)
+    level = "" if first.status is Status.ERROR else f", {first.enforcement}"
+    tally = f"{first.status}" if len(group) == 1 else f"{len(group)} × {first.status}"
+    head.append(f"  {first.severity}{level}, {tally}", style="dim")
     console.print(Padding(head, (0, 0, 0, 2)))
-    place = Text(finding.name, style="bold")
-    place.append(f" ({finding.type})", style="not bold dim")
-    if finding.location:
-        place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
-    console.print(Padding(place, (0, 0, 0, 4)))
-    console.print(Padding(Text(finding.message), (0, 0, 0, 4)))
-    console.print(Padding(Text(f"fix: {finding.remediation}", style="dim"), (0, 0, 1, 4)))
+    for finding in group:
+        place = Text(finding.name, style="bold")
+        place.append(f"  {finding.type}", style="not bold dim")
+        if finding.location:
+            place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
+        console.print(Padding(place, (0, 0, 0, 4)))
+        console.print(Padding(Text(finding.message), (0, 0, 0, 6)))
+    console.print(Padding(Text(f"fix: {first.remediation}", style="dim"), (0, 0, 1, 4)))
 
 
 def _verdict(console: Console, verdict: Verdict) -> None:

@@ -60,6 +60,14 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda item: (not item.denies, -_SEVERITIES.index(item.severity)))
 
 
+def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Findings of one guardrail, status and level together, in the order of ``sorted_findings``."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in sorted_findings(findings):
+        groups.setdefault((finding.guardrail, finding.status, finding.enforcement), []).append(finding)
+    return list(groups.values())
+
+
 def headline(verdict: Verdict) -> str:
     """``refused: 6 violations, 1 undetermined`` or ``passed: 14 resources, 12 guardrails``."""
     counts = Counter(finding.status for finding in verdict.findings)
@@ -81,6 +89,8 @@ def headline(verdict: Verdict) -> str:
         resources = sum(checked.resources for checked in verdict.inputs)
         asked = max((len(checked.guardrails) for checked in verdict.inputs), default=0)
         tally.insert(0, f"{plural(resources, 'resource')}, {plural(asked, 'guardrail')}")
+    if strange := sum(verdict.unmapped.values()):
+        tally.append(f"{strange} not understood")
     return ", ".join(tally)
 
 

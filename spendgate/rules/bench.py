@@ -33,7 +33,7 @@ class Outcome:
     statuses: frozenset[str] = frozenset()
 
 
-def test_files(folder: Path) -> list[Path]:
+def case_files(folder: Path) -> list[Path]:
     """The test files below ``folder``, in order."""
     return sorted(folder.rglob("*.test.yaml"))
 

@@ -102,13 +102,17 @@ def _find_pack(reference: str, relative_to: Path | None) -> Path | None:
 
 
 def select(
-    packs: Iterable[Pack], layers: Iterable[Iterable[Setting]] = (), policies: Iterable[Path] = ()
+    packs: Iterable[Pack],
+    layers: Iterable[Iterable[Setting]] = (),
+    policies: Iterable[Path] = (),
+    *,
+    complete: bool = True,
 ) -> tuple[Selected, ...]:
     """The guardrails that apply, in order of the packs that name them.
 
     ``layers`` are settings over the packs, weakest first. A later layer changes what it names and leaves the rest;
     one that names a guardrail no pack selects adds it. Raises InputErrors for names and parameters that do not exist
-    or values that break a parameter's schema.
+    or values that break a parameter's schema, and, when ``complete``, for parameters that have no value.
     """
     packs = tuple(packs)
     library = load_library((*(folder for pack in packs for folder in pack.policies), *policies))
@@ -129,7 +133,7 @@ def select(
         raise errors[0] if len(errors) == 1 else InputErrors(errors)
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
-        if missing and selected.enforcement is not Enforcement.DISABLED:
+        if complete and missing and selected.enforcement is not Enforcement.DISABLED:
             errors.append(
                 InputError(
                     f'guardrail "{selected.guardrail.name}" needs a value for {", ".join(missing)}',

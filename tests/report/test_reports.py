@@ -28,7 +28,16 @@ def amount(low: str, expected: str, high: str) -> Range:
 def quote(price: str | None, reason: NoPrice | None = None, note: str = "") -> Quote:
     value = Decimal(price) if price else None
     return Quote(
-        "aws", "g5.xlarge", "us-east-1", Purchase.ON_DEMAND, "hour", value, "a table", "2026-07-20", reason=reason, note=note
+        "aws",
+        "g5.xlarge",
+        "us-east-1",
+        Purchase.ON_DEMAND,
+        "hour",
+        value,
+        "a table",
+        "2026-07-20",
+        reason=reason,
+        note=note,
     )
 
 
@@ -89,7 +98,13 @@ RENDERERS = {
 @pytest.mark.parametrize("name", RENDERERS)
 def test_every_report_says_what_where_why_and_how_to_fix_it(name: str) -> None:
     text = RENDERERS[name](verdict(FINDING)).replace("\\", "")
-    for part in ("gpu-approved-models", "infra/__main__.py", "12", "accelerator H100 is not approved", "Use an approved one."):
+    for part in (
+        "gpu-approved-models",
+        "infra/__main__.py",
+        "12",
+        "accelerator H100 is not approved",
+        "Use an approved one.",
+    ):
         assert part in text
 
 

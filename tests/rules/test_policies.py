@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from spendgate.errors import InputError
-from spendgate.rules.bench import Outcome, run_file, test_files
+from spendgate.rules.bench import Outcome, case_files, run_file
 from spendgate.rules.guardrail import Guardrail
 from spendgate.rules.library import load_library
 from spendgate.shipped import policies_dir
 
-FILES = test_files(policies_dir())
+FILES = case_files(policies_dir())
 
 
 @pytest.fixture(scope="module")
