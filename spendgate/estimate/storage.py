@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,9 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
         if reason is not None:
             note = f"{fact} is unknown: {reason}"
             asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNKNOWN_UNTIL_APPLY, note)
-            return (without_price(*asked, quantity, "GiB-month"),)
+            if facts.size_gib is None:
+                return (replace(without_price(*asked, quantity, "GiB-month"), unit=str(facts.kind)),)
+            return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)
     if facts.size_gib is None:
         return None
     if facts.provider == "kubernetes":
