@@ -73,9 +73,7 @@ def test_secret_arguments_are_not_shown(program: WriteProgram) -> None:
         import pulumi_aws as aws
 
         name = pulumi.Output.secret("hush-hush")
-        bucket = aws.s3.get_bucket_output(bucket=name)
-        pulumi.export("domain", bucket.bucket_domain_name)
-            aws.rds.get_engine_version(engine=name, version="1")
+        aws.rds.get_engine_version(engine=name, version="1")
         """
     with pytest.raises(InputError) as caught:
         run_program(program(source))
@@ -177,6 +175,15 @@ def test_only_public_parameters_are_answered() -> None:
     name = "/aws/service/eks/optimized-ami/1.33/amazon-linux-2023/x86_64/nvidia/recommended/image_id"
     assert ask(token, name=name)["value"].startswith("ami-")
     assert Answers().find(token, {"name": "/my/parameter"}, AWS) is None
+
+
+def test_an_instance_type_is_described_from_the_catalogue() -> None:
+    answer = ask("aws:ec2/getInstanceType:getInstanceType", instanceType="p4d.24xlarge")
+    assert (answer["defaultVcpus"], answer["memorySize"]) == (96, 1152 * 1024)
+    assert answer["gpuses"] == [{"count": 8, "manufacturer": "NVIDIA", "memorySize": 40 * 1024, "name": "A100"}]
+    assert answer["totalGpuMemory"] == 8 * 40 * 1024
+    assert ask("aws:ec2/getInstanceType:getInstanceType", instanceType="t3.micro").get("gpuses") == []
+    assert Answers().find("aws:ec2/getInstanceType:getInstanceType", {"instanceType": "z9.huge"}, AWS) is None
 
 
 def test_cluster_versions_begin_with_the_prefix_asked_for() -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from spendgate.resource import UNKNOWN, Assumption, Provider, Unknown, Value, reveal, unknown_paths
 from spendgate.sources.invokes.functions import FUNCTIONS
+from spendgate.sources.invokes.hardware import DESCRIBED, described
 from spendgate.sources.invokes.templates import NoAnswerError, evaluate, fill
 from spendgate.sources.masking import mask
 
@@ -55,7 +56,7 @@ class Answers:
         plain = reveal(dict(arguments))
         if token in FUNCTIONS:
             return FUNCTIONS[token](plain)
-        answer = built_in(token, plain, provider)
+        answer = described(token, plain) or built_in(token, plain, provider)
         if answer is not None:
             self.assume(Assumption(token, dict(arguments), mask([_shown(answer)], [dict(arguments)])[0]))
         return answer
@@ -93,7 +94,7 @@ def _data(package: str) -> Mapping[str, Any]:
 def tokens() -> list[str]:
     """Every token that is answered without a record, in order."""
     files = Path(__file__).parent.glob("*.yaml")
-    return sorted({*FUNCTIONS, *(token for file in files for token in _data(file.stem).get("answers", {}))})
+    return sorted({*FUNCTIONS, *DESCRIBED, *(token for file in files for token in _data(file.stem).get("answers", {}))})
 
 
 def _names(data: Mapping[str, Any], arguments: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
