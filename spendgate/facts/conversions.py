@@ -1,0 +1,190 @@
+"""Conversions that mapping tables name: from what a provider writes to a fact's unit.
+
+Each takes a value and its property path, and gives ``Known``, or ``Unclear`` with the path where it does not fit.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from spendgate.facts import cron
+from spendgate.facts.outcome import ABSENT, Known, Outcome, Unclear, not_known_yet, wrong_type
+from spendgate.resource import UNKNOWN, Blob, Reference, Secret, Unknown, unknown_paths
+
+GIB: Final = 1024**3
+
+_QUANTITY: Final = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?")
+_SUFFIX: Final[Mapping[str | None, float]] = {None: 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3} | {
+    f"{letter}{mark}": base**n for mark, base in (("", 1000.0), ("i", 1024.0)) for n, letter in enumerate("kMGTPE", 1)
+} | {"Ki": 1024.0}  # fmt: skip
+_DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_IDLE_NUMBER: Final = re.compile(r"(?:\bIDLE_TIME(?:OUT)?=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
+_IDLE_WORDS: Final = re.compile(r"auto-?stop|idle|shutdown|stop-notebook-instance", re.IGNORECASE)
+
+
+def text(value: Any, path: str) -> Outcome:
+    """A text; the name of another resource is known where its id is."""
+    if isinstance(value, Reference):
+        return not_known_yet(path) if isinstance(value.id, Unknown) else Known(value.id, path)
+    return Known(value, path) if isinstance(value, str) else wrong_type(path, "a text", value)
+
+
+def number(value: Any, path: str) -> Outcome:
+    """A number of 0 or more; providers write some as texts."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return wrong_type(path, "a number", value)
+    try:
+        result = float(value)
+    except (ValueError, OverflowError):
+        return wrong_type(path, "a number", value)
+    if not math.isfinite(result) or result < 0:
+        return Unclear(f"{path}: expected a number of 0 or more")
+    return Known(result, path)
+
+
+def boolean(value: Any, path: str) -> Outcome:
+    """True or false; some properties write them as texts."""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return Known(value.lower() == "true", path)
+    return Known(value, path) if isinstance(value, bool) else wrong_type(path, "true or false", value)
+
+
+def quantity(value: Any, path: str) -> Outcome:
+    """A Kubernetes quantity (``500m``, ``16Gi``, ``2``) in its base unit."""
+    if not isinstance(value, str):
+        return number(value, path)
+    found = _QUANTITY.fullmatch(value.strip())
+    if found is None:
+        return Unclear(f"{path}: is no Kubernetes quantity")
+    factor = 10.0 ** int(found[3]) if found[3] else _SUFFIX[found[2]]
+    return number(float(found[1]) * factor, path)
+
+
+def duration_hours(value: Any, path: str) -> Outcome:
+    """A duration (``3600s``, ``1h30m``) in hours."""
+    if not isinstance(value, str):
+        return wrong_type(path, "a duration", value)
+    found = _DURATION.fullmatch(value.strip())
+    if found is None or not any(found.groups()):
+        return Unclear(f"{path}: is no duration")
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return Known(days * 24 + hours + minutes / 60 + seconds / 3600, path)
+
+
+def idle_script_minutes(value: Any, path: str) -> Outcome:
+    """Minutes after which a start script (base64 or plain) stops an idle machine, where it states a number of seconds.
+
+    The script of the AWS samples writes ``IDLE_TIME=3600`` or ``--time 3600``. A script that speaks of stopping but
+    states no number is unclear; any other script has nothing to do with it.
+    """
+    if not isinstance(value, str):
+        return wrong_type(path, "a script", value)
+    try:
+        script = base64.b64decode(value, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        script = value
+    found = _IDLE_NUMBER.search(script)
+    if found is not None:
+        return Known(int(found[1]) / 60, path)
+    if _IDLE_WORDS.search(script):
+        return Unclear(f"{path}: the script speaks of stopping when idle, but states no time that could be read")
+    return ABSENT
+
+
+def runs_per_month(value: Any, path: str) -> Outcome:
+    """A cron line as runs a month."""
+    if not isinstance(value, str):
+        return wrong_type(path, "a cron line", value)
+    try:
+        return Known(cron.runs_per_month(value), path)
+    except cron.CronError as error:
+        return Unclear(f"{path}: {error}")
+
+
+def length(value: Any, path: str) -> Outcome:
+    """How many elements a list has; elements need not be known."""
+    return Known(float(len(value)), path) if isinstance(value, (list, tuple)) else wrong_type(path, "a list", value)
+
+
+def declared(value: Any, path: str) -> Outcome:
+    """True: the property is there."""
+    return Known(True, path)
+
+
+def _scaled(factor: float) -> Callable[[Any, str], Outcome]:
+    def convert(value: Any, path: str) -> Outcome:
+        found = number(value, path)
+        return Known(found.value * factor, path) if isinstance(found, Known) else found
+
+    return convert
+
+
+def _of_text(change: Callable[[str], str]) -> Callable[[Any, str], Outcome]:
+    def convert(value: Any, path: str) -> Outcome:
+        found = text(value, path)
+        return Known(change(found.value), path) if isinstance(found, Known) else found
+
+    return convert
+
+
+def _then(first: Callable[[Any, str], Outcome], factor: float) -> Callable[[Any, str], Outcome]:
+    def convert(value: Any, path: str) -> Outcome:
+        found = first(value, path)
+        return Known(found.value * factor, path) if isinstance(found, Known) else found
+
+    return convert
+
+
+CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
+    "text": text,
+    "number": number,
+    "boolean": boolean,
+    "length": length,
+    "declared": declared,
+    "quantity": quantity,
+    "quantity_gib": _then(quantity, 1 / GIB),
+    "seconds_to_hours": _scaled(1 / 3600),
+    "seconds_to_minutes": _scaled(1 / 60),
+    "seconds_to_days": _scaled(1 / 86400),
+    "duration_hours": duration_hours,
+    "duration_minutes": _then(duration_hours, 60.0),
+    "mb_to_gib": _scaled(1 / 1024),
+    "percent_to_share": _scaled(1 / 100),
+    "percent_to_rest": lambda value, path: _rest(value, path),
+    "idle_script_minutes": idle_script_minutes,
+    "runs_per_month": runs_per_month,
+    "lower": _of_text(str.lower),
+    "kebab": _of_text(lambda name: name.lower().replace("_", "-")),
+    "last_segment": _of_text(lambda name: name.rstrip("/").rsplit("/", 1)[-1]),
+}
+
+
+def _rest(value: Any, path: str) -> Outcome:
+    found = number(value, path)
+    if isinstance(found, Known):
+        return Known(1 - found.value / 100, path) if found.value <= 100 else Unclear(f"{path}: is above 100 percent")
+    return found
+
+
+def nothing_unknown(value: Any, path: str) -> Unclear | None:
+    """The first unknown (or unreadable) place inside a value that is used whole."""
+    if value is UNKNOWN:
+        return not_known_yet(path)
+    if isinstance(value, Blob):
+        return wrong_type(path, "a plain value", value)
+    if isinstance(value, (Mapping, list, Secret)):
+        for place in unknown_paths(value, path):
+            return not_known_yet(place)
+    return None
+
+
+def opened(value: Any) -> Any:
+    """A value without the mark of secrecy: for deriving, never for showing."""
+    while isinstance(value, Secret):
+        value = value.value
+    return value

@@ -1,0 +1,307 @@
+"""From resources as declared to workload facts, by the mapping tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from spendgate.facts import conversions, cron, tags
+from spendgate.facts.expression import Expression, Joined
+from spendgate.facts.hardware import Hardware, InstanceCatalogue, Requested, asked_units, attached, of_types, requested
+from spendgate.facts.joins import Index
+from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Schedule, Workload
+from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
+from spendgate.facts.table import (
+    FLAGS,
+    LISTS,
+    NUMBERS,
+    TEXTS,
+    CountRow,
+    FactRow,
+    Mappings,
+    Row,
+    ScheduleRow,
+    load_mappings,
+)
+from spendgate.prices.model import Purchase
+from spendgate.resource import Declaration, Resource
+
+_PROVIDER_TYPE: Final = "pulumi:providers:"
+
+
+def facts_of(
+    declaration: Declaration, catalogue: InstanceCatalogue, mappings: Mappings | None = None, *, whole: bool = True
+) -> tuple[Workload, ...]:
+    """Every custom, managed resource with its facts, in order of declaration.
+
+    Components, providers and resources that are only read are no workloads. A type that no table knows gets
+    ``mapped=False`` and no facts. Never raises for what a resource declares: what cannot be read is unknown, with
+    the property path and the reason. ``mappings`` are the tables that come with spendgate unless given. ``whole`` is
+    False for a part of a stack: what the rest may say is unknown then, with the reason ``NOT_THE_WHOLE_STACK``.
+    """
+    tables = mappings if mappings is not None else load_mappings()
+    index = Index(declaration.resources, whole=whole)
+    return tuple(
+        _workload(resource, tables, index, catalogue)
+        for resource in declaration.resources
+        if resource.custom and not resource.external and not resource.type.startswith(_PROVIDER_TYPE)
+    )
+
+
+def _workload(resource: Resource, tables: Mappings, index: Index, catalogue: InstanceCatalogue) -> Workload:
+    row = tables.row(resource.type)
+    if row is None:
+        return Workload(resource, Facts(Kind.OTHER, resource.package), mapped=False)
+    return Workload(resource, _Derivation(resource, row, tables, index, catalogue).facts())
+
+
+class _Derivation:
+    """The facts of one resource; it is the ``Scope`` that expressions read."""
+
+    def __init__(
+        self, resource: Resource, row: Row, tables: Mappings, index: Index, catalogue: InstanceCatalogue
+    ) -> None:
+        self.resource = resource
+        self.row = row
+        self.tables = tables
+        self.index = index
+        self.catalogue = catalogue
+        self.hardware = Hardware()
+        self.values: dict[str, Any] = {}
+        self.unknowns: dict[str, str] = {}
+        self.defaults: set[str] = set()
+        self._joined: dict[str, Joined] = {}
+
+    # What expressions read
+
+    def joined(self, name: str) -> Joined:
+        if name not in self._joined:
+            join = self.row.joins[name]
+            self._joined[name] = self.index.joined(self.resource, join, self.row.types)
+        return self._joined[name]
+
+    def fact(self, name: str) -> Outcome:
+        if name in self.hardware.unknowns:
+            return Unclear(self.hardware.unknowns[name])
+        value = getattr(self.hardware, name)
+        return ABSENT if value is None else Known(value)
+
+    def zone_region(self, zone: str, path: str) -> Outcome:
+        region = self.catalogue.region_of_zone(self.row.provider, zone)
+        return Known(region, path) if region else Unclear(f"{path}: is in no region that the catalogue knows")
+
+    def place(self, location: str, path: str) -> Outcome:
+        location = location.lower()
+        return Known(self.catalogue.region_of_zone(self.row.provider, location) or location, path)
+
+    # The facts
+
+    def facts(self) -> Facts:
+        case, doubt = self._case()
+        self._region()
+        if self.row.tags is not None:
+            self.values["tags"], reasons = tags.merged(self.row.tags, self)
+            self.unknowns |= reasons
+        if doubt is None:
+            self._all(case)
+        else:
+            self._none(doubt)
+        return Facts(
+            kind=case.kind,
+            provider=self.row.provider,
+            taggable=self.row.tags is not None,
+            unknowns=self.unknowns,
+            defaults=frozenset(self.defaults),
+            **self.values,
+        )
+
+    def _case(self) -> tuple[FactRow, Unclear | None]:
+        doubt: Unclear | None = None
+        for when, case in self.row.cases:
+            holds = when is None or when(self)
+            if isinstance(holds, Unclear):
+                doubt = doubt or holds
+            elif holds:
+                return case, doubt
+        return self.row.cases[-1][1], doubt or Unclear("no case of the mapping table fits")
+
+    def _none(self, doubt: Unclear) -> None:
+        """Which case it is cannot be told: every fact that any case gives is unknown."""
+        self.unknowns["kind"] = doubt.reason
+        for _, case in self.row.cases:
+            for fact in case.gives:
+                self.unknowns[fact] = doubt.reason
+
+    def _region(self) -> None:
+        if self.row.region is None:
+            return
+        found = self.row.region(self)
+        if isinstance(found, Absent) and self.row.no_region:
+            self.unknowns["region"] = self.row.no_region
+        else:
+            self._set("region", found, conversions.text)
+
+    def _all(self, case: FactRow) -> None:
+        plain = case.plain
+        for name in ("instance_type", "instance_types"):
+            if name in plain:
+                self._set(name, plain[name](self), _READ[name])
+        if case.hardware:
+            self._hardware(case)
+        for name, expression in plain.items():
+            if name not in self.values and name not in self.unknowns and name in _READ:
+                self._set(name, expression(self), _READ[name])
+        if case.count is not None:
+            self._set("count", self._count(case.count), None)
+        if case.lifecycle is not None:
+            self._lifecycle(case.lifecycle)
+        if case.schedule is not None:
+            self._set("schedule", self._schedule(case.schedule), None)
+
+    def _set(self, name: str, found: Outcome, read: Callable[[Any, str], Outcome] | None) -> None:
+        if isinstance(found, Known) and read is not None:
+            default = found.default
+            found = read(found.value, found.path)
+            found = Known(found.value, found.path, default) if isinstance(found, Known) else found
+        if isinstance(found, Known):
+            self.values[name] = found.value
+            if found.default:
+                self.defaults.add(name)
+        elif isinstance(found, Unclear):
+            self.unknowns[name] = found.reason
+
+    def _hardware(self, case: FactRow) -> None:
+        names = self.values.get("instance_types") or tuple(filter(None, [self.values.get("instance_type")]))
+        doubt = self.unknowns.get("instance_types") or (None if names else self.unknowns.get("instance_type"))
+        hardware = self.hardware
+        if doubt is not None:
+            hardware.unclear(doubt)
+        elif names:
+            self.hardware = hardware = of_types(self.row.provider, names, self.catalogue)
+        if case.attached_kinds is not None and case.attached_counts is not None:
+            kinds, counts = case.attached_kinds(self), case.attached_counts(self)
+            attached(hardware, self.row.provider, _read(kinds, _texts), _read(counts, _numbers), self.catalogue)
+        if case.requests is not None:
+            row, devices = case.requests, self.tables.devices
+            units = {name: _read(expression(self), conversions.quantity) for name, expression in row.units.items()}
+            if row.containers is not None:
+                init = row.init_containers(self) if row.init_containers is not None else []
+                units |= asked_units(row.containers(self), init, row.places, devices)
+            if units:
+                asked = Requested(
+                    units,
+                    _read(row.products(self), _texts),
+                    _read(row.instance_types(self), _texts),
+                    _read(row.shared_by(self), conversions.number),
+                )
+                requested(hardware, asked, devices, self.catalogue)
+        self.unknowns |= hardware.unknowns
+        for name in ("accelerator", "vcpu", "memory_gib"):
+            value = getattr(hardware, name)
+            if value is not None:
+                self.values[name] = value
+
+    def _count(self, row: CountRow) -> Outcome:
+        """Expected is what is declared as desired, else the minimum."""
+        parts: list[Known | None] = []
+        for expression in (row.min, row.expected, row.max):
+            found = _read(expression(self), conversions.number) if expression is not None else ABSENT
+            if isinstance(found, Unclear):
+                return found
+            parts.append(found if isinstance(found, Known) else None)
+        low, expected, high = parts
+        stated = expected or low
+        if stated is None:
+            if high is None:
+                return ABSENT
+            return Unclear(f"{high.path or 'count'}: only a maximum is declared, the number expected is not")
+        least = low.value if low else stated.value
+        most = high.value if high else None if row.unbounded else max(stated.value, least)
+        if most is not None and most < least:
+            return Unclear(f"{stated.path or 'count'}: the maximum {most:g} is below the minimum {least:g}")
+        middle = max(least, stated.value) if most is None else min(max(least, stated.value), most)
+        default = any(part is not None and part.default for part in parts)
+        return Known(Count(least, middle, most), stated.path, default)
+
+    def _lifecycle(self, row: Mapping[str, Expression]) -> None:
+        days: dict[str, float] = {}
+        reasons: dict[str, str] = {}
+        for name, expression in row.items():
+            found = _read(expression(self), conversions.number)
+            if isinstance(found, Known):
+                days[name] = found.value
+            elif isinstance(found, Unclear):
+                reasons[f"lifecycle.{name}"] = found.reason
+        if days:
+            self.values["lifecycle"] = Lifecycle(**days)
+            self.unknowns |= reasons
+        elif reasons:
+            # Whether there is a lifecycle at all is not known.
+            self.unknowns["lifecycle"] = next(iter(reasons.values()))
+
+    def _schedule(self, row: ScheduleRow) -> Outcome:
+        start, stop = _read(row.start(self), _texts), _read(row.stop(self), _texts)
+        for found in (start, stop):
+            if isinstance(found, Unclear):
+                return found
+        if not isinstance(stop, Known):
+            return ABSENT  # what never stops has no schedule
+        if not isinstance(start, Known):
+            return Unclear(f"{stop.path}: stops by schedule, but nothing declared here starts it again")
+        try:
+            hours = cron.hours_per_week(start.value, stop.value)
+        except cron.CronError as error:
+            return Unclear(f"{stop.path}: {error}")
+        names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
+        return Known(Schedule(hours, f"{names}: from {' and '.join(start.value)} to {' and '.join(stop.value)}"))
+
+
+def _read(found: Outcome, read: Callable[[Any, str], Outcome]) -> Outcome:
+    if not isinstance(found, Known):
+        return found
+    result = read(found.value, found.path)
+    return Known(result.value, result.path, found.default) if isinstance(result, Known) else result
+
+
+def _all_of(read: Callable[[Any, str], Outcome]) -> Callable[[Any, str], Outcome]:
+    """A tuple of what a list holds; a single value counts as a list of one, an empty list as not declared."""
+
+    def of_list(value: Any, path: str) -> Outcome:
+        items: list[Any] = []
+        for index, item in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+            place = f"{path}[{index}]"
+            unclear = conversions.nothing_unknown(item, place)
+            found = unclear if unclear is not None else read(conversions.opened(item), place)
+            if not isinstance(found, Known):
+                return found
+            items.append(found.value)
+        return Known(tuple(items), path) if items else ABSENT
+
+    return of_list
+
+
+def _purchase(value: Any, path: str) -> Outcome:
+    try:
+        return Known(Purchase(value), path)
+    except ValueError:
+        return wrong_type(path, "a purchase option", value)
+
+
+def _share(value: Any, path: str) -> Outcome:
+    found = conversions.number(value, path)
+    if isinstance(found, Known) and not (math.isfinite(found.value) and found.value <= 1):
+        return Unclear(f"{path}: is no share between 0 and 1")
+    return found
+
+
+_texts: Final = _all_of(conversions.text)
+_numbers: Final = _all_of(conversions.number)
+_READ: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
+    **dict.fromkeys(TEXTS, conversions.text),
+    **dict.fromkeys(LISTS, _texts),
+    **dict.fromkeys(NUMBERS, conversions.number),
+    **dict.fromkeys(FLAGS, conversions.boolean),
+    "purchase": _purchase,
+    "spot_share": _share,
+}

@@ -1,0 +1,260 @@
+"""Accelerator, vCPUs and memory: by instance type, attached to a machine, or requested as a Kubernetes resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from spendgate.facts.conversions import quantity
+from spendgate.facts.outcome import Known, Outcome, Unclear, wrong_type
+from spendgate.facts.path import Segments, look
+from spendgate.prices.model import Accelerator, InstanceType
+
+
+class InstanceCatalogue(Protocol):
+    """What facts ask of the price catalogue."""
+
+    def instance(self, provider: str, name: str) -> InstanceType | None: ...
+    def attachable(self, provider: str, name: str) -> Accelerator | None: ...
+    def gpu_product(self, label: str) -> Accelerator | None: ...
+    def region_of_zone(self, provider: str, zone: str) -> str | None: ...
+    def suggest(self, name: str, provider: str | None = None) -> str | None: ...
+
+
+@dataclass
+class Hardware:
+    """What one instance carries; ``unknowns`` by fact path. A model that is not known is an empty text there."""
+
+    accelerator: Accelerator | None = None
+    vcpu: float | None = None
+    memory_gib: float | None = None
+    unknowns: dict[str, str] = field(default_factory=dict)
+
+    def unclear(self, reason: str, *facts: str) -> None:
+        """Note facts as unknown."""
+        for fact in facts or ("accelerator", "vcpu", "memory_gib"):
+            self.unknowns[fact] = reason
+            setattr(self, fact, None)
+
+
+def of_types(provider: str, names: Sequence[str], catalogue: InstanceCatalogue) -> Hardware:
+    """What instances of these types carry. Where the types differ, what differs is unknown, with both words for it."""
+    hardware = Hardware()
+    types: list[InstanceType] = []
+    for name in names:
+        found = catalogue.instance(provider, name)
+        if found is None:
+            near = catalogue.suggest(name, provider)
+            hint = f' (did you mean "{near}"?)' if near and near != name else ""
+            hardware.unclear(f'instance type "{name}" is not in the catalogue{hint}')
+            return hardware
+        types.append(found)
+    if not types:
+        return hardware
+    for fact in ("vcpu", "memory_gib"):
+        values = {getattr(found, fact) for found in types}
+        if len(values) == 1:
+            setattr(hardware, fact, values.pop())
+        else:
+            listed = ", ".join(f"{found.name}: {getattr(found, fact):g}" for found in types if getattr(found, fact))
+            hardware.unclear(f"the instance types differ ({listed})", fact)
+    carried = [found.accelerator for found in types]
+    if any(one is None for one in carried) and any(one is not None for one in carried):
+        listed = ", ".join(f"{found.name}: {in_words(found.accelerator)}" for found in types)
+        hardware.unclear(f"the instance types differ ({listed})", "accelerator")
+    else:
+        unite(hardware, [one for one in carried if one is not None])
+    return hardware
+
+
+def unite(hardware: Hardware, accelerators: Sequence[Accelerator]) -> None:
+    """One accelerator for several possible ones; a model or count in which they differ becomes unknown."""
+    if not accelerators:
+        return
+    first = accelerators[0]
+    words = ", ".join(dict.fromkeys(in_words(one) for one in accelerators))
+    if any(one.vendor != first.vendor for one in accelerators):
+        hardware.unclear(f"one of {words}", "accelerator")
+        return
+    if any((one.model, one.memory_gib) != (first.model, first.memory_gib) for one in accelerators):
+        hardware.unknowns["accelerator.model"] = f"one of {words}"
+        first = replace(first, model="", memory_gib=None)
+    most = max(one.count for one in accelerators)
+    if any(one.count != most for one in accelerators):
+        hardware.unknowns["accelerator.count"] = f"one of {words}"
+    hardware.accelerator = replace(first, count=most)
+
+
+def in_words(accelerator: Accelerator | None) -> str:
+    """``8 × H100 80 GiB``, or ``none``."""
+    if accelerator is None:
+        return "none"
+    memory = f" {accelerator.memory_gib:g} GiB" if accelerator.memory_gib else ""
+    return f"{accelerator.count:g} × {accelerator.model or accelerator.vendor}{memory}"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A resource name that stands for accelerators: one unit of it is ``each`` devices.
+
+    ``product`` is a node label value that names the model, where the resource name tells it.
+    """
+
+    vendor: str
+    each: float = 1.0
+    product: str = ""
+    kind: str = "gpu"
+
+
+def attached(hardware: Hardware, provider: str, kinds: Outcome, counts: Outcome, catalogue: InstanceCatalogue) -> None:
+    """Accelerators attached to a machine that has none of its own: names and counts, in parallel."""
+    if hardware.accelerator is not None or "accelerator" in hardware.unknowns:
+        return  # machine types that come with accelerators list them here again
+    for outcome in (kinds, counts):
+        if isinstance(outcome, Unclear):
+            hardware.unclear(outcome.reason, "accelerator")
+            return
+    if not isinstance(kinds, Known) or not kinds.value:
+        return
+    many = counts.value if isinstance(counts, Known) else [1.0] * len(kinds.value)
+    if len(many) != len(kinds.value):
+        hardware.unclear(f"{kinds.path}: not every accelerator has a count", "accelerator")
+        return
+    found: list[Accelerator] = []
+    for name, count in zip(kinds.value, many, strict=True):
+        one = catalogue.attachable(provider, name)
+        if one is None:
+            near = catalogue.suggest(name, provider)
+            hint = f' (did you mean "{near}"?)' if near and near != name else ""
+            hardware.unclear(f'accelerator "{name}" is not in the catalogue{hint}', "accelerator")
+            return
+        if count > 0:
+            found.append(replace(one, count=one.count * count))
+    if len(found) > 1:
+        hardware.unclear(f"{kinds.path}: several kinds of accelerator", "accelerator")
+    elif found:
+        hardware.accelerator = found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """What a pod asks for: units by resource name, and what names the model of the node it runs on."""
+
+    units: Mapping[str, Outcome]
+    products: Outcome
+    instance_types: Outcome
+    shared_by: Outcome
+
+
+def asked_units(
+    containers: Sequence[Outcome], init: Sequence[Outcome], places: Sequence[Segments], devices: Mapping[str, Device]
+) -> dict[str, Outcome]:
+    """Units by device name: the sum over containers, or the largest init container where that is more.
+
+    Init containers run one after the other and before the others, so the pod needs the larger of the two.
+    """
+    total: dict[str, float] = {}
+    most: dict[str, float] = {}
+    for group, sums in ((containers, True), (init, False)):
+        for container in group:
+            asked = _asked(container, places, devices)
+            if isinstance(asked, Unclear):
+                return dict.fromkeys(devices, asked)
+            for name, units in asked.items():
+                if isinstance(units, Unclear):
+                    return {name: units}
+                if isinstance(units, Known):
+                    into = total if sums else most
+                    into[name] = into.get(name, 0.0) + units.value if sums else max(into.get(name, 0.0), units.value)
+    return {name: Known(max(total.get(name, 0.0), most.get(name, 0.0))) for name in devices if name in total | most}
+
+
+def _asked(
+    container: Outcome, places: Sequence[Segments], devices: Mapping[str, Device]
+) -> dict[str, Outcome] | Unclear:
+    """Units by device name of one container; the first place that names a device counts (limits before requests)."""
+    asked: dict[str, Outcome] = {}
+    if not isinstance(container, Known):
+        return container if isinstance(container, Unclear) else asked
+    for place in places:
+        for found in look(container.value, place, container.path):
+            if isinstance(found, Unclear):
+                return found
+            if not isinstance(found, Known):
+                continue
+            if not isinstance(found.value, Mapping):
+                return wrong_type(found.path, "an object", found.value)
+            for name in found.value.keys() & devices.keys():
+                for units in look(found.value, (name,), found.path):
+                    read = quantity(units.value, units.path) if isinstance(units, Known) else units
+                    asked.setdefault(name, read)
+    return asked
+
+
+def requested(
+    hardware: Hardware, asked: Requested, devices: Mapping[str, Device], catalogue: InstanceCatalogue
+) -> None:
+    """The accelerator that a pod's requests come to; its model from node labels, where they say one."""
+    total = 0.0
+    known: list[tuple[str, Device]] = []
+    for name, units in asked.units.items():
+        if isinstance(units, Unclear):
+            hardware.unclear(units.reason, "accelerator")
+            return
+        if isinstance(units, Known) and units.value > 0:
+            known.append((name, devices[name]))
+            total += units.value * devices[name].each
+    if not known:
+        return
+    device = known[0][1]
+    if any((other.vendor, other.product) != (device.vendor, device.product) for _, other in known):
+        hardware.unclear(f"several kinds are requested: {', '.join(name for name, _ in known)}", "accelerator")
+        return
+    if isinstance(asked.shared_by, Unclear):
+        hardware.unclear(asked.shared_by.reason, "accelerator")
+        return
+    if isinstance(asked.shared_by, Known) and asked.shared_by.value > 1:
+        total /= asked.shared_by.value
+    accelerator = Accelerator(device.vendor, "", None, total, device.kind)
+    model = _model(device, known[0][0], asked, catalogue)
+    if isinstance(model, str):
+        hardware.unknowns["accelerator.model"] = model
+        hardware.accelerator = accelerator
+    else:
+        hardware.accelerator = replace(accelerator, model=model.model, memory_gib=model.memory_gib, kind=model.kind)
+
+
+def _model(device: Device, name: str, asked: Requested, catalogue: InstanceCatalogue) -> Accelerator | str:
+    """The model, or why it is not known."""
+    if device.product:
+        return catalogue.gpu_product(device.product) or f'"{device.product}" is not in the catalogue'
+    candidates: list[Accelerator | str] = []
+    for outcome, look_up in ((asked.products, catalogue.gpu_product), (asked.instance_types, None)):
+        if isinstance(outcome, Unclear):
+            return outcome.reason
+        if not isinstance(outcome, Known):
+            continue
+        for label in outcome.value:
+            if not isinstance(label, str):
+                return wrong_type(outcome.path, "a text", label).reason
+            found = look_up(label) if look_up else _of_any_cloud(label, catalogue)
+            candidates.append(found or f'{outcome.path}: "{label}" is not in the catalogue')
+        if candidates:
+            break
+    models = [one for one in candidates if isinstance(one, Accelerator)]
+    if len(models) < len(candidates):
+        return next(one for one in candidates if isinstance(one, str))
+    if not models:
+        return f"{name} is requested, but no node selector or affinity says which model"
+    if len({(one.model, one.memory_gib) for one in models}) > 1:
+        return f"one of {', '.join(dict.fromkeys(one.model for one in models))}"
+    return models[0]
+
+
+CLOUDS = ("aws", "gcp", "azure")
+
+
+def _of_any_cloud(name: str, catalogue: InstanceCatalogue) -> Accelerator | None:
+    types: Iterable[InstanceType | None] = (catalogue.instance(cloud, name) for cloud in CLOUDS)
+    return next((found.accelerator for found in types if found is not None and found.accelerator), None)

@@ -1,0 +1,390 @@
+"""Mapping tables: YAML files that say, by type token, what a resource is. They are read by package and on demand."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.errors import InputError
+from spendgate.facts import path as paths
+from spendgate.facts.expression import Compiler, Condition, Expression, Read, Reader, Scope, TableError
+from spendgate.facts.hardware import Device
+from spendgate.facts.joins import Join
+from spendgate.facts.model import Kind
+from spendgate.facts.outcome import Unclear
+from spendgate.facts.tags import Layer, compile_layers
+from spendgate.resource import Resource
+
+MAPPINGS: Final = Path(__file__).with_name("mappings")
+
+TEXTS: Final = ("instance_type", "storage_class")
+LISTS: Final = ("zones", "instance_types")
+NUMBERS: Final = (
+    "vcpu",
+    "memory_gib",
+    "spot_share",
+    "max_runtime_hours",
+    "idle_shutdown_minutes",
+    "retention_days",
+    "size_gib",
+    "runs_per_month",
+)
+FLAGS: Final = ("encrypted", "attached")
+PLAIN: Final = (*TEXTS, *LISTS, *NUMBERS, *FLAGS, "purchase")
+LIFECYCLE: Final = (
+    "expiration_days",
+    "transition_days",
+    "noncurrent_expiration_days",
+    "abort_incomplete_upload_days",
+)
+_ROW_KEYS: Final = {
+    *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "joins", "let", "shapes", "cases", "when",
+    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """Expressions for how many; ``unbounded``: without a maximum there is none (else it stays as expected)."""
+
+    min: Expression | None
+    expected: Expression | None
+    max: Expression | None
+    unbounded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """Cron lines that start and stop it; ``by`` is the join that holds them."""
+
+    start: Expression
+    stop: Expression
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """Where devices are asked for: in containers, there at ``places`` of which the first that names a device counts;
+    or by expressions, by device name. The others say which model the devices are."""
+
+    containers: Reader | None
+    init_containers: Reader | None
+    places: tuple[paths.Segments, ...]
+    units: Mapping[str, Expression]
+    products: Expression
+    instance_types: Expression
+    shared_by: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """The facts of a type, or of one case of it. ``hardware``: whether instance types are looked up."""
+
+    kind: Kind
+    plain: Mapping[str, Expression] = field(default_factory=dict)
+    hardware: bool = True
+    count: CountRow | None = None
+    lifecycle: Mapping[str, Expression] | None = None
+    schedule: ScheduleRow | None = None
+    attached_kinds: Expression | None = None
+    attached_counts: Expression | None = None
+    requests: RequestRow | None = None
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The facts that this row can give, other than kind, region and tags."""
+        of_hardware = ("accelerator", "vcpu", "memory_gib")
+        has_hardware = self.hardware and (
+            "instance_type" in self.plain or self.attached_kinds is not None or self.requests is not None
+        )
+        return (
+            *self.plain,
+            *(of_hardware if has_hardware else ()),
+            *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One resource type. ``cases`` are tried in order; the last one has no condition."""
+
+    types: tuple[str, ...]
+    provider: str
+    cases: tuple[tuple[Condition | None, FactRow], ...]
+    region: Expression | None = None
+    no_region: str = ""
+    tags: tuple[Layer, ...] | None = None
+    joins: Mapping[str, Join] = field(default_factory=dict)
+    reads: tuple[Read, ...] = ()
+    join_reads: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+
+
+class Mappings:
+    """All mapping tables. ``row`` gives the row of a type token, or None for a type that no table knows."""
+
+    def __init__(self, directory: Path = MAPPINGS) -> None:
+        self.directory = directory
+        self._packages: dict[str, Package | None] = {}
+        self._devices: Mapping[str, Device] | None = None
+
+    def row(self, token: str) -> Row | None:
+        """The row of a type. Raises InputError with the file for a table that makes no sense."""
+        package = self.package(token.split(":", 1)[0])
+        return package.row(token) if package is not None else None
+
+    def package(self, name: str) -> Package | None:
+        """The table of a package (``aws``), or None."""
+        if name not in self._packages:
+            file = self.directory / f"{name}.yaml"
+            known = name.isidentifier() and file.is_file()
+            self._packages[name] = Package(file, read_table(file)) if known else None
+        return self._packages[name]
+
+    @property
+    def devices(self) -> Mapping[str, Device]:
+        """Resource names that stand for accelerators, by name (``nvidia.com/gpu``)."""
+        if self._devices is None:
+            table = read_table(self.directory / "devices.yaml")
+            self._devices = {
+                name: Device(group["vendor"], float(each), group.get("product", ""), group.get("kind", "gpu"))
+                for group in table["devices"]
+                for name, each in group["names"].items()
+            }
+        return self._devices
+
+
+@functools.cache
+def load_mappings() -> Mappings:
+    """The tables that come with spendgate. A package's table is read when its first resource is seen."""
+    return Mappings()
+
+
+def read_table(file: Path) -> Mapping[str, Any]:
+    """A YAML table. libyaml's parser reads it where there is one (PyYAML, which Pulumi needs): 20 times faster."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        yaml: Any = importlib.import_module("yaml")
+        table = yaml.load(text, yaml.CSafeLoader)
+    except (ImportError, AttributeError):
+        from ruamel.yaml import YAML
+
+        table = YAML(typ="safe", pure=True).load(text)
+    if not isinstance(table, dict):
+        raise InputError("a mapping table is an object", place=str(file))
+    return table
+
+
+class Package:
+    """The rows of one package, compiled when first asked for."""
+
+    def __init__(self, file: Path, table: Mapping[str, Any]) -> None:
+        self.file = file
+        self.table = table
+        self._rows: dict[str, Row | None] = {}
+        self._specs: dict[str, str] = {}
+        for token, spec in table["types"].items():
+            for name in (token, *spec.get("aliases", ())):
+                if name in self._specs:
+                    raise InputError(f'the type "{name}" stands twice', place=str(file))
+                self._specs[name] = token
+
+    def tokens(self) -> tuple[str, ...]:
+        """All type tokens that have a row of their own, aliases included."""
+        return tuple(self._specs)
+
+    def free_patterns(self) -> tuple[tuple[str, Kind], ...]:
+        """Patterns of types that are known to cost nothing, with their kind."""
+        return tuple(
+            (pattern, Kind(group["kind"])) for group in self.table.get("free", ()) for pattern in group["types"]
+        )
+
+    def row(self, token: str) -> Row | None:
+        """The row of a type token; a free type has a kind and nothing else."""
+        if token not in self._rows:
+            own = self._specs.get(token)
+            if own is not None:
+                row = self._compile(own)
+                self._rows |= dict.fromkeys(row.types, row)
+            else:
+                kind = self._free(token)
+                bare = Row((token,), self.table["provider"], ((None, FactRow(kind)),)) if kind is not None else None
+                self._rows[token] = bare
+        return self._rows[token]
+
+    def _free(self, token: str) -> Kind | None:
+        for matches, kind in self._free_matchers:
+            if matches(token):
+                return kind
+        return None
+
+    @functools.cached_property
+    def _free_matchers(self) -> list[tuple[Callable[[str], object], Kind]]:
+        return [(re.compile(fnmatch.translate(pattern)).match, kind) for pattern, kind in self.free_patterns()]
+
+    def _compile(self, token: str) -> Row:
+        spec = self.table["types"][token]
+        try:
+            return _RowCompiler(token, spec, self.table).row()
+        except (TableError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{token}: {error}", place=str(self.file)) from error
+
+
+class _RowCompiler:
+    def __init__(self, token: str, spec: Mapping[str, Any], table: Mapping[str, Any]) -> None:
+        self.token = token
+        self.table = table
+        self.spec = spec
+        self.reads: list[Read] = []
+        self.joins: dict[str, Join] = {}
+        self.join_reads: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {}
+
+    def row(self) -> Row:
+        spec, table = self.spec, self.table
+        for name, join in spec.get("joins", {}).items():
+            self.joins[name] = self._join(name, dict(join))
+        compiler = self._compiler(spec)
+        region = spec.get("region", "default")
+        if isinstance(region, str):
+            region = table["regions"][region] if "regions" in table else None
+        tags = None
+        if "tags" in spec:
+            layers = spec["tags"] if isinstance(spec["tags"], list) else [spec["tags"]]
+            defaults = [table["default_tags"]] if spec.get("default_tags", True) and "default_tags" in table else []
+            tags = compile_layers([*defaults, *layers], compiler)
+        cases = spec.get("cases", [{}])
+        shared = {
+            key: value for key, value in spec.items() if key not in ("cases", "aliases", "tags", "region", "joins")
+        }
+        return Row(
+            types=(self.token, *spec.get("aliases", ())),
+            provider=table["provider"],
+            cases=tuple(self._case({**shared, **case}) for case in cases),
+            region=compiler.expression(region) if region is not None else None,
+            no_region=table.get("no_region", ""),
+            tags=tags,
+            joins=self.joins,
+            reads=tuple(self.reads),
+            join_reads=self.join_reads,
+        )
+
+    def _compiler(self, spec: Mapping[str, Any], base: str = "") -> Compiler:
+        return Compiler(base, spec.get("let", {}), self.reads)
+
+    def _join(self, name: str, spec: dict[str, Any]) -> Join:
+        backward = "from" in spec
+        types = tuple(spec.pop("from" if backward else "to"))
+        by, named = tuple(spec.pop("by")), tuple(spec.pop("named", ()))
+        reads: list[Read] = []
+        applies = Compiler("", {}, reads).condition(spec.pop("when")) if "when" in spec else None
+        outside = spec.pop("outside", None)
+        if spec or outside not in (None, "absent"):
+            raise TableError(f"unknown in a join: {', '.join(spec) or outside}")
+        theirs = tuple(read.path for read in reads)
+        self.join_reads[name] = (types, by if backward else named, theirs)
+        for text in named if backward else by:
+            self.reads.append(Read("", text))
+        return Join(
+            types,
+            tuple(map(paths.parse, by)),
+            tuple(map(paths.parse, named)),
+            backward,
+            outside == "absent",
+            None if applies is None else _applies(applies),
+        )
+
+    def _case(self, spec: dict[str, Any]) -> tuple[Condition | None, FactRow]:
+        unknown = set(spec) - _ROW_KEYS
+        if unknown:
+            raise TableError(f"unknown key: {', '.join(sorted(unknown))}")
+        when = self._compiler(spec).condition(spec["when"]) if "when" in spec else None
+        merged: dict[str, tuple[Any, Compiler]] = {}
+        for name, base in spec.get("shapes", {}).items():
+            shape = self.table["shapes"][name]
+            compiler = self._compiler(shape, base)
+            merged |= {key: (value, compiler) for key, value in shape.items() if key != "let"}
+        own = self._compiler(spec)
+        merged |= {key: (value, own) for key, value in spec.items()}
+        attached = self._attached(merged)
+        return when, FactRow(
+            kind=Kind(spec["kind"]),
+            plain={key: compiler.expression(value) for key, (value, compiler) in merged.items() if key in PLAIN},
+            hardware=spec.get("hardware", True),
+            count=self._with(merged, "count", _count),
+            lifecycle=self._with(merged, "lifecycle", _lifecycle),
+            schedule=self._with(merged, "schedule", _schedule),
+            attached_kinds=attached[0],
+            attached_counts=attached[1],
+            requests=self._with(merged, "requests", _requests),
+        )
+
+    def _with(self, merged: Mapping[str, tuple[Any, Compiler]], key: str, build: Callable[[Any, Compiler], Any]) -> Any:
+        return build(*merged[key]) if key in merged else None
+
+    def _attached(self, merged: Mapping[str, tuple[Any, Compiler]]) -> tuple[Expression | None, Expression | None]:
+        if "attached_accelerators" not in merged:
+            return None, None
+        spec, compiler = merged["attached_accelerators"]
+        return compiler.expression(spec["types"]), compiler.expression(spec["counts"])
+
+
+def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
+    places = tuple(spec.get("places", ()))
+
+    def containers(key: str) -> Reader | None:
+        if key not in spec:
+            return None
+        for place in places:
+            compiler.reader(f"{spec[key]}.{place}")  # so that it is among the paths read
+        return compiler.reader(spec[key])
+
+    return RequestRow(
+        containers=containers("containers"),
+        init_containers=containers("init_containers"),
+        places=tuple(map(paths.parse, places)),
+        units={name: compiler.expression(value) for name, value in spec.get("units", {}).items()},
+        products=compiler.expression(spec.get("products", [])),
+        instance_types=compiler.expression(spec.get("instance_types", [])),
+        shared_by=compiler.expression(spec.get("shared_by", [])),
+    )
+
+
+def _count(spec: Any, compiler: Compiler) -> CountRow:
+    if not isinstance(spec, dict) or not set(spec) <= {"min", "expected", "max", "unbounded"}:
+        return CountRow(None, compiler.expression(spec), None, False)
+    parts = {name: compiler.expression(spec[name]) if name in spec else None for name in ("min", "expected", "max")}
+    return CountRow(parts["min"], parts["expected"], parts["max"], bool(spec.get("unbounded", False)))
+
+
+def _lifecycle(spec: Mapping[str, Any], compiler: Compiler) -> Mapping[str, Expression]:
+    if unknown := set(spec) - set(LIFECYCLE):
+        raise TableError(f"unknown in a lifecycle: {', '.join(unknown)}")
+    return {name: compiler.expression(value) for name, value in spec.items()}
+
+
+def _schedule(spec: Mapping[str, Any], compiler: Compiler) -> ScheduleRow:
+    return ScheduleRow(compiler.expression(spec["start"]), compiler.expression(spec["stop"]), tuple(spec["by"]))
+
+
+class _Alone:
+    """A resource looked at for itself: what a join's own condition may read."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+
+    def __getattr__(self, name: str) -> Any:
+        raise TableError(f"a join's condition cannot read {name}")
+
+
+def _applies(condition: Condition) -> Callable[[Resource], bool | Unclear]:
+    def applies(resource: Resource) -> bool | Unclear:
+        scope: Any = _Alone(resource)
+        checked: Scope = scope
+        return condition(checked)
+
+    return applies
