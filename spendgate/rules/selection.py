@@ -107,15 +107,18 @@ def select(
     policies: Iterable[Path] = (),
     *,
     complete: bool = True,
+    library: Mapping[str, Guardrail] | None = None,
 ) -> tuple[Selected, ...]:
     """The guardrails that apply, in order of the packs that name them.
 
     ``layers`` are settings over the packs, weakest first. A later layer changes what it names and leaves the rest;
     one that names a guardrail no pack selects adds it. Raises InputErrors for names and parameters that do not exist
     or values that break a parameter's schema, and, when ``complete``, for parameters that have no value.
+    ``library`` is what ``library_of`` gives, for a caller that selects more than once.
     """
     packs = tuple(packs)
-    library = load_library((*(folder for pack in packs for folder in pack.policies), *policies))
+    if library is None:
+        library = library_of(packs, policies)
     errors: list[InputError] = []
     chosen: dict[str, Selected] = {}
     for setting in (*(s for pack in packs for s in pack.settings), *(s for layer in layers for s in layer)):
@@ -144,6 +147,11 @@ def select(
     if errors:
         raise errors[0] if len(errors) == 1 else InputErrors(errors)
     return tuple(chosen.values())
+
+
+def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> dict[str, Guardrail]:
+    """The shipped guardrails with those of the packs and of ``policies``."""
+    return load_library((*(folder for pack in packs for folder in pack.policies), *policies))
 
 
 def _param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:

@@ -1,0 +1,179 @@
+"""What the engine is told: a pack's policies, and findings as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from spendgate.estimate.model import CostLine, Estimate
+from spendgate.money import show_money
+from spendgate.report.wording import line_item, no_price, show_range
+from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
+from spendgate.rules.selection import Pack
+from spendgate.verdict import Finding, Status
+
+COST_ESTIMATE: Final = "cost-estimate"
+"""The policy that always shows what the stack costs. It is no guardrail: it asks nothing, it tells."""
+
+SHOWN_LINES: Final = 20
+"""More cost lines than this are summed up in one; the total holds them all."""
+
+
+def analyzer_info(pack: Pack, selection: Iterable[Selected], estimate_level: Enforcement) -> Any:
+    """The pack as the engine lists it: each guardrail a policy with level, severity, parameters and remediation.
+
+    Parameters carry their value in force as ``default``, so that the configuration which the engine sends back is
+    that value unless its user says otherwise.
+    """
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.AnalyzerInfo(
+        name=pack.name,
+        displayName=pack.title,
+        description=pack.description,
+        version=pack.version,
+        repository=pack.repository,
+        tags=["cost"],
+        supportsConfig=True,
+        policies=[*(_policy(selected) for selected in selection), _estimate_policy(estimate_level)],
+    )
+
+
+def _policy(selected: Selected) -> Any:
+    from pulumi.runtime.proto import analyzer_pb2
+
+    guardrail = selected.guardrail
+    policy = analyzer_pb2.PolicyInfo(
+        name=guardrail.name,
+        displayName=guardrail.title,
+        description=guardrail.description,
+        message=guardrail.remediation,
+        remediation_steps=guardrail.remediation,
+        url=guardrail.reference or "",
+        tags=[guardrail.category],
+        enforcementLevel=level(selected.enforcement),
+        severity=severity(guardrail.severity),
+        policy_type=_type(guardrail.target),
+    )
+    if guardrail.params:
+        policy.configSchema.properties.update(config_schema(guardrail, selected.params))
+        policy.configSchema.required.extend(name for name in guardrail.params if name not in selected.params)
+    return policy
+
+
+def config_schema(guardrail: Guardrail, params: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Schema of each parameter, with the value in force as its default."""
+    return {
+        name: {**rules, "default": params[name]} if name in params else dict(rules)
+        for name, rules in guardrail.params.items()
+    }
+
+
+def _estimate_policy(enforcement: Enforcement) -> Any:
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.PolicyInfo(
+        name=COST_ESTIMATE,
+        displayName="What the stack costs",
+        description="Shows the estimated cost of the stack, in all and by resource. It never fails a preview.",
+        message="An estimate from list prices, with its bounds.",
+        tags=["cost"],
+        enforcementLevel=level(enforcement),
+        severity=severity(Severity.LOW),
+        policy_type=_type(Target.STACK),
+    )
+
+
+def level(enforcement: Enforcement) -> Any:
+    """An enforcement level as the protocol numbers it."""
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.EnforcementLevel.Value(enforcement.name)
+
+
+def enforcement_of(number: Any) -> Enforcement:
+    """The level that the protocol numbers so; a number it does not know is mandatory, never less."""
+    from pulumi.runtime.proto import analyzer_pb2
+
+    try:
+        return Enforcement[analyzer_pb2.EnforcementLevel.Name(number)]
+    except (KeyError, ValueError):
+        return Enforcement.MANDATORY
+
+
+def severity(word: Severity) -> Any:
+    """A severity as the protocol numbers it."""
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.PolicySeverity.Value(f"POLICY_SEVERITY_{word.name}")
+
+
+def _type(target: Target) -> Any:
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.PolicyType.Value(f"POLICY_TYPE_{target.name}")
+
+
+def diagnostic(finding: Finding, pack: Pack, description: str) -> Any:
+    """A finding as the engine shows it. An error in a guardrail is mandatory: a fault must not read as a pass.
+
+    What a remediation would have repaired is mandatory too: there is none that could.
+    """
+    from pulumi.runtime.proto import analyzer_pb2
+
+    enforcement = finding.enforcement
+    if finding.status is Status.ERROR or enforcement is Enforcement.REMEDIATE:
+        enforcement = Enforcement.MANDATORY
+    return analyzer_pb2.AnalyzeDiagnostic(
+        policyName=finding.guardrail,
+        policyPackName=pack.name,
+        policyPackVersion=pack.version,
+        description=description,
+        message=f"{finding.message}\nFix: {finding.remediation}" if finding.remediation else finding.message,
+        enforcementLevel=level(enforcement),
+        urn=finding.address,
+        severity=severity(finding.severity),
+    )
+
+
+def estimate_diagnostic(estimate: Estimate, pack: Pack, names: Mapping[str, str], address: str) -> Any:
+    """The estimate as an advisory diagnostic of the stack, whatever level its policy was given: it asks nothing."""
+    from pulumi.runtime.proto import analyzer_pb2
+
+    return analyzer_pb2.AnalyzeDiagnostic(
+        policyName=COST_ESTIMATE,
+        policyPackName=pack.name,
+        policyPackVersion=pack.version,
+        description="What the stack costs",
+        message=estimate_text(estimate, names),
+        enforcementLevel=level(Enforcement.ADVISORY),
+        urn=address,
+        severity=severity(Severity.LOW),
+    )
+
+
+def estimate_text(estimate: Estimate, names: Mapping[str, str]) -> str:
+    """The total with its bounds, then a line for each priced item and each that has no price."""
+    total, currency = estimate.total, estimate.currency
+    if not estimate.lines:
+        return "nothing in this stack is billed by what it declares"
+    if any(line.cost is not None for line in estimate.lines):
+        head = (
+            f"{show_money(total.monthly.expected, currency)} a month ({show_range(total.monthly, currency)}), "
+            f"{show_money(total.hourly.expected, currency)} an hour while it runs"
+        )
+    else:
+        head = "no price is known for what this stack declares"
+    if estimate.unpriced and len(estimate.unpriced) < len(estimate.lines):
+        head += f"; {len(estimate.unpriced)} without a price, not counted"
+    shown = estimate.lines[:SHOWN_LINES]
+    lines = [head, *(_line_text(line, names, currency) for line in shown)]
+    if rest := len(estimate.lines) - len(shown):
+        lines.append(f"  … and {rest} more, all in the total")
+    return "\n".join(lines)
+
+
+def _line_text(line: CostLine, names: Mapping[str, str], currency: str) -> str:
+    name = names.get(line.resource) or line.resource.rsplit("::", 1)[-1]
+    price = no_price(line) if line.cost is None else f"{show_money(line.cost.monthly.expected, currency)} a month"
+    return f"  {name}: {line_item(line)}: {price}"

@@ -1,0 +1,254 @@
+"""The pack host: what a pack says to each call of Pulumi's ``Analyzer`` protocol.
+
+One resource is read once and asked all guardrails that can match it; a guardrail whose inputs were seen before is not
+evaluated again. Pulumi's own policy SDK reads the resource once for every policy.
+
+When a resource is analysed, only the resources before it are known. Facts that a later resource may still supply (the
+lifecycle of a bucket, the attachment of a volume, what a launch template says) and figures of the whole stack count
+as unknown then. A violation that holds whatever they turn out to be is told at once, in time to stop an update; what
+hangs on them is told with the analysis of the whole stack, which fails a preview just as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate import __version__
+from spendgate.crossguard import answers, requests
+from spendgate.crossguard.settings import Configured, PackSettings, load_settings
+from spendgate.errors import InputError
+from spendgate.estimate import estimate as estimate_of
+from spendgate.estimate.model import Estimate
+from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
+from spendgate.facts.model import Workload
+from spendgate.gate import lines_by_resource, resource_subject, stack_subject
+from spendgate.prices.catalogue import Catalogue
+from spendgate.resource import Declaration, Resource
+from spendgate.rules.evaluate import Compiled, Subject, ask, compile_all
+from spendgate.rules.guardrail import Enforcement, Selected, Target
+from spendgate.rules.selection import Pack
+from spendgate.rules.vocabulary import StackContext
+from spendgate.verdict import Finding, Status
+
+_STACK_FIGURES: Final = ("cost", "accelerators", "resources")
+
+
+@dataclass(slots=True)
+class Run:
+    """What one preview or update has shown so far: resources by URN with their declared inputs, and what was told."""
+
+    seen: dict[str, Resource] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+
+class PackHost:
+    """A pack served for one stack. Calls may come from several threads; they are answered one at a time.
+
+    ``project``, ``stack`` and ``organization`` are what is known when the process starts; ``ConfigureStack`` may say
+    it later.
+    """
+
+    def __init__(self, pack: Pack, project: str = "", stack: str = "", organization: str = "organization") -> None:
+        self.pack = pack
+        self.project = project
+        self.stack = stack
+        self.organization = organization
+        self.now = datetime.now(UTC)
+        self.catalogue = Catalogue.builtin()
+        self.run = Run()
+        self.lock = threading.RLock()
+        self.estimate_level = Enforcement.ADVISORY
+        self.settings: PackSettings = load_settings(pack, project)
+        self._select(None)
+
+    def _select(self, configured: Mapping[str, Configured] | None) -> None:
+        self.selection: tuple[Selected, ...] = self.settings.selection(self.stack, configured)
+        self.guardrails: tuple[Compiled, ...] = compile_all(self.selection)
+        self.environment = self.settings.environment(self.stack)
+        self.descriptions = {item.guardrail.name: item.guardrail.description for item in self.selection}
+
+    # --- the protocol
+
+    def handshake(self) -> Any:
+        """The engine's greeting; releases before it do not send one, and nothing hangs on it."""
+        from pulumi.runtime.proto import analyzer_pb2
+
+        return analyzer_pb2.AnalyzerHandshakeResponse()
+
+    def plugin_info(self) -> Any:
+        """The version of the host; the pack's own version is in its information."""
+        from pulumi.runtime.proto import plugin_pb2
+
+        return plugin_pb2.PluginInfo(version=__version__)
+
+    def info(self) -> Any:
+        """The pack and its policies, with levels and parameters as they apply to the stack."""
+        with self.lock:
+            return answers.analyzer_info(self.pack, self.selection, self.estimate_level)
+
+    def configure_stack(self, project: str, stack: str, organization: str) -> Any:
+        """Take over the stack's name, which decides its environment. Raises InputError for broken settings."""
+        from pulumi.runtime.proto import analyzer_pb2
+
+        with self.lock:
+            changed = (project, stack) != (self.project, self.stack)
+            if project != self.project:
+                self.settings = load_settings(self.pack, project)
+            self.project, self.stack = project, stack
+            self.organization = organization or self.organization
+            if changed:
+                self._select(None)
+        return analyzer_pb2.AnalyzerStackConfigureResponse()
+
+    def configure(self, policies: Mapping[str, Configured]) -> None:
+        """Change levels and parameters. Raises InputError that names the pack, the policy and the parameter."""
+        with self.lock:
+            configured = {name: word for name, word in policies.items() if name != "all"}
+            estimate = configured.pop(answers.COST_ESTIMATE, None)
+            if estimate is not None:
+                self.estimate_level = estimate.enforcement
+            self._select(configured)
+
+    def analyze(self, request: Any) -> Any:
+        """One resource before it is acted on: every violation that no later resource can lift."""
+        from pulumi.runtime.proto import analyzer_pb2
+
+        with self.lock:
+            resource = requests.resource_of(request)
+            self.run.seen[resource.address] = resource
+            findings = list(self._early_findings(resource))
+            self.run.told |= {(finding.guardrail, finding.address) for finding in findings}
+            return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(findings))
+
+    def analyze_stack(self, request: Any) -> Any:
+        """The whole stack: what had to wait for it, the stack's own guardrails, and the estimate."""
+        from pulumi.runtime.proto import analyzer_pb2
+
+        with self.lock:
+            run, self.run = self.run, Run()
+            declaration = self._declaration(request, run)
+            diagnostics = list(self._stack_diagnostics(declaration, run))
+            return analyzer_pb2.AnalyzeResponse(diagnostics=diagnostics)
+
+    def remediate(self, request: Any) -> Any:
+        """No guardrail carries a patch, so nothing is changed; those at level ``remediate`` say that they cannot."""
+        from pulumi.runtime.proto import analyzer_pb2
+
+        with self.lock:
+            return analyzer_pb2.RemediateResponse(
+                not_applicable=[
+                    analyzer_pb2.PolicyNotApplicable(
+                        policy_name=compiled.guardrail.name, reason="the guardrail has no remediation that edits"
+                    )
+                    for compiled in self.guardrails
+                    if compiled.selected.enforcement is Enforcement.REMEDIATE
+                ]
+            )
+
+    # --- parts
+
+    def _early_findings(self, resource: Resource) -> Iterator[Finding]:
+        asked = [compiled for compiled in self.guardrails if compiled.guardrail.target is Target.RESOURCE]
+        declaration = Declaration(self.project, self.stack, Path(), (resource,), self.organization, engine="pulumi")
+        for workload in facts_of(declaration, self.catalogue, whole=False):
+            subject = self._early_subject(workload)
+            for compiled in asked:
+                for finding in _ask(compiled, subject):
+                    if not _waits(finding):
+                        yield finding
+
+    def _early_subject(self, workload: Workload) -> Subject:
+        """The resource with everything unknown that only the whole stack settles."""
+        estimate = estimate_of((workload,), self.catalogue)
+        context = self._context((workload,), estimate)
+        subject = resource_subject(workload, estimate.lines, context.values(), estimate.currency)
+        values, unknown = dict(subject.values), dict(subject.unknown)
+        values["stack"] = {name: value for name, value in values["stack"].items() if name not in _STACK_FIGURES}
+        unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
+        # Pods are paid for by the stack's node pools where it has any.
+        facts = workload.facts
+        if facts.provider == "kubernetes" or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values()):
+            del values["cost"]
+            unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"
+        return replace(subject, values=values, unknown=unknown)
+
+    def _declaration(self, request: Any, run: Run) -> Declaration:
+        """The stack in the order of its registration; the engine sends it in none."""
+        order = {urn: index for index, urn in enumerate(run.seen)}
+        found = [requests.resource_of(message) for message in request.resources]
+        found.sort(key=lambda item: (order.get(item.address, len(order)), item.address))
+        resources = tuple(
+            requests.with_inputs(item, run.seen.get(item.address))
+            for item in found
+            if not requests.is_default_provider(item)
+        )
+        return Declaration(self.project, self.stack, Path(), resources, self.organization, engine="pulumi")
+
+    def _stack_diagnostics(self, declaration: Declaration, run: Run) -> Iterator[Any]:
+        workloads = facts_of(declaration, self.catalogue)
+        estimate = estimate_of(workloads, self.catalogue)
+        context = self._context(workloads, estimate)
+        shared, lines = context.values(), lines_by_resource(estimate)
+        findings: list[Finding] = []
+        for workload in workloads:
+            address = workload.resource.address
+            subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency)
+            for compiled in self.guardrails:
+                told = (compiled.guardrail.name, address) in run.told
+                if compiled.guardrail.target is Target.RESOURCE and not told:
+                    findings.extend(_ask(compiled, subject))
+        whole = stack_subject(declaration, context)
+        for compiled in self.guardrails:
+            if compiled.guardrail.target is Target.STACK:
+                findings.extend(_ask(compiled, whole))
+        yield from self._diagnostics(findings)
+        if self.estimate_level is not Enforcement.DISABLED:
+            names = {item.resource.address: item.resource.name for item in workloads}
+            yield answers.estimate_diagnostic(estimate, self.pack, names, whole.address)
+
+    def _context(self, workloads: tuple[Workload, ...], estimate: Estimate) -> StackContext:
+        return StackContext(
+            self.stack, self.project, self.organization, self.environment, estimate, workloads, self.now
+        )
+
+    def _diagnostics(self, findings: Iterable[Finding]) -> list[Any]:
+        return [
+            answers.diagnostic(finding, self.pack, self.descriptions.get(finding.guardrail, "")) for finding in findings
+        ]
+
+
+def _ask(compiled: Compiled, subject: Subject) -> tuple[Finding, ...]:
+    """The guardrail's findings; when asking it fails, that is its finding, and the other guardrails are still asked."""
+    try:
+        return ask(compiled, subject)
+    except Exception as error:
+        return (
+            Finding(
+                guardrail=compiled.guardrail.name,
+                status=Status.ERROR,
+                enforcement=Enforcement.MANDATORY,
+                severity=compiled.guardrail.severity,
+                address=subject.address,
+                type=subject.type,
+                name=subject.name,
+                message=f"the guardrail itself failed: {type(error).__name__} ({compiled.guardrail.place})",
+                remediation="",
+                location=subject.location,
+            ),
+        )
+
+
+def _waits(finding: Finding) -> bool:
+    """Whether the whole stack may answer what this finding could not."""
+    return finding.status is Status.UNDETERMINED and any(NOT_THE_WHOLE_STACK in reason for reason in finding.unknown)
+
+
+def error_text(error: InputError, pack: Pack) -> str:
+    """An input error as the engine shows it: one line a fault, with the pack's name."""
+    faults = getattr(error, "errors", (error,))
+    return "\n".join(f"policy pack {pack.name}: {fault}" for fault in faults)

@@ -1,0 +1,132 @@
+"""Which guardrails a served pack asks, at which level and with which parameters.
+
+Weakest first: the guardrail, the pack, the project's spendgate.yaml, its environment for the stack, and what the
+engine configures (``--policy-pack-config`` or Pulumi Cloud).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.config import Config, load_config
+from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.rules.guardrail import Enforcement, Selected
+from spendgate.rules.selection import Pack, Setting, select
+
+PROJECT_VARIABLE: Final = "SPENDGATE_PROJECT"
+"""Names the folder of the program, where it cannot be found from where ``pulumi`` was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the engine says of one policy."""
+
+    enforcement: Enforcement
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PackSettings:
+    """A pack with the settings of the project that it is asked about."""
+
+    pack: Pack
+    config: Config
+
+    def environment(self, stack: str) -> str:
+        """The name of the stack's environment."""
+        return self.config.environment(stack).name
+
+    def selection(self, stack: str, configured: Mapping[str, Configured] | None = None) -> tuple[Selected, ...]:
+        """The guardrails as they apply to the stack; ``configured`` is the engine's word, by policy.
+
+        Raises InputErrors for guardrails and parameters that do not exist or have a wrong value. A parameter without
+        any value is no error before the engine has said its word.
+        """
+        layers = [self._own(self.config.settings), self._own(self.config.environment(stack).settings)]
+        folders = (*self.config.policies, *(folder for pack in self._others() for folder in pack.policies))
+        chosen = select((self.pack,), layers, folders, complete=False)
+        if configured is None:
+            return chosen
+        changed = tuple(
+            self._setting(item, configured[item.guardrail.name]) for item in chosen if item.guardrail.name in configured
+        )
+        unknown = configured.keys() - {item.guardrail.name for item in chosen}
+        errors = [self._no_policy(name, chosen) for name in sorted(unknown)]
+        if errors:
+            raise errors[0] if len(errors) == 1 else InputErrors(errors)
+        return select((self.pack,), [*layers, changed], folders) if changed else chosen
+
+    def _others(self) -> tuple[Pack, ...]:
+        """The other packs of the project: their guardrails are known, and not asked here."""
+        return tuple(pack for pack in self.config.packs if pack.name != self.pack.name)
+
+    def _own(self, settings: Iterable[Setting]) -> tuple[Setting, ...]:
+        """Without the settings of guardrails that only the project's other packs select."""
+        own = {setting.guardrail for setting in self.pack.settings}
+        others = {setting.guardrail for pack in self._others() for setting in pack.settings}
+        return tuple(setting for setting in settings if setting.guardrail not in others - own)
+
+    def _setting(self, selected: Selected, configured: Configured) -> Setting:
+        """The engine's word as a setting. It repeats everything; only what differs is a setting."""
+        params = {
+            name: value
+            for name, value in configured.params.items()
+            if name not in selected.params or value != selected.params[name]
+        }
+        place = Place(f"policy configuration of {self.pack.name}")
+        return Setting(selected.guardrail.name, place, configured.enforcement, params, lambda name: place)
+
+    def _no_policy(self, name: str, chosen: Iterable[Selected]) -> InputError:
+        known = [item.guardrail.name for item in chosen]
+        return InputError(
+            f'no policy "{name}"',
+            place=f"policy configuration of {self.pack.name}",
+            remedy=did_you_mean(name, known) or f"It has: {', '.join(known)}.",
+        )
+
+
+def load_settings(pack: Pack, project: str) -> PackSettings:
+    """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
+    folder = project_folder(project)
+    if folder is None:
+        return PackSettings(pack, Config(packs=(pack,)))
+    return PackSettings(pack, load_config(folder))
+
+
+def project_folder(project: str) -> Path | None:
+    """The folder of the Pulumi program that is analysed.
+
+    The engine does not tell it, and starts a pack in the pack's own folder. It is looked for where ``pulumi`` was
+    started and where the pack's parent process works, and taken only where a ``Pulumi.yaml`` names ``project``.
+    """
+    named = os.environ.get(PROJECT_VARIABLE)
+    if named:
+        return Path(named)
+    for start in (os.environ.get("PWD"), _working_directory(os.getppid())):
+        folder = _with_project_file(Path(start), project) if start else None
+        if folder is not None:
+            return folder
+    return None
+
+
+def _with_project_file(start: Path, project: str) -> Path | None:
+    from spendgate.sources.project import PROJECT_FILES, read_project
+
+    for folder in (start, *start.parents):
+        if any((folder / name).is_file() for name in PROJECT_FILES):
+            try:
+                return folder if read_project(folder).name == project else None
+            except InputError:
+                return None
+    return None
+
+
+def _working_directory(process: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/{process}/cwd")
+    except OSError:
+        return None
