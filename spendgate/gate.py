@@ -13,10 +13,10 @@ from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
-from spendgate.resource import Declaration, Resource, Secret, Value
-from spendgate.rules.evaluate import Compiled, Subject, ask
+from spendgate.resource import Declaration, Resource, Value
+from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
 from spendgate.rules.guardrail import Target
-from spendgate.rules.vocabulary import StackContext, resource_values
+from spendgate.rules.vocabulary import StackContext, resource_values, unknown_facts
 from spendgate.verdict import Checked, Finding
 
 if TYPE_CHECKING:
@@ -91,10 +91,11 @@ def resource_findings(
     asked = [compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE]
     lines = lines_by_resource(estimate)
     shared = context.values()
+    memo: Memo = {}
     for workload in workloads:
         subject = resource_subject(workload, lines.get(workload.resource.address, ()), shared, estimate.currency)
         for compiled in asked:
-            yield from ask(compiled, subject)
+            yield from ask(compiled, subject, memo)
 
 
 def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
@@ -113,15 +114,12 @@ def resource_subject(
     resource = workload.resource
     return Subject(
         values={**resource_values(workload, own, own.total), **shared},
-        unknown={
-            ("facts", *path.split(".", 2)): f"facts.{path} ({reason})"
-            for path, reason in workload.facts.unknowns.items()
-        },
+        unknown=unknown_facts(workload.facts),
         address=resource.address,
         type=resource.type,
         name=resource.name,
         location=resource.position,
-        has_secrets=_has_secret(resource.properties),
+        properties=resource.properties,
     )
 
 
@@ -146,13 +144,3 @@ def stack_subject(declaration: Declaration, context: StackContext) -> Subject:
         name=name,
         location=Place("Pulumi.yaml", 1, 1),
     )
-
-
-def _has_secret(value: Value) -> bool:
-    if isinstance(value, Secret):
-        return True
-    if isinstance(value, Mapping):
-        return any(_has_secret(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_has_secret(item) for item in value)
-    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
 
+NO_ENVIRONMENT = ""
 FORMATS = ("terminal", "json", "markdown")
 
 
@@ -93,8 +94,7 @@ def check_directory(
         what = "is a file, not a folder" if directory.exists() else "no such folder"
         raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
     project = load_config(directory, file=settings, packs=packs)
-    prepared = Guardrails(project)
-    prepared.verify()
+    guardrails = compile_for_environments(project)
     declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
     if not managed and not declaration.incomplete:
@@ -103,34 +103,29 @@ def check_directory(
             place=directory,
             remedy="Is this the right folder and stack? A program that declares nothing cannot be checked.",
         )
-    environment, guardrails = prepared.for_stack(declaration.stack)
-    checked = check(declaration, guardrails, Catalogue.builtin(), environment=environment, now=datetime.now(UTC))
+    environment = project.environment(declaration.stack).name
+    applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
+    checked = check(declaration, applied, Catalogue.builtin(), environment=environment, now=datetime.now(UTC))
     return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
 
 
-@dataclass(frozen=True, slots=True)
-class Guardrails:
-    """A project's guardrails, compiled for a stack's environment."""
+def compile_for_environments(config: Config) -> dict[str, tuple[Compiled, ...]]:
+    """A project's guardrails by environment, compiled. All of them: a mistake in an environment that this stack does
+    not belong to is a mistake all the same."""
+    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.selection import library_of, select
 
-    config: Config
-
-    def verify(self) -> None:
-        """Compile for every environment: a mistake in one that this stack does not use is a mistake all the same."""
-        for environment in self.config.environments:
-            self._compile(environment.name)
-
-    def for_stack(self, stack: str) -> tuple[str, tuple[Compiled, ...]]:
-        """The name of the stack's environment, and the guardrails as they apply there."""
-        environment = self.config.environment(stack)
-        return environment.name, self._compile(environment.name)
-
-    def _compile(self, name: str) -> tuple[Compiled, ...]:
-        from spendgate.rules.evaluate import compile_all
-        from spendgate.rules.selection import select
-
-        config = self.config
-        settings = next((item.settings for item in config.environments if item.name == name), ())
-        return compile_all(select(config.packs, (config.settings, settings), config.policies))
+    library = library_of(config.packs, config.policies)
+    settings = {NO_ENVIRONMENT: (), **{environment.name: environment.settings for environment in config.environments}}
+    selections = {
+        name: select(config.packs, (config.settings, layer), config.policies, library=library)
+        for name, layer in settings.items()
+    }
+    compiled: dict[str, tuple[Compiled, ...]] = {}
+    for name, selection in selections.items():
+        same = next((other for other in compiled if selections[other] == selection), None)
+        compiled[name] = compile_all(selection) if same is None else compiled[same]
+    return compiled
 
 
 def declare(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +19,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a guardrail is asked about: values by variable, unknown paths with the reason of each, and where it is."""
+    """What a guardrail is asked about: plain values by variable, unknown paths with the reason of each, and its place.
+
+    ``properties`` are the resource's own, as declared; few guardrails read them, so they are made plain on demand.
+    """
 
     values: Values
     unknown: Mapping[Path, str]
@@ -28,7 +30,17 @@ class Subject:
     type: str
     name: str
     location: Place | None
-    has_secrets: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    keys: dict[Path, Hashable] = field(default_factory=dict)
+
+    def key(self, path: Path) -> Hashable:
+        """What tells one value at ``path`` from another."""
+        if path not in self.keys:
+            value = self.values.get(path[0])
+            if len(path) > 1 and isinstance(value, Mapping):
+                value = value.get(path[1], _ABSENT)
+            self.keys[path] = value if isinstance(value, (str, float, bool)) else repr(value)
+        return self.keys[path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,11 @@ class Answer:
 
 
 PASS = Answer()
+Memo = dict[tuple[Hashable, ...], Answer]
+"""Answers by guardrail and the values it read; good as long as the stack and the time are the same."""
+
+_ABSENT = "\0absent"
+_SAME_FOR_ALL = ("stack", "now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +69,21 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A guardrail ready to be asked. ``reads`` are the two-step paths (``facts.region``) its expressions read."""
+    """A guardrail ready to be asked. ``reads`` are the one- or two-step paths (``facts.region``) it reads."""
 
     selected: Selected
-    env: cel.Env
+    params: Mapping[str, Any]
     conditions: tuple[tuple[cel.Program, Expression], ...]
     variables: tuple[tuple[cel.Program, Expression], ...]
     checks: tuple[_Check, ...]
-    reads: frozenset[Path]
+    reads: tuple[Path, ...]
     by_kind: tuple[cel.Program, ...]
     kinds: dict[str, bool] = field(default_factory=dict)
-    memo: dict[str, Answer] = field(default_factory=dict)
+
+    @property
+    def reads_properties(self) -> bool:
+        """Whether it reads the resource's own properties, rather than facts alone."""
+        return ("resource", "properties") in self.reads or ("resource",) in self.reads
 
     @property
     def guardrail(self) -> Guardrail:
@@ -109,9 +130,12 @@ def compile_guardrail(selected: Selected) -> Compiled:
         raise compiler.errors[0] if len(compiler.errors) == 1 else InputErrors(compiler.errors)
     # A path through one of the guardrail's own variables reads what the variable's expression reads.
     uses = {path for program in compiler.programs for path in program.uses}
-    reads = frozenset(path[:2] for path in uses if path[0] not in ("params", "variables"))
+    reads = sorted({path[:2] for path in uses if path[0] not in ("params", "variables")})
+    # A whole variable holds its fields.
+    reads = [path for path in reads if len(path) == 1 or path[:1] not in reads]
     by_kind = tuple(program for program, _ in conditions if set(program.uses) == {("facts", "kind")})
-    return Compiled(selected, compiler.env, conditions, variables, checks, reads, by_kind)
+    params = compiler.env.plain("params", selected.params)
+    return Compiled(selected, params, conditions, variables, checks, tuple(reads), by_kind)
 
 
 class _Compiler:
@@ -166,21 +190,24 @@ def _compile_error(error: cel.CompileError, expression: Expression) -> InputErro
     return InputError(f"CEL: {messages}", place=place, detail=error.caret(expression.text))
 
 
-def ask(compiled: Compiled, subject: Subject) -> tuple[Finding, ...]:
+def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple[Finding, ...]:
     """The findings of one guardrail on one subject; none when it is satisfied or does not apply.
 
-    A guardrail that reads the same values as before is not evaluated again.
+    With a ``memo``, a guardrail that reads the same values as before is not evaluated again.
     """
     if not _kind_matches(compiled, subject):
         return ()
-    values, unknown = _pick(compiled.reads, subject)
-    key = None if subject.has_secrets else _key(values, unknown)
-    answer = compiled.memo.get(key) if key is not None else None
+    unknown = _relevant(compiled, subject.unknown) if subject.unknown else {}
+    key: tuple[Hashable, ...] | None = None
+    if memo is not None and not compiled.reads_properties:
+        read = (subject.key(path) for path in compiled.reads if path[0] not in _SAME_FOR_ALL)
+        key = (compiled.guardrail.name, *unknown.items(), *read)
+    answer = memo.get(key) if memo is not None and key is not None else None
     if answer is None:
-        answer = _answer(compiled, values, unknown, masked=_mask(values) if subject.has_secrets else None)
-        if key is not None:
-            compiled.memo[key] = answer
-    return tuple(_findings(compiled, subject, answer))
+        answer = _answer(compiled, subject, unknown)
+        if memo is not None and key is not None:
+            memo[key] = answer
+    return tuple(_findings(compiled, subject, answer)) if answer is not PASS else ()
 
 
 def _kind_matches(compiled: Compiled, subject: Subject) -> bool:
@@ -189,7 +216,7 @@ def _kind_matches(compiled: Compiled, subject: Subject) -> bool:
         return True
     kind = subject.values["facts"]["kind"]
     if kind not in compiled.kinds:
-        activation = compiled.env.activation({"facts": {"kind": kind}}, {})
+        activation = cel.Activation({"facts": {"kind": kind}}, {})
         compiled.kinds[kind] = all(_is_true(program, activation) for program in compiled.by_kind)
     return compiled.kinds[kind]
 
@@ -201,30 +228,29 @@ def _is_true(program: cel.Program, activation: cel.Activation) -> bool:
         return True  # the full evaluation reports it
 
 
-def _pick(reads: frozenset[Path], subject: Subject) -> tuple[dict[str, Any], dict[Path, str]]:
-    """The part of the subject's values that the expressions read, and the unknown paths in it."""
-    picked: dict[str, Any] = {}
-    for path in reads:
-        root = subject.values.get(path[0])
-        if len(path) == 1 or not isinstance(root, Mapping):
-            picked[path[0]] = root
-    for path in reads:
-        if len(path) > 1 and (path[0],) not in reads:
-            root = subject.values.get(path[0])
-            if isinstance(root, Mapping):
-                branch = picked.setdefault(path[0], {})
-                if path[1] in root:
-                    branch[path[1]] = root[path[1]]
-    unknown = {
+def _relevant(compiled: Compiled, unknown: Mapping[Path, str]) -> dict[Path, str]:
+    """The unknown paths that the guardrail can come across."""
+    return {
         path: reason
-        for path, reason in subject.unknown.items()
-        if path[:1] in reads or path[:2] in reads or any(read[: len(path)] == path for read in reads)
+        for path, reason in unknown.items()
+        if any(read[: len(path)] == path or path[: len(read)] == read for read in compiled.reads)
     }
-    return picked, unknown
 
 
-def _key(values: Mapping[str, Any], unknown: Mapping[Path, str]) -> str:
-    return json.dumps([values, [[*path, reason] for path, reason in unknown.items()]], default=repr, sort_keys=True)
+def _pick(compiled: Compiled, values: Values) -> dict[str, Any]:
+    """The part of the values that the expressions read."""
+    picked: dict[str, Any] = {}
+    for path in compiled.reads:
+        root = values.get(path[0])
+        if root is None:
+            continue
+        if len(path) == 1:
+            picked[path[0]] = root
+        else:
+            branch = picked.setdefault(path[0], {})
+            if path[1] in root:
+                branch[path[1]] = root[path[1]]
+    return picked
 
 
 def _mask(value: Any) -> Any:
@@ -237,11 +263,10 @@ def _mask(value: Any) -> Any:
     return value
 
 
-def _answer(
-    compiled: Compiled, values: Mapping[str, Any], unknown: Mapping[Path, str], masked: Mapping[str, Any] | None
-) -> Answer:
+def _answer(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -> Answer:
     """Conditions, variables, validations. An answer that holds whatever the unknown values are is a known answer."""
-    ground = _ground(compiled, values, unknown)
+    ground, masked = _grounds(compiled, subject, unknown)
+    unknown = ground.unknown
     doubts: list[str] = []
     try:
         for program, _ in compiled.conditions:
@@ -251,14 +276,13 @@ def _answer(
             elif result is not True:
                 return PASS
         full = _with_variables(compiled, ground)
-        # Messages are shown, so they are made from values in which secrets are masked.
-        shown = full if masked is None else _with_variables(compiled, _ground(compiled, masked, unknown))
+        shown = full if masked is None else _with_variables(compiled, masked)
         messages: list[str] = []
         reasons: list[str] = []
         for check in compiled.checks:
             result = check.program(full())
             if isinstance(result, cel.Undetermined):
-                reasons.extend(_reasons(result, {**unknown, **full.unknown}))
+                reasons.extend(_reasons(result, full.unknown))
             elif result is not True:
                 messages.append(_message(compiled.guardrail, check, shown()))
     except cel.EvalError as error:
@@ -266,26 +290,41 @@ def _answer(
         return Answer(undetermined=tuple(dict.fromkeys(doubts))) if doubts else Answer(error=error.message)
     if doubts:
         return Answer(undetermined=tuple(dict.fromkeys([*doubts, *reasons]))) if messages or reasons else PASS
+    if not messages and not reasons:
+        return PASS
     return Answer(tuple(messages), () if messages else tuple(dict.fromkeys(reasons)))
+
+
+def _grounds(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -> tuple[_Ground, _Ground | None]:
+    """What the expressions are evaluated on; where secrets are among it, also what messages are made from.
+
+    A rule may read a secret, a message is shown: it is made from values in which secrets are masked.
+    """
+    values = {**_pick(compiled, subject.values), "params": compiled.params}
+    gaps = dict(unknown)
+    if not compiled.reads_properties:
+        return _Ground(values, gaps), None
+    opened = cel.plain(subject.properties, cel.DYN, ("resource", "properties"), gaps)
+    masked = cel.plain(_mask(subject.properties), cel.DYN, ("resource", "properties"), dict(unknown))
+    resource = values.get("resource", {})
+    return (
+        _Ground({**values, "resource": {**resource, "properties": opened}}, gaps),
+        _Ground({**values, "resource": {**resource, "properties": masked}}, gaps),
+    )
 
 
 @dataclass(slots=True)
 class _Ground:
-    """Makes activations of one environment over one set of values."""
+    """One set of plain values and unknown paths, and the activation made from it when it is first needed."""
 
-    env: cel.Env
     values: dict[str, Any]
     unknown: dict[Path, str]
     made: cel.Activation | None = None
 
     def __call__(self) -> cel.Activation:
         if self.made is None:
-            self.made = self.env.activation(self.values, self.unknown)
+            self.made = cel.Activation(self.values, self.unknown)
         return self.made
-
-
-def _ground(compiled: Compiled, values: Mapping[str, Any], unknown: Mapping[Path, str]) -> _Ground:
-    return _Ground(compiled.env, {**values, "params": dict(compiled.selected.params)}, dict(unknown))
 
 
 def _with_variables(compiled: Compiled, ground: _Ground) -> _Ground:
@@ -301,7 +340,7 @@ def _with_variables(compiled: Compiled, ground: _Ground) -> _Ground:
             unknown[("variables", expression.name)] = "; ".join(_reasons(result, unknown))
         else:
             variables[expression.name] = result
-        current = _Ground(ground.env, {**ground.values, "variables": dict(variables)}, dict(unknown))
+        current = _Ground({**ground.values, "variables": dict(variables)}, dict(unknown))
     return current
 
 

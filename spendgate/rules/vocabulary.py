@@ -41,6 +41,15 @@ _RESOURCE = cel.Message(
         "options": cel.Message("Options", {"protect": cel.BOOL, "ignore_changes": cel.ListOf(cel.STRING)}),
     },
 )
+_FACTS = cel.Message(
+    "Facts",
+    {
+        name: type_
+        for name, type_ in cel.schema_of_dataclass(Facts).fields.items()
+        if name not in ("unknowns", "defaults")
+    }
+    | {"tag_keys": cel.ListOf(cel.STRING)},
+)
 _STACK = cel.Message(
     "Stack",
     {
@@ -66,14 +75,8 @@ def schema(
         "now": cel.TIMESTAMP,
     }
     if not stack_only:
-        types |= {"resource": _RESOURCE, "facts": _facts_type(), "cost": _COST}
+        types |= {"resource": _RESOURCE, "facts": _FACTS, "cost": _COST}
     return cel.Schema.of(types)
-
-
-def _facts_type() -> cel.Message:
-    message = cel.schema_of_dataclass(Facts)
-    fields = {name: type_ for name, type_ in message.fields.items() if name not in ("unknowns", "defaults")}
-    return cel.Message("Facts", fields)
 
 
 def _json_type(rules: Mapping[str, Any]) -> cel.Type:
@@ -124,13 +127,18 @@ class StackContext:
             "cost": cost_values(self.estimate.total, self.estimate),
             "accelerators": accelerators,
         }
-        return {"stack": stack, "now": self.now}
+        return {"stack": cel.plain(stack, _STACK, ("stack",), {}), "now": self.now}
 
 
 def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict[str, Any]:
-    """``resource``, ``facts`` and ``cost`` of one workload as CEL sees them; ``estimate`` holds its lines only."""
-    resource, facts = workload.resource, to_plain(workload.facts)
-    facts.pop("unknowns"), facts.pop("defaults")
+    """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them.
+
+    ``estimate`` holds the lines of this workload only.
+    """
+    resource = workload.resource
+    facts = cel.plain(to_plain(workload.facts), _FACTS, ("facts",), {})
+    facts.pop("unknowns", None), facts.pop("defaults", None)
+    facts["tag_keys"] = tag_keys(workload.facts)
     return {
         "resource": {
             "type": resource.type,
@@ -138,7 +146,6 @@ def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict
             "address": resource.address,
             "parent": resource.parent or "",
             "external": resource.external,
-            "properties": resource.properties,
             "options": {
                 "protect": resource.options.protect,
                 "ignore_changes": list(resource.options.ignore_changes),
@@ -147,6 +154,24 @@ def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict
         "facts": facts,
         "cost": cost_values(total, estimate),
     }
+
+
+def tag_keys(facts: Facts) -> list[str]:
+    """Keys of the tags that have a value, be it one that is known only after apply."""
+    known = [key for key, value in facts.tags.items() if value != ""]
+    return known + [path.removeprefix("tags.") for path in facts.unknowns if path.startswith("tags.")]
+
+
+def unknown_facts(facts: Facts) -> dict[tuple[str, ...], str]:
+    """Paths of unknown facts as expressions name them, with the reason of each."""
+    unknown: dict[tuple[str, ...], str] = {}
+    for path, reason in facts.unknowns.items():
+        # A tag's key may hold points of its own (kubernetes.io/role).
+        parts = ("tags", path.removeprefix("tags.")) if path.startswith("tags.") else tuple(path.split("."))
+        unknown[("facts", *parts)] = f"facts.{path} ({reason})"
+    if "tags" in facts.unknowns:
+        unknown[("facts", "tag_keys")] = f"facts.tags ({facts.unknowns['tags']})"
+    return unknown
 
 
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:

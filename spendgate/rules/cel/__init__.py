@@ -21,6 +21,7 @@ from spendgate.rules.cel.types import (
     Message,
     Schema,
     Type,
+    bring,
     schema_of_dataclass,
     type_named,
 )
@@ -28,10 +29,13 @@ from spendgate.rules.cel.types import (
 __all__ = [
     "BOOL", "DOUBLE", "DURATION", "DYN", "INT", "STRING", "TIMESTAMP", "Activation", "CompileError", "Engine", "Env",
     "EvalError", "Issue", "ListOf", "MapOf", "Message", "Program", "Schema", "Type", "Undetermined", "engine",
-    "environment", "schema_of_dataclass", "type_named",
+    "environment", "plain", "schema_of_dataclass", "type_named",
 ]  # fmt: skip
 
 ENGINES = ("cel-expr-python", "cel-python")
+
+
+plain = bring
 
 
 def environment(schema: Schema) -> Env:

@@ -66,6 +66,10 @@ class Env:
         """The type of one variable."""
         return dict(self.schema.variables).get(name, DYN)
 
+    def plain(self, name: str, value: Any) -> Any:
+        """The value of one variable as plain data of its type; it holds nothing unknown."""
+        return bring(value, self.type_of(name), (name,), {})
+
     def activation(self, values: Mapping[str, Any], unknown: Mapping[Path, str] | None = None) -> Activation:
         """Values for one round of evaluations; unknown ones are left out of them and kept by path, with a reason."""
         gaps = dict(unknown or {})
@@ -120,9 +124,11 @@ def forced(reads: frozenset[Read], unknown: Mapping[Path, str]) -> frozenset[Pat
             inside = gap[: len(read.path)] == read.path
             below = read.path[: len(gap)] == gap
             # A test for presence of something that holds the unknown value is answered by what is known of it.
-            if (read.whole and (inside or below) and not (read.presence and inside and len(gap) > len(read.path))) or (
-                not read.whole and inside and len(gap) > len(read.path)
-            ):
+            held = inside and len(gap) > len(read.path)
+            if read.whole and (inside or below):
+                if not (read.presence and held):
+                    hit.add(gap)
+            elif held and not read.indexed:
                 hit.add(gap)
     return frozenset(hit)
 

@@ -19,12 +19,14 @@ class Read:
     """One path that an expression reads.
 
     ``whole``: the value is asked as a whole (``has``, ``in``, ``size``, a macro), not only selected from.
-    ``presence``: by ``has`` alone.
+    ``presence``: by ``has`` alone. ``indexed``: an entry is selected by a computed key; like any selection,
+    that fails for an entry that is not there.
     """
 
     path: Path
     whole: bool = False
     presence: bool = False
+    indexed: bool = False
 
 
 def reads_of(serialized: bytes) -> frozenset[Read]:
@@ -112,7 +114,7 @@ class _Walker:
         if 6 in constant:
             return (*path, _text(constant, 6))
         self.value(key)
-        self.reads.add(Read(path, whole=True))
+        self.reads.add(Read(path, indexed=True))
         return None
 
     def _comprehension(self, node: Wire) -> None:

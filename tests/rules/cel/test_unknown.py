@@ -39,7 +39,9 @@ ATOMS = [
     "facts.tags.exists(k, k == 't')", "facts.tags.all(k, facts.tags[k] != '')", "'x' in facts.items",
     "size(facts.items) == 1", "facts.items.exists(i, i == 'x')", "facts.items.all(i, i == facts.b)",
     "facts.items == ['x']", "facts.tags == {'t': 'x'}", "facts.b in ['x', 'y']", "facts.b.startsWith('x')",
-    "facts.b in facts.tags", "true", "false",
+    "facts.b in facts.tags", "facts.tags[facts.b] == 'x'", "['t', 'u'].exists(k, facts.tags[k] == 'x')",
+    "['t', 'u'].all(k, facts.tags[k] != 'y')", "['t'].filter(k, facts.tags[k] == 'x').size() == 1",
+    "facts.items[0] == 'x'", "true", "false",
 ]  # fmt: skip
 
 expressions = st.recursive(
