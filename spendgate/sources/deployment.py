@@ -52,17 +52,18 @@ class Deployment:
     resources: dict[str, Resource] = field(default_factory=dict)
     goals: dict[str, Goal] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
-    outputs: dict[str, dict[str, Value]] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)
     assumptions: list[Assumption] = field(default_factory=list)
     unanswered: list[Unanswered] = field(default_factory=list)
     errors: list[InputError] = field(default_factory=list)
+    fault: Exception | None = None
     messages: list[str] = field(default_factory=list)
     transforms: list[Any] = field(default_factory=list)
     invoke_transforms: list[Any] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_resource: Callable[[int], None] | None = None
-    _default_providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
+    _providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
 
     @property
     def stack_urn(self) -> str:
@@ -96,18 +97,20 @@ class Deployment:
     def provider(self, reference: str, package: str, version: str) -> Provider:
         """The provider of ``reference`` (``urn::id``), or the default one of ``package`` where it is empty."""
         urn = reference.rpartition("::")[0]
+        key = (urn, "") if urn else (package, version)
         with self.lock:
-            declared = self.resources.get(urn)
-            if declared is not None:
-                return providers.explicit(declared)
-            if urn:
-                return Provider(qualified_type(urn).removeprefix(providers.PROVIDER_TYPE), urn)
-            key = (package, version)
-            if key not in self._default_providers:
-                self._default_providers[key] = providers.default(
-                    package, version, self.stack, self.project, self.config, self.unknown_keys
-                )
-            return self._default_providers[key]
+            if key not in self._providers:
+                self._providers[key] = self._explicit(urn) if urn else self._default(package, version)
+            return self._providers[key]
+
+    def _explicit(self, urn: str) -> Provider:
+        declared = self.resources.get(urn)
+        if declared is not None:
+            return providers.explicit(declared)
+        return Provider(qualified_type(urn).rpartition("$")[2].removeprefix(providers.PROVIDER_TYPE), urn)
+
+    def _default(self, package: str, version: str) -> Provider:
+        return providers.default(package, version, self.stack, self.project, self.config, self.unknown_keys)
 
 
 def qualified_type(urn: str) -> str:

@@ -11,20 +11,16 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from spendgate.errors import InputError, Place
-from spendgate.resource import Options, Resource, Value
-from spendgate.sources import transforms
+from spendgate.resource import Value
+from spendgate.sources import registration, transforms
 from spendgate.sources.deployment import STACK_TYPE, Deployment, Goal, Unanswered
 from spendgate.sources.invokes import Answers
 from spendgate.sources.positions import place_in, position
 from spendgate.sources.project import NeedsEngine
-from spendgate.sources.providers import PROVIDER_TYPE, decode_settings
 from spendgate.sources.wire import (
-    SECRET,
-    SIGNATURE,
-    UNKNOWN_TEXT,
     decode_properties,
     decode_text,
     encode_properties,
@@ -50,8 +46,9 @@ where the monitor does not offer it."""
 WORKERS: Final = 128
 """More than the program's SDK calls at a time: a transform may call back while its registration waits."""
 
-SERIALIZED_CODE: Final = "__provider"
-"""Where dynamic providers put their own code, serialised."""
+
+class Refused(Exception):
+    """A call that is answered with an error, which the program sees with this text."""
 
 
 class Monitor:
@@ -69,7 +66,6 @@ class Monitor:
 
         if request.remote:
             self._refuse(
-                context,
                 NeedsEngine(
                     f'"{request.name}" is a component of the package "{request.type.split(":")[0]}" that runs in'
                     " a plugin of its own, which only the Pulumi CLI can start",
@@ -78,17 +74,17 @@ class Monitor:
                 ),
             )
         parent = self._parent(request.type, request.parent)
-        self._inherit(request, parent)
+        registration.inherit(self.deployment, request, parent)
         options = transforms.resource_options(request)
         properties = request.object
         pending = [*request.transforms, *self._inherited_transforms(parent)]
         if pending:
             place = position(request, self.deployment.root)
-            with self._reported(context, place):
+            with self._reported(place):
                 properties, options = transforms.transform_resource(
                     self.callbacks, pending, request, request.parent, options
                 )
-        resource = self._resource(request, parent, properties, options, bool(request.transforms))
+        resource = registration.managed(self.deployment, request, parent, properties, options)
         with self.deployment.lock:
             self.deployment.goals[resource.address] = Goal(
                 parent,
@@ -103,34 +99,20 @@ class Monitor:
         return resource_pb2.RegisterResourceResponse(
             urn=resource.address,
             id=request.importId if request.custom else "",
-            object=_with_secret_outputs(properties, options.additional_secret_outputs, request),
+            object=registration.outputs(request, properties, options.additional_secret_outputs),
         )
 
     def ReadResource(self, request: Any, context: Any) -> Any:
         from pulumi.runtime.proto import resource_pb2
 
         deployment = self.deployment
-        parent = self._parent(request.type, request.parent)
-        properties = decode_properties(request.properties)
-        reference = request.provider or self._inherited_provider(request.type, parent)
-        resource = Resource(
-            type=request.type,
-            name=request.name,
-            address=deployment.urn(request.type, request.name, parent),
-            properties=properties,
-            provider=self._provider(request, reference, request.version),
-            parent=parent or None,
-            external=True,
-            options=Options(additional_secret_outputs=tuple(request.additionalSecretOutputs)),
-            dependencies=tuple(sorted(request.dependencies)),
-            position=position(request, deployment.root),
-        )
+        resource = registration.read(deployment, request, self._parent(request.type, request.parent))
         with deployment.lock:
             deployment.inputs[resource.address] = request.properties
         deployment.add(resource)
         response = resource_pb2.ReadResourceResponse(
             urn=resource.address,
-            properties=_with_secret_outputs(request.properties, request.additionalSecretOutputs, request),
+            properties=registration.outputs(request, request.properties, request.additionalSecretOutputs),
         )
         # Newer SDKs take the id from here, older ones from their own request.
         if "id" in response.DESCRIPTOR.fields_by_name and isinstance(decode_text(request.id), str):
@@ -144,7 +126,7 @@ class Monitor:
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:
         with self.deployment.lock:
-            self.deployment.outputs[request.urn] = decode_properties(request.outputs)
+            self.deployment.outputs[request.urn] = request.outputs
         return _empty()
 
     # --- functions
@@ -158,29 +140,26 @@ class Monitor:
         with self.deployment.lock:
             pending = list(self.deployment.invoke_transforms)
         if pending:
-            with self._reported(context, place):
+            with self._reported(place):
                 arguments, reference, version = transforms.transform_invoke(self.callbacks, pending, request)
         package = request.tok.split(":", 1)[0]
         known = decode_properties(arguments)
         known.update({name: secret(known[name]) for name in how["secrets"] if name in known})
         provider = self.deployment.provider(reference, package, version)
-        with self._reported(context, place):
+        with self._reported(place):
             answer = self.answers.find(request.tok, known, provider)
         if isinstance(answer, Mapping):
             return self._result(answer)
         if how["form"] == "output":
             context.set_trailing_metadata((("spendgate-unknown", "1"),))
             return self._unknown_result()
-        import grpc
-
         with self.deployment.lock:
             self.deployment.unanswered.append(Unanswered(request.tok, known, place))
         context.set_trailing_metadata((("spendgate-unanswered", "1"),))
-        return context.abort(grpc.StatusCode.UNKNOWN, "there is no answer for it without the cloud")
+        raise Refused("there is no answer for it without the cloud")
 
     def Call(self, request: Any, context: Any) -> Any:
         self._refuse(
-            context,
             NeedsEngine(
                 f"{request.tok} is a method that runs in a provider plugin, which only the Pulumi CLI can start",
                 remedy="Install the Pulumi CLI and run with --engine pulumi.",
@@ -274,26 +253,6 @@ class Monitor:
     def _parent(self, type_: str, parent: str) -> str:
         return parent or ("" if type_ == STACK_TYPE else self.deployment.stack_urn)
 
-    def _inherit(self, request: Any, parent: str) -> None:
-        """Take over from the parent what the engine takes over: protection and a provider of the same package."""
-        goal = self.deployment.goals.get(parent)
-        if goal is None:
-            return
-        if not request.HasField("protect"):
-            request.protect = goal.protect
-        if not request.provider and not (request.custom and request.type.startswith(PROVIDER_TYPE)):
-            request.provider = self._inherited_provider(request.type, parent) if request.custom else goal.provider
-
-    def _inherited_provider(self, type_: str, parent: str) -> str:
-        package = type_.split(":", 1)[0]
-        goal = self.deployment.goals.get(parent)
-        while goal is not None:
-            for reference in (goal.provider, goal.providers.get(package, "")):
-                if f"::{PROVIDER_TYPE}{package}::" in reference or f"${PROVIDER_TYPE}{package}::" in reference:
-                    return reference
-            goal = self.deployment.goals.get(goal.parent)
-        return ""
-
     def _inherited_transforms(self, parent: str) -> Iterator[Any]:
         with self.deployment.lock:
             stack = list(self.deployment.transforms)
@@ -303,52 +262,20 @@ class Monitor:
             current = goal.parent
         yield from stack
 
-    def _provider(self, request: Any, reference: str, version: str) -> Any:
-        if request.type.startswith(PROVIDER_TYPE) or request.type.startswith("pulumi:"):
-            return None
-        package = request.type.split(":", 1)[0]
-        package_ref = getattr(request, "packageRef", "")
-        if package_ref:
-            package, version = self.deployment.packages.get(package_ref, (package, version))
-        return self.deployment.provider(reference, package, version)
-
-    def _resource(self, request: Any, parent: str, properties: Any, options: Any, transformed: bool) -> Resource:
-        decoded = decode_properties(properties)
-        decoded.pop(SERIALIZED_CODE, None)
-        if request.type.startswith(PROVIDER_TYPE):
-            decoded = decode_settings(decoded)
-        for name in options.additional_secret_outputs:
-            if name in decoded:
-                decoded[name] = secret(decoded[name])
-        return Resource(
-            type=request.type,
-            name=request.name,
-            address=self.deployment.urn(request.type, request.name, parent),
-            properties=decoded,
-            provider=self._provider(request, options.provider, options.version) if request.custom else None,
-            parent=parent or None,
-            custom=request.custom,
-            options=_options(options, self.deployment, request, parent),
-            dependencies=tuple(sorted(options.depends_on if transformed else request.dependencies)),
-            property_dependencies={
-                name: tuple(sorted(item.urns))
-                for name, item in sorted(request.propertyDependencies.items())
-                if item.urns and name in decoded
-            },
-            position=None if request.type == STACK_TYPE else position(request, self.deployment.root),
-        )
-
     def _get_resource(self, request: Any, context: Any) -> Any:
-        import grpc
 
-        urn = decode_properties(request.args).get("urn")
+        urn = str(decode_properties(request.args).get("urn"))
         with self.deployment.lock:
-            properties = self.deployment.inputs.get(str(urn))
-            outputs = self.deployment.outputs.get(str(urn), {})
+            properties = self.deployment.inputs.get(urn)
+            outputs = self.deployment.outputs.get(urn)
         if properties is None:
-            return context.abort(grpc.StatusCode.NOT_FOUND, f"unknown resource {urn}")
-        state = {**decode_properties(properties), **outputs}
-        return self._result({"urn": str(urn), "id": "", "state": state})
+            raise Refused(f"unknown resource {urn}")
+        response = self._result({"urn": urn, "id": ""})
+        state = getattr(response, "return").fields["state"].struct_value
+        for known in (properties, outputs):
+            for name, value in known.fields.items() if known is not None else ():
+                state.fields[name].CopyFrom(value)
+        return response
 
     @staticmethod
     def _result(answer: Mapping[str, Value]) -> Any:
@@ -367,72 +294,25 @@ class Monitor:
             response.unknown = True
         return response
 
-    def _refuse(self, context: Any, error: InputError) -> None:
-        import grpc
-
+    def _refuse(self, error: InputError) -> NoReturn:
         with self.deployment.lock:
             self.deployment.errors.append(error)
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.message)
+        raise Refused(error.message)
 
     @contextmanager
-    def _reported(self, context: Any, place: Place | None) -> Iterator[None]:
+    def _reported(self, place: Place | None) -> Iterator[None]:
         """Hand an error of the program's own callbacks to both sides: the run fails with it."""
         try:
             yield
         except InputError as error:
             error.place = error.place or place
-            self._refuse(context, error)
+            self._refuse(error)
 
 
 def _how_invoked(context: Any) -> Mapping[str, Any]:
     """What the child tells of an invoke beside the request: its form, its place, its secret arguments."""
     told = dict(context.invocation_metadata()).get("spendgate-invoke-bin")
     return json.loads(told) if told else {"form": "plain", "place": (None, None), "secrets": ()}
-
-
-def _options(options: Any, deployment: Deployment, request: Any, parent: str) -> Options:
-    timeouts = options.custom_timeouts
-    named = ("create", "update", "delete", "read")
-    return Options(
-        protect=options.protect,
-        ignore_changes=tuple(options.ignore_changes),
-        delete_before_replace=options.delete_before_replace,
-        additional_secret_outputs=tuple(options.additional_secret_outputs),
-        aliases=tuple(dict.fromkeys(_alias(alias, deployment, request, parent) for alias in options.aliases)),
-        custom_timeouts={name: value for name in named if (value := getattr(timeouts, name, ""))},
-    )
-
-
-def _alias(alias: Any, deployment: Deployment, request: Any, parent: str) -> str:
-    """The URN that an alias stands for; what its specification leaves out is the resource's own."""
-    if alias.WhichOneof("alias") == "urn":
-        return str(alias.urn)
-    spec = alias.spec
-    elsewhere = Deployment(spec.project or deployment.project, spec.stack or deployment.stack, deployment.root)
-    parent = "" if spec.WhichOneof("parent") == "noParent" and spec.noParent else (spec.parentUrn or parent)
-    return elsewhere.urn(spec.type or request.type, spec.name or request.name, parent)
-
-
-def _with_secret_outputs(properties: Any, names: Any, request: Any) -> Any:
-    """The inputs as outputs, in which the outputs that the program wants secret are: unknown where not given."""
-    if not names or not request.acceptSecrets:
-        return properties
-    from google.protobuf import struct_pb2
-
-    outputs = struct_pb2.Struct()
-    outputs.CopyFrom(properties)
-    for name in names:
-        if name not in outputs.fields:
-            outputs.fields[name].struct_value.update({SIGNATURE: SECRET, "value": UNKNOWN_TEXT})
-            continue
-        value = struct_pb2.Value()
-        value.CopyFrom(outputs.fields[name])
-        if value.struct_value.fields.get(SIGNATURE, struct_pb2.Value()).string_value != SECRET:
-            signed = outputs.fields[name].struct_value
-            signed.Clear()
-            signed.fields[SIGNATURE].string_value = SECRET
-            signed.fields["value"].CopyFrom(value)
-    return outputs
 
 
 def _constant(feature: str) -> str:
@@ -465,19 +345,29 @@ def serve(monitor: Monitor) -> Iterator[str]:
 
 
 class _Servicer:
-    """The monitor as gRPC looks it up: methods that a newer protocol adds are answered as unimplemented."""
+    """The monitor as gRPC looks it up.
+
+    Methods that a newer protocol adds are answered as unimplemented. A fault of the monitor's own ends the run as
+    what it is, and not as an error of the program.
+    """
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def __getattr__(self, name: str) -> Any:
+        import grpc
+
         method = getattr(self._monitor, name, None)
-        if method is not None:
-            return method
 
-        def unimplemented(request: Any, context: Any) -> None:
-            import grpc
+        def call(request: Any, context: Any) -> Any:
+            if method is None:
+                return context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{name} is not implemented")
+            try:
+                return method(request, context)
+            except Refused as refused:
+                return context.abort(grpc.StatusCode.UNKNOWN, str(refused))
+            except Exception as fault:
+                self._monitor.deployment.fault = fault
+                return context.abort(grpc.StatusCode.INTERNAL, f"{name} failed: {fault!r}")
 
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{name} is not implemented")
-
-        return unimplemented
+        return call

@@ -37,7 +37,9 @@ def require_main(project: Project) -> None:
 
 
 def failed(deployment: Deployment, ended: Ended) -> bool:
-    """Whether the run gives no declaration."""
+    """Whether the run gives no declaration. One that was ended for its time does, of what it had declared."""
+    if ended.timed_out:
+        return any(isinstance(error, NeedsEngine) for error in deployment.errors)
     return bool(deployment.errors) or ended.report is None or ended.report.get("outcome") != "ended"
 
 

@@ -23,7 +23,7 @@ from spendgate.sources.masking import mask
 from spendgate.sources.process import Ended, run_child
 from spendgate.sources.project import NeedsEngine, Project, read_project, require_python
 from spendgate.sources.stack_config import StackConfig, load_config, select_stack
-from spendgate.sources.wire import UNKNOWN_TEXT
+from spendgate.sources.wire import UNKNOWN_TEXT, decode_properties
 
 __all__ = ["NeedsEngine", "Project", "RecordedInvoke", "read_project", "run_program"]
 
@@ -61,7 +61,7 @@ def run_program(
     if settings.missing:
         raise run.missing_values(None)
     deployment, ended = run.start(collect=False)
-    if not ended.timed_out and program_errors.failed(deployment, ended):
+    if program_errors.failed(deployment, ended):
         if program_errors.more_to_collect(deployment, ended):
             raise run.missing_values((deployment, ended))
         raise program_errors.explain(project, settings, deployment, ended, run.python, collected=False)
@@ -123,6 +123,8 @@ class _Run:
                 ended = run_child(self.python, {**order, "address": address}, self.timeout, _environment())
             except OSError as error:
                 raise InputError(f"the program's Python cannot be started: {error}", place=self.python) from None
+        if deployment.fault is not None:
+            raise deployment.fault
         return deployment, ended
 
     def missing_values(self, first: tuple[Deployment, Ended] | None) -> InputError:
@@ -143,7 +145,7 @@ def _declaration(
 ) -> Declaration:
     with deployment.lock:
         resources = tuple(deployment.resources.values())
-        outputs = dict(deployment.outputs.get(deployment.stack_urn, {}))
+        exported = deployment.outputs.get(deployment.stack_urn)
         logged = list(deployment.messages)
     printed = [line for text in (ended.stdout, ended.stderr) for line in text.splitlines() if line.strip()]
     messages = tuple(mask([*settings.notes, *logged, *printed], settings.values.values(), resources))
@@ -154,7 +156,7 @@ def _declaration(
         resources=resources,
         organization=organization,
         assumptions=tuple(deployment.assumptions),
-        outputs=outputs,
+        outputs=decode_properties(exported) if exported is not None else {},
         config=dict(settings.values),
         messages=messages,
         incomplete=f"the program did not end within {timeout:g} s" if ended.timed_out else None,

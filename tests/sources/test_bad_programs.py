@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spendgate.errors import InputError, InputErrors
 from spendgate.sources.pulumi_program import NeedsEngine, read_project, run_program
-from tests.sources.conftest import WriteProgram
+
+WriteProgram = Callable[..., Path]
 
 
 def error_of(folder: Path, **options: object) -> InputError:

@@ -13,7 +13,6 @@ from spendgate.resource import UNKNOWN, Secret, reveal
 from spendgate.sources.project import read_project
 from spendgate.sources.pulumi_program import run_program
 from spendgate.sources.stack_config import load_config, select_stack
-from tests.sources.conftest import WriteProgram
 
 # Written by Pulumi's own CLI (`pulumi config set --secret`) for the passphrase below.
 PASSPHRASE = "open sesame"
@@ -32,6 +31,8 @@ VAULT = "name: vault\nruntime: python\n"
 
 USES_SECRETS = """
 import pulumi
+
+WriteProgram = Callable[..., Path]
 
 config = pulumi.Config()
 

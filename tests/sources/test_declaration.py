@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendgate.resource import UNKNOWN, Blob, Declaration, Resource, Secret, Unknown, reveal, unknown_paths
+from spendgate.resource import UNKNOWN, Blob, Declaration, Reference, Resource, Secret, Unknown, reveal, unknown_paths
 
 
 def named(declaration: Declaration, name: str) -> Resource:
@@ -137,6 +137,17 @@ def test_a_resource_that_is_read_is_external_and_has_its_id(wide: Declaration) -
     assert named(wide, "existing").external
     assert not named(wide, "own").external
     assert named(wide, "of-existing").properties["bucket"] == "some-bucket"
+
+
+def test_a_resource_known_by_its_urn_has_the_state_of_the_declared_one(wide: Declaration) -> None:
+    assert wide.outputs["again"] == "b1"
+    assert wide.outputs["again-id"] is UNKNOWN
+    assert not [resource for resource in wide.resources if resource.name == "again"]
+
+
+def test_a_resource_as_a_value_is_a_reference(wide: Declaration) -> None:
+    own = Reference(named(wide, "own").address)
+    assert named(wide, "using").properties == {"all": [own], "used": own}
 
 
 def test_an_imported_resource_is_managed_and_has_its_id(wide: Declaration) -> None:

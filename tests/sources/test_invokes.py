@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from spendgate.sources.invokes import Answers, RecordedInvoke, answers
 from spendgate.sources.invokes.functions import gcp_iam_policy, iam_policy_document, kubernetes_decode_yaml
 from spendgate.sources.invokes.templates import NoAnswerError, fill
 from spendgate.sources.pulumi_program import run_program
-from tests.sources.conftest import WriteProgram
+
+WriteProgram = Callable[..., Path]
 
 AWS = Provider("aws", "urn:p")
 ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"

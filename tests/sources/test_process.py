@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from spendgate.sources.pulumi_program import run_program
-from tests.sources.conftest import WriteProgram
 
 # Declares a component, starts a process that would outlive it, and hangs.
 HANGS = """
 import os, pathlib, subprocess, sys, time
 import pulumi
+
+WriteProgram = Callable[..., Path]
 
 class Thing(pulumi.ComponentResource):
     def __init__(self, name):
@@ -197,3 +198,12 @@ def test_nothing_is_left_in_the_temporary_folder(
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     run_program(program(""))
     assert os.listdir(temporary) == []
+
+
+def test_a_fault_of_ours_is_not_told_as_the_programs(program: WriteProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("spendgate.sources.registration.managed", broken)
+    with pytest.raises(ZeroDivisionError, match="of ours"):
+        run_program(program(""))

@@ -96,6 +96,25 @@ aws.ec2.Subnet("sub", vpc_id=network.require_output("vpc"), cidr_block=network.g
 imported = aws.s3.Bucket("imported", opts=pulumi.ResourceOptions(import_="the-bucket"))
 aws.s3.BucketVersioning("of-imported", bucket=imported.id, versioning_configuration={"status": "Enabled"})
 
+
+# A resource that is only known by its URN, with an asset among its inputs.
+def again(urn):
+    same = aws.s3.BucketObject("again", bucket="", opts=pulumi.ResourceOptions(urn=urn))
+    return [same.bucket, same.id]
+
+
+first = aws.s3.BucketObject("first", bucket="b1", source=pulumi.FileAsset("Pulumi.yaml"))
+pulumi.export("again", first.urn.apply(lambda urn: again(urn)[0]))
+pulumi.export("again-id", first.urn.apply(lambda urn: again(urn)[1]))
+
+
+class Using(pulumi.CustomResource):
+    def __init__(self, name, used):
+        super().__init__("acme:index:Using", name, {"used": used, "all": [used]})
+
+
+Using("using", own)
+
 # --- secrets and unknowns
 
 password = pulumi.Output.secret("hunter2-very-secret")
