@@ -107,16 +107,11 @@ def _cost(console: Console, checked: Checked) -> None:
 def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) -> None:
     name = checked.names.get(line.resource, line.resource)
     what = Text(line_item(line))
-    dated = f"{line.quote.as_of}" if line.quote.purchase == "spot" and line.quote.as_of else ""
-    if dated:
-        what.append(f" (price of {dated})", style="dim")
     where = line.quote.region or ""
     if line.cost is None:
         what.append(f"\n{no_price(line)}", style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
         table.add_row(Text(name), what, where, "–", "–", "–")
         return
-    for assumption in line.assumptions:
-        what.append(f"\n{assumption}", style="dim")
     if line.cost.run is not None:
         what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)

@@ -51,6 +51,8 @@ def line_item(line: CostLine) -> str:
 
 def no_price(line: CostLine) -> str:
     """Why a line has no amount, in words."""
+    if line.quote.reason is NoPrice.PAID_BY_NODES and line.quote.note:
+        return line.quote.note
     reason = REASONS[line.quote.reason] if line.quote.reason else ""
     return f"{reason}: {line.quote.note}" if line.quote.note else reason
 
@@ -101,7 +103,7 @@ def plural(count: int, word: str) -> str:
 
 def notes(checked: Checked) -> list[str]:
     """What a reader has to know about how one input was read and estimated."""
-    result = [f"{text}" for text in checked.estimate.assumptions]
+    result = [*_line_assumptions(checked), *checked.estimate.assumptions]
     if checked.assumptions:
         tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
         result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
@@ -109,3 +111,20 @@ def notes(checked: Checked) -> list[str]:
         types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
         result.append(f"not understood, so neither priced nor checked for facts: {types}")
     return result
+
+
+def _line_assumptions(checked: Checked) -> list[str]:
+    """Each assumption once, with the resources it stands behind."""
+    names: dict[str, list[str]] = {}
+    for line in checked.estimate.lines:
+        for assumption in line.assumptions:
+            known = names.setdefault(assumption, [])
+            name = checked.names.get(line.resource, line.resource)
+            if name not in known:
+                known.append(name)
+    return [f"{_some(known)}: {assumption}" for assumption, known in names.items()]
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    rest = len(names) - most
+    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:most])} and {rest} more"
