@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from spendgate.resource import UNKNOWN, Secret, reveal
 from spendgate.sources.project import read_project
 from spendgate.sources.pulumi_program import run_program
 from spendgate.sources.stack_config import load_config, select_stack
+
+WriteProgram = Callable[..., Path]
 
 # Written by Pulumi's own CLI (`pulumi config set --secret`) for the passphrase below.
 PASSPHRASE = "open sesame"
@@ -31,8 +34,6 @@ VAULT = "name: vault\nruntime: python\n"
 
 USES_SECRETS = """
 import pulumi
-
-WriteProgram = Callable[..., Path]
 
 config = pulumi.Config()
 

@@ -14,12 +14,12 @@ import pytest
 
 from spendgate.sources.pulumi_program import run_program
 
+WriteProgram = Callable[..., Path]
+
 # Declares a component, starts a process that would outlive it, and hangs.
 HANGS = """
 import os, pathlib, subprocess, sys, time
 import pulumi
-
-WriteProgram = Callable[..., Path]
 
 class Thing(pulumi.ComponentResource):
     def __init__(self, name):
