@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from spendgate.estimate.model import CostLine, Estimate
@@ -149,6 +151,28 @@ def estimate_diagnostic(estimate: Estimate, pack: Pack, names: Mapping[str, str]
         enforcementLevel=level(Enforcement.ADVISORY),
         urn=address,
         severity=severity(Severity.LOW),
+    )
+
+
+def fault(error: Exception, pack: Pack, address: str) -> Any:
+    """A fault of ours on a resource (or the stack): mandatory, for what was not looked at has not passed.
+
+    It is told under the estimate's name, the one policy that is no guardrail's, and ends nothing: the others go on.
+    The error's text is left out, it may quote a secret.
+    """
+    from pulumi.runtime.proto import analyzer_pb2
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return analyzer_pb2.AnalyzeDiagnostic(
+        policyName=COST_ESTIMATE,
+        policyPackName=pack.name,
+        policyPackVersion=pack.version,
+        description="A fault in spendgate",
+        message=f"a fault in spendgate: {type(error).__name__}{where}; this was not checked. Please report it.",
+        enforcementLevel=level(Enforcement.MANDATORY),
+        urn=address,
+        severity=severity(Severity.CRITICAL),
     )
 
 

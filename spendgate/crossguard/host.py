@@ -29,7 +29,7 @@ from spendgate.facts.model import Workload
 from spendgate.gate import lines_by_resource, resource_subject, stack_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Resource
-from spendgate.rules.evaluate import Compiled, Subject, ask, compile_all
+from spendgate.rules.evaluate import Compiled, Memo, Subject, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
 from spendgate.rules.vocabulary import StackContext
@@ -40,10 +40,12 @@ _STACK_FIGURES: Final = ("cost", "accelerators", "resources")
 
 @dataclass(slots=True)
 class Run:
-    """What one preview or update has shown so far: resources by URN with their declared inputs, and what was told."""
+    """What one preview or update has shown so far: resources by URN with their declared inputs, what was told, and
+    answers to questions that were asked before."""
 
     seen: dict[str, Resource] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
+    memo: Memo = field(default_factory=dict)
 
 
 class PackHost:
@@ -69,6 +71,7 @@ class PackHost:
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
         self.selection: tuple[Selected, ...] = self.settings.selection(self.stack, configured)
         self.guardrails: tuple[Compiled, ...] = compile_all(self.selection)
+        self.run.memo.clear()
         self.environment = self.settings.environment(self.stack)
         self.descriptions = {item.guardrail.name: item.guardrail.description for item in self.selection}
 
@@ -119,9 +122,12 @@ class PackHost:
         from pulumi.runtime.proto import analyzer_pb2
 
         with self.lock:
-            resource = requests.resource_of(request)
-            self.run.seen[resource.address] = resource
-            findings = list(self._early_findings(resource))
+            try:
+                resource = requests.resource_of(request)
+                self.run.seen[resource.address] = resource
+                findings = list(self._early_findings(resource))
+            except Exception as error:
+                return analyzer_pb2.AnalyzeResponse(diagnostics=[answers.fault(error, self.pack, request.urn)])
             self.run.told |= {(finding.guardrail, finding.address) for finding in findings}
             return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(findings))
 
@@ -131,8 +137,11 @@ class PackHost:
 
         with self.lock:
             run, self.run = self.run, Run()
-            declaration = self._declaration(request, run)
-            diagnostics = list(self._stack_diagnostics(declaration, run))
+            try:
+                declaration = self._declaration(request, run)
+                diagnostics = list(self._stack_diagnostics(declaration, run))
+            except Exception as error:
+                diagnostics = [answers.fault(error, self.pack, "")]
             return analyzer_pb2.AnalyzeResponse(diagnostics=diagnostics)
 
     def remediate(self, request: Any) -> Any:
@@ -158,7 +167,7 @@ class PackHost:
         for workload in facts_of(declaration, self.catalogue, whole=False):
             subject = self._early_subject(workload)
             for compiled in asked:
-                for finding in _ask(compiled, subject):
+                for finding in _ask(compiled, subject, self.run.memo):
                     if not _waits(finding):
                         yield finding
 
@@ -195,13 +204,14 @@ class PackHost:
         context = self._context(workloads, estimate)
         shared, lines = context.values(), lines_by_resource(estimate)
         findings: list[Finding] = []
+        memo: Memo = {}  # the answers of single resources were given without the stack's figures
         for workload in workloads:
             address = workload.resource.address
             subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency)
             for compiled in self.guardrails:
                 told = (compiled.guardrail.name, address) in run.told
                 if compiled.guardrail.target is Target.RESOURCE and not told:
-                    findings.extend(_ask(compiled, subject))
+                    findings.extend(_ask(compiled, subject, memo))
         whole = stack_subject(declaration, context)
         for compiled in self.guardrails:
             if compiled.guardrail.target is Target.STACK:
@@ -222,10 +232,10 @@ class PackHost:
         ]
 
 
-def _ask(compiled: Compiled, subject: Subject) -> tuple[Finding, ...]:
+def _ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple[Finding, ...]:
     """The guardrail's findings; when asking it fails, that is its finding, and the other guardrails are still asked."""
     try:
-        return ask(compiled, subject)
+        return ask(compiled, subject, memo)
     except Exception as error:
         return (
             Finding(
