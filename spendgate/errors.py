@@ -53,6 +53,9 @@ class InputErrors(InputError):
         self.errors = tuple(errors)
         super().__init__("\n".join(str(error) for error in self.errors))
 
+    def __str__(self) -> str:
+        return self.message
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """``did you mean "x"?`` for the nearest known word, or None when nothing is near."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,8 +95,15 @@ def check_directory(
         what = "is a file, not a folder" if directory.exists() else "no such folder"
         raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
     project = load_config(directory, file=settings, packs=packs)
-    guardrails = compile_for_environments(project)
-    declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
+    with ThreadPoolExecutor(1) as beside:
+        # The program spends its first second importing its SDKs; the guardrails are compiled meanwhile.
+        compiling = beside.submit(compile_for_environments, project)
+        try:
+            declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
+        except InputError as error:
+            faults = [fault for fault in (compiling.exception(), error) if isinstance(fault, InputError)]
+            raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
+        guardrails = compiling.result()
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
     if not managed and not declaration.incomplete:
         raise InputError(

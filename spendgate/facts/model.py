@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from spendgate.prices.model import Accelerator, Purchase
 from spendgate.resource import Resource
@@ -102,17 +101,3 @@ class Workload:
     resource: Resource
     facts: Facts
     mapped: bool = True
-
-
-def to_plain(value: Any) -> Any:
-    """A fact value as plain JSON data (enums to strings, dataclasses to dicts without None)."""
-    if hasattr(value, "__dataclass_fields__"):
-        plain = {name: to_plain(getattr(value, name)) for name in value.__dataclass_fields__}
-        return {name: item for name, item in plain.items() if item is not None}
-    if isinstance(value, StrEnum):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    return value

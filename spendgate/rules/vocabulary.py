@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from spendgate.estimate.model import Cost, Estimate
-from spendgate.facts.model import Facts, Workload, to_plain
+from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.rules import cel
 
@@ -136,8 +136,7 @@ def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict
     ``estimate`` holds the lines of this workload only.
     """
     resource = workload.resource
-    facts = cel.plain(to_plain(workload.facts), _FACTS, ("facts",), {})
-    facts.pop("unknowns", None), facts.pop("defaults", None)
+    facts = _record(workload.facts)
     facts["tag_keys"] = tag_keys(workload.facts)
     return {
         "resource": {
@@ -154,6 +153,39 @@ def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict
         "facts": facts,
         "cost": cost_values(total, estimate),
     }
+
+
+_Readers = tuple[tuple[str, Callable[[Any], Any]], ...]
+
+
+_READERS: dict[type, _Readers] = {}
+"""Made once a class, for there are many resources."""
+
+
+def _readers(cls: type) -> _Readers:
+    """How each field of a dataclass is brought to its CEL type."""
+    if cls in _READERS:
+        return _READERS[cls]
+
+    def reader(type_: cel.Type) -> Callable[[Any], Any]:
+        if isinstance(type_, cel.Message):
+            return _record
+        if isinstance(type_, cel.ListOf):
+            return list
+        if isinstance(type_, cel.MapOf):
+            return dict
+        return {cel.DOUBLE: float, cel.STRING: str}.get(type_, lambda value: value)
+
+    fields = cel.schema_of_dataclass(cls).fields
+    _READERS[cls] = tuple(
+        (name, reader(type_)) for name, type_ in fields.items() if name not in ("unknowns", "defaults")
+    )
+    return _READERS[cls]
+
+
+def _record(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are there, as plain data."""
+    return {name: read(item) for name, read in _readers(type(value)) if (item := getattr(value, name)) is not None}
 
 
 def tag_keys(facts: Facts) -> list[str]:

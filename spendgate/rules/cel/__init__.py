@@ -21,10 +21,10 @@ from spendgate.rules.cel.types import (
     Message,
     Schema,
     Type,
-    bring,
     schema_of_dataclass,
     type_named,
 )
+from spendgate.rules.cel.values import plain
 
 __all__ = [
     "BOOL", "DOUBLE", "DURATION", "DYN", "INT", "STRING", "TIMESTAMP", "Activation", "CompileError", "Engine", "Env",
@@ -33,9 +33,6 @@ __all__ = [
 ]  # fmt: skip
 
 ENGINES = ("cel-expr-python", "cel-python")
-
-
-plain = bring
 
 
 def environment(schema: Schema) -> Env:

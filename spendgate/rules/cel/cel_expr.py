@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from spendgate.rules.cel.checker import check
-from spendgate.rules.cel.model import Activation, Env, EvalError, Undetermined, forced, touched
-from spendgate.rules.cel.reads import Read
-from spendgate.rules.cel.types import Path, Schema
+from spendgate.rules.cel.faults import fault
+from spendgate.rules.cel.model import Activation, CompileError, Env, Issue, answer
+from spendgate.rules.cel.reads import Read, uses
+from spendgate.rules.cel.types import DURATION, TIMESTAMP, Path, Schema
 
 _FORM = "cel-expr-python"
 
@@ -21,35 +22,37 @@ class CelExprProgram:
     expression: str
     return_type: str
     reads: frozenset[Read]
+    uses: frozenset[Path]
     compiled: Any
     evaluation: Any
 
-    @property
-    def uses(self) -> frozenset[Path]:
-        """The paths the expression reads."""
-        return frozenset(read.path for read in self.reads)
-
     def __call__(self, activation: Activation) -> Any:
         """Evaluate; see ``Program``."""
-        if activation.unknown and (hit := forced(self.reads, activation.unknown)):
-            return Undetermined(hit)
+        return answer(self.reads, activation, lambda: self._evaluate(activation))
+
+    def _evaluate(self, activation: Activation) -> Any:
         bound = activation.forms.get(_FORM)
-        if bound is None:
-            bound = activation.forms[_FORM] = self.evaluation.Activation(activation.values)
-        result = self.compiled.eval(bound)
+        try:
+            if bound is None:
+                bound = activation.forms[_FORM] = self.evaluation.Activation(activation.values)
+            result = self.compiled.eval(bound)
+        except RuntimeError as error:  # the bound on iterations, a duplicate key
+            raise fault(str(error), self.expression) from None
         # A failed evaluation comes back as a value whose Python form is a non-empty string: look at its type.
-        if result.type().name() == "ERROR":
-            if activation.unknown and (hit := touched(self.reads, activation.unknown)):
-                return Undetermined(hit)
-            raise EvalError("evaluation", _reason(str(result.plain_value())))
-        return result.plain_value()
+        kind = result.type().name()
+        if kind in ("ERROR", "UNKNOWN"):
+            raise fault(str(result.value()), self.expression)
+        value = result.plain_value()
+        if kind == "TYPE":
+            return str(value.name()).lower()
+        return bytes(value) if isinstance(value, bytearray) else value
 
 
 @dataclass(frozen=True, slots=True)
 class CelExprEngine:
     """See ``Engine``."""
 
-    name: str = "cel-expr-python"
+    name: str = _FORM
 
     def compile(self, expression: str, env: Env) -> CelExprProgram:
         """Check and compile; raises CompileError."""
@@ -59,22 +62,23 @@ class CelExprEngine:
 @lru_cache(maxsize=4096)
 def _compile(expression: str, schema: Schema) -> CelExprProgram:
     checked = check(expression, schema)
-    evaluation = _evaluation_env(tuple(name for name, _ in schema.variables))
-    # Compiled anew rather than deserialised: the checked form carries protobuf types that maps do not have.
-    compiled = evaluation.compile(expression)
-    return CelExprProgram(expression, checked.return_type, checked.reads, compiled, evaluation)
+    evaluation = _evaluation_env(
+        tuple((name, type_.name if type_ in (TIMESTAMP, DURATION) else "dyn") for name, type_ in schema.variables)
+    )
+    try:
+        # Compiled anew rather than deserialised: the checked form carries protobuf types that maps do not have.
+        compiled = evaluation.compile(expression)
+    except RuntimeError as error:
+        raise CompileError([Issue(1, 1, str(error).splitlines()[0])]) from None
+    return CelExprProgram(expression, checked.return_type, checked.reads, uses(checked.reads), compiled, evaluation)
 
 
 @lru_cache(maxsize=16)
-def _evaluation_env(names: tuple[str, ...]) -> Any:
+def _evaluation_env(variables: tuple[tuple[str, str], ...]) -> Any:
+    """The environment in which maps are read: everything with parts is ``dyn``."""
     from cel_expr_python import cel
 
     from spendgate.rules.cel.functions import declarations
 
-    types = {name: cel.Type.TIMESTAMP if name == "now" else cel.Type.DYN for name in names}
+    types = {name: getattr(cel.Type, kind.upper()) for name, kind in variables}
     return cel.NewEnv(variables=types, functions=declarations())
-
-
-def _reason(text: str) -> str:
-    head, _, tail = text.partition(": ")
-    return tail.strip() if head.isupper() or "_" in head else text

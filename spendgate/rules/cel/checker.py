@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from spendgate.rules.cel.model import CompileError, Issue, messages_in, reword
+from spendgate.rules.cel.limits import refuse, refuse_too_long, too_deep
+from spendgate.rules.cel.model import CompileError, Issue
 from spendgate.rules.cel.reads import Read, reads_of
+from spendgate.rules.cel.syntax import Node, from_checked
 from spendgate.rules.cel.types import (
     BOOL,
     DOUBLE,
@@ -27,47 +29,48 @@ from spendgate.rules.cel.types import (
     Schema,
     Type,
 )
+from spendgate.rules.cel.wording import issue, messages_in
 
 PACKAGE = "spendgate"
-MAX_LENGTH = 8_000
-"""Characters of one expression; the parser's own bound is a nesting depth of 32."""
 
 _ISSUE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An expression that passed the check: its type, its reads, and its serialised form."""
+    """An expression that passed the check: its type, what it reads, and its tree."""
 
     return_type: str
     reads: frozenset[Read]
-    serialized: bytes
+    tree: Node
 
 
 def check(expression: str, schema: Schema) -> Checked:
     """Parse and type-check; raises CompileError with every issue's place."""
-    if len(expression) > MAX_LENGTH:
-        raise CompileError([Issue(1, 1, f"the expression has {len(expression):,} characters; at most {MAX_LENGTH:,}")])
+    refuse_too_long(expression)
     try:
         compiled = _typed_env(schema).compile(expression)
     except RuntimeError as error:
-        raise CompileError(_issues(str(error), schema)) from None
-    serialized = compiled.serialize()
-    return Checked(_type_name(compiled.return_type().name()), reads_of(serialized), serialized)
+        raise CompileError(_issues(str(error), expression, schema)) from None
+    tree = from_checked(compiled.serialize())
+    refuse(tree, expression)
+    return Checked(_type_name(compiled.return_type().name()), reads_of(tree, schema), tree)
 
 
-def _issues(text: str, schema: Schema) -> list[Issue]:
+def _issues(text: str, expression: str, schema: Schema) -> list[Issue]:
+    if "recursion" in text:
+        return [too_deep()]
     found = [
-        Issue(int(match[1]), int(match[2]), reword(match[3].removesuffix(" [INVALID_ARGUMENT]"), schema))
+        issue(int(match[1]), int(match[2]), match[3].removesuffix(" [INVALID_ARGUMENT]"), expression, schema)
         for match in _ISSUE.finditer(text)
         if "*error*" not in match[3]  # what follows from an issue that is already listed
     ]
-    if found:
-        return found
-    plain = re.sub(r"\s*\[?(INVALID_ARGUMENT|INTERNAL|RESOURCE_EXHAUSTED)\]?:?\s*", "", text.splitlines()[0])
-    if "recursion" in plain.lower() or "depth" in plain.lower():
-        plain = "nested too deeply; name parts of it as variables"
-    return [Issue(1, 1, plain)]
+    if "Syntax error" in text:
+        return found[:1]  # what the parser says after the first is about its own recovery
+    # The arguments of a function that does not exist may be names of its own.
+    functions = [item for item in found if "no function" in item.message or "not called like" in item.message]
+    found = functions or found
+    return found or [Issue(1, 1, re.sub(r"\s*\[[A-Z_]+\]$", "", text.splitlines()[0].partition(": ")[2] or text))]
 
 
 def _type_name(name: str) -> str:

@@ -12,6 +12,8 @@ def join(items: list[Any], separator: str) -> str:
 
 
 def _text(item: Any) -> str:
+    if item is None or isinstance(item, (list, dict)):
+        raise TypeError("join takes texts, numbers and booleans")
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, float) and item.is_integer() and abs(item) < 1e15:

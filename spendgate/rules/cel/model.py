@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
 
-from spendgate.rules.cel.reads import Read
-from spendgate.rules.cel.types import DYN, Message, Path, Schema, Type, bring
+from spendgate.rules.cel.reads import Reach, Read, reach
+from spendgate.rules.cel.types import DYN, Path, Schema, Type
+from spendgate.rules.cel.values import plain, take_out
+
+MAX_ITERATIONS = 10_000
+"""Iterations of one evaluation: cel-cpp's own bound, which cannot be set; the other engine is held to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,17 @@ class Issue:
     line: int
     column: int
     message: str
+
+    def caret(self, expression: str) -> str:
+        """The line of the issue with a mark under the place."""
+        lines = expression.splitlines() or [""]
+        line = lines[min(self.line, len(lines)) - 1]
+        start = 0 if self.column <= _WIDTH else self.column - _WIDTH // 2
+        shown = line[start : start + _WIDTH]
+        return f"  {'…' if start else ''}{shown}\n  {' ' * (self.column - 1 - start + bool(start))}^"
+
+
+_WIDTH = 160
 
 
 class CompileError(Exception):
@@ -31,14 +43,15 @@ class CompileError(Exception):
 
     def caret(self, expression: str) -> str:
         """The line of the first issue with a mark under the place."""
-        issue = self.issues[0]
-        lines = expression.splitlines() or [""]
-        line = lines[min(issue.line, len(lines)) - 1]
-        return f"  {line}\n  {' ' * (issue.column - 1)}^"
+        return self.issues[0].caret(expression)
 
 
 class EvalError(Exception):
-    """An evaluation that failed on known values; ``kind`` is the engine's word for why."""
+    """An evaluation that failed on known values.
+
+    ``kind`` is one of ``missing``, ``type``, ``conversion``, ``overflow``, ``division``, ``index``, ``regex``,
+    ``duplicate``, ``iterations`` and ``other``. The message shows no value: it may be a secret.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -64,33 +77,42 @@ class Env:
 
     def type_of(self, name: str) -> Type:
         """The type of one variable."""
-        return dict(self.schema.variables).get(name, DYN)
+        return self.schema.type_of(name) or DYN
+
+    def activation(self, values: Mapping[str, Any], unknown: Mapping[Path, str] | None = None) -> Activation:
+        """Values for one round of evaluations: one a resource, shared by all programs, then dropped.
+
+        ``unknown`` says which paths are not known and why; values may also hold UNKNOWN. Both are left out of what
+        the expressions see. A variable without a value is an error where it is read. Raises ValueError for a
+        timestamp without a time zone.
+        """
+        gaps = dict(unknown or {})
+        known = {
+            name: plain(values[name], type_, (name,), gaps) for name, type_ in self.schema.variables if name in values
+        }
+        return Activation(known, gaps)
 
     def plain(self, name: str, value: Any) -> Any:
         """The value of one variable as plain data of its type; it holds nothing unknown."""
-        return bring(value, self.type_of(name), (name,), {})
-
-    def activation(self, values: Mapping[str, Any], unknown: Mapping[Path, str] | None = None) -> Activation:
-        """Values for one round of evaluations; unknown ones are left out of them and kept by path, with a reason."""
-        gaps = dict(unknown or {})
-        types = dict(self.schema.variables)
-        plain: dict[str, Any] = {}
-        for name, type_ in types.items():
-            if (name,) in gaps:
-                continue
-            plain[name] = bring(values.get(name, {}), type_, (name,), gaps)
-        if "now" in plain and not isinstance(plain["now"], datetime):
-            plain["now"] = datetime.fromtimestamp(0, UTC)
-        return Activation(plain, gaps)
+        return plain(value, self.type_of(name), (name,), {})
 
 
 @dataclass(slots=True)
 class Activation:
-    """Plain values and unknown paths; each engine keeps its own converted form in ``forms``."""
+    """Plain values, and the unknown paths with the reason of each. What is unknown is left out of the values.
+
+    ``gaps`` are the paths left out, each with the unknown paths it stands for. Each engine keeps its own converted
+    form in ``forms``. The values given are not changed: several activations may share them.
+    """
 
     values: dict[str, Any]
     unknown: dict[Path, str]
-    forms: dict[str, Any] = field(default_factory=dict)
+    gaps: dict[Path, frozenset[Path]] = field(init=False, default_factory=dict)
+    forms: dict[str, Any] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.unknown:
+            self.values, self.gaps = take_out(self.values, self.unknown)
 
 
 class Program(Protocol):
@@ -113,73 +135,29 @@ class Engine(Protocol):
     def compile(self, expression: str, env: Env) -> Program: ...
 
 
-def forced(reads: frozenset[Read], unknown: Mapping[Path, str]) -> frozenset[Path]:
-    """Unknown paths whose mere presence the expression asks about (``has``, ``in``, ``size``, a macro, a whole map).
+def answer(reads: frozenset[Read], activation: Activation, evaluate: Callable[[], Any]) -> Any:
+    """The value of an expression, or Undetermined where it hangs on what is not known.
 
-    With the key left out such a question would be answered as if the value were absent.
+    An expression that asks about the presence of an unknown value, or for a whole of which it is part, is not
+    evaluated. For any other, a value that is no error holds whatever the unknown values are, and an error says
+    nothing as long as the expression reads one of them.
     """
-    hit = set()
-    for gap in unknown:
-        for read in reads:
-            inside = gap[: len(read.path)] == read.path
-            below = read.path[: len(gap)] == gap
-            # A test for presence of something that holds the unknown value is answered by what is known of it.
-            held = inside and len(gap) > len(read.path)
-            if read.whole and (inside or below):
-                if not (read.presence and held):
-                    hit.add(gap)
-            elif held and not read.indexed:
-                hit.add(gap)
-    return frozenset(hit)
+    if not activation.gaps:
+        return evaluate()
+    if forced := _reached(reads, activation, {Reach.FORCED}):
+        return Undetermined(forced)
+    try:
+        return evaluate()
+    except EvalError:
+        if touched := _reached(reads, activation, {Reach.TOUCHED}):
+            return Undetermined(touched)
+        raise
 
 
-def touched(reads: frozenset[Read], unknown: Mapping[Path, str]) -> frozenset[Path]:
-    """Unknown paths that the expression reads, in any way."""
+def _reached(reads: frozenset[Read], activation: Activation, wanted: set[Reach]) -> frozenset[Path]:
     return frozenset(
-        gap for gap in unknown for read in reads if gap[: len(read.path)] == read.path or read.path[: len(gap)] == gap
+        path
+        for gap, paths in activation.gaps.items()
+        if any(read.path[0] == gap[0] and reach(read, gap, activation.values) in wanted for read in reads)
+        for path in paths
     )
-
-
-_FIELD = re.compile(r"undefined field '(?P<field>[^']+)' not found in struct '(?:spendgate\.)?(?P<message>[^']+)'")
-_UNEXPECTED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(?P<token>[^']*)'")
-_UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'")
-_MIXED = re.compile(r"found no matching overload for '(?P<op>[^']+)' applied to '\((?P<types>[^)]*)\)'")
-
-
-def reword(message: str, schema: Schema) -> str:
-    """An engine's message in an author's words, with the nearest known name."""
-    if match := _FIELD.search(message):
-        messages = {item.name: item for _, type_ in schema.variables for item in messages_in(type_)}
-        known = list(messages[match["message"]].fields) if match["message"] in messages else []
-        return f'there is no "{match["field"]}" in {match["message"].lower()}{_near(match["field"], known)}'
-    if match := _UNEXPECTED.search(message):
-        token = match["token"]
-        return "the expression ends too early" if token == "<EOF>" else f'"{token}" is not expected here'
-    if match := _UNDECLARED.search(message):
-        name = match["name"].split(".", 1)[0]
-        return f'there is no "{name}"{_near(name, [variable for variable, _ in schema.variables])}'
-    if match := _MIXED.search(message):
-        types = match["types"].replace("google.protobuf.Timestamp", "timestamp")
-        operator = match["op"].strip("_")
-        hint = "; write whole numbers with a point here: 1.0" if {"double", "int"} == set(types.split(", ")) else ""
-        return f"{operator} does not work on ({types}){hint}"
-    return message
-
-
-def _near(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return f'; did you mean "{near[0]}"?'
-    return f" (it has: {', '.join(known)})" if known else ""
-
-
-def messages_in(type_: Type) -> Iterable[Message]:
-    """All messages inside a type, the outer ones first."""
-    if isinstance(type_, Message):
-        yield type_
-        for item in type_.fields.values():
-            yield from messages_in(item)
-    elif hasattr(type_, "element"):
-        yield from messages_in(type_.element)
-    elif hasattr(type_, "value"):
-        yield from messages_in(type_.value)

@@ -1,188 +1,176 @@
-"""The paths that an expression reads, and how: taken from the checked expression that the compiler serialises.
+"""The paths that an expression reads and how it reaches them, and so which unknown values its answer hangs on.
 
-The layout is that of ``cel/expr/checked.proto`` and ``syntax.proto`` of the CEL specification. No Python package
-ships these messages, and of their fields only a dozen are needed, so they are read off the protobuf wire format.
+Unknown values are left out of what an engine sees. Selecting one is then an error, which ``||``, ``&&``, ``?:``,
+``all`` and ``exists`` absorb exactly where the answer does not hang on it. But what asks whether a key is there, or
+looks at a value as a whole, would be answered as if the value were absent: that must not be evaluated at all.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
 
-Path = tuple[str, ...]
-Wire = dict[int, list["int | bytes"]]
+from spendgate.rules.cel.syntax import Call, Constant, Loop, Name, Node, Parts, Select, children
+from spendgate.rules.cel.types import MapOf, Message, Path, Schema, Type, below
+
+
+class How(Enum):
+    """How an expression reaches a path."""
+
+    VALUE = "its value is used"
+    PRESENCE = "it is asked whether it is there: has(a.b), 'b' in a"
+    ENTRIES = "it is asked what is in it: in, size, a macro"
+    INDEX = "one entry is taken by a computed key"
+
+
+Keys: TypeAlias = Path | frozenset[str]
+"""The elements of the list (the keys of the map) at a path, or the elements of a literal list."""
+
+
+class Reach(Enum):
+    """What an unknown value means to one read."""
+
+    NONE = "the read does not come near it"
+    TOUCHED = "the read meets it and is then an error"
+    FORCED = "without it the read is answered wrongly"
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One path that an expression reads.
-
-    ``whole``: the value is asked as a whole (``has``, ``in``, ``size``, a macro), not only selected from.
-    ``presence``: by ``has`` alone. ``indexed``: an entry is selected by a computed key; like any selection,
-    that fails for an entry that is not there.
-    """
+    """One path that an expression reads, and the keys that a macro's variable can be where it is read by one."""
 
     path: Path
-    whole: bool = False
-    presence: bool = False
-    indexed: bool = False
+    how: How = How.VALUE
+    keys: Keys | None = None
 
 
-def reads_of(serialized: bytes) -> frozenset[Read]:
-    """The reads of a serialised CheckedExpr (inside an Any)."""
-    checked = _fields(_bytes(_fields(serialized), 2))
-    walker = _Walker()
-    walker.value(_bytes(checked, 4))
+def reads_of(tree: Node, schema: Schema) -> frozenset[Read]:
+    """All reads of an expression."""
+    walker = _Walker(schema)
+    walker.value(tree)
     return frozenset(walker.reads)
+
+
+def uses(reads: Iterable[Read]) -> frozenset[Path]:
+    """The paths alone."""
+    return frozenset(read.path for read in reads)
+
+
+def reach(read: Read, gap: Path, values: Mapping[str, Any]) -> Reach:
+    """What the unknown value at ``gap`` means to the read. No gap lies inside a list: such a list is one gap."""
+    depth = len(read.path)
+    if read.path[: len(gap)] == gap:
+        return Reach.TOUCHED if read.how in (How.VALUE, How.INDEX) else Reach.FORCED
+    if gap[:depth] != read.path:
+        return Reach.NONE
+    match read.how:
+        case How.VALUE:
+            return Reach.FORCED
+        case How.PRESENCE:
+            return Reach.NONE
+    if read.keys is not None and not _may_be(gap[depth], read.keys, values):
+        return Reach.NONE
+    if len(gap) == depth + 1:
+        return Reach.FORCED if read.how is How.ENTRIES else Reach.TOUCHED
+    # Deeper inside an entry: the entry is there, but not whole.
+    return Reach.NONE if read.how is How.ENTRIES else Reach.FORCED
+
+
+def _may_be(key: str, keys: Keys, values: Mapping[str, Any]) -> bool:
+    """Whether ``key`` is among the keys; it may be where these cannot be told."""
+    if isinstance(keys, frozenset):
+        return key in keys
+    value: Any = values
+    for part in keys:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return key in value if isinstance(value, (list, Mapping)) else True
 
 
 @dataclass(slots=True)
 class _Walker:
-    """Walks an expression tree; ``ranges`` maps a comprehension's variable to the path it iterates over."""
+    """Walks an expression; ``ranges`` maps the variable of a macro to what it iterates over, where that is told."""
 
+    schema: Schema
     reads: set[Read] = field(default_factory=set)
-    ranges: dict[str, Path | None] = field(default_factory=dict)
+    ranges: dict[str, Keys | None] = field(default_factory=dict)
 
-    def value(self, expression: bytes) -> None:
-        """Note what the expression reads when its value is used."""
-        path = self.path(expression)
-        if path:
+    def value(self, node: Node) -> None:
+        """Note what is read when the value of the node is used."""
+        path = self.path(node)
+        if path is not None:
             self.reads.add(Read(path))
 
-    def whole(self, expression: bytes, *, presence: bool = False) -> None:
-        path = self.path(expression)
-        if path:
-            self.reads.add(Read(path, whole=True, presence=presence))
-
-    def path(self, expression: bytes) -> Path | None:
-        """The path that the expression selects, or None after noting what its parts read."""
-        node = _fields(expression)
-        if 4 in node:
-            name = _text(_fields(_bytes(node, 4)), 1)
-            return self.ranges.get(name, (name,))
-        if 5 in node:
-            return self._select(_fields(_bytes(node, 5)))
-        if 6 in node:
-            return self._call(_fields(_bytes(node, 6)))
-        if 7 in node:
-            for element in _fields(_bytes(node, 7)).get(1, ()):
-                self.value(_as_bytes(element))
-        if 8 in node:
-            for entry in _fields(_bytes(node, 8)).get(2, ()):
-                parts = _fields(_as_bytes(entry))
-                for key in (3, 4):
-                    if key in parts:
-                        self.value(_bytes(parts, key))
-        if 9 in node:
-            self._comprehension(_fields(_bytes(node, 9)))
+    def path(self, node: Node) -> Path | None:
+        """The path that the node selects; or None, after noting what its parts read."""
+        match node:
+            case Name(name=name):
+                # What is neither is the name of a type.
+                return (name,) if name not in self.ranges and self.schema.type_of(name) is not None else None
+            case Select(operand=operand, field=name, test=test):
+                path = self.path(operand)
+                if path is None or not test:
+                    return None if path is None else (*path, name)
+                self.reads.add(Read((*path, name), How.PRESENCE))
+            case Call(function="_[_]", arguments=(operand, key)):
+                return self.index(operand, key)
+            case Call(function="_in_", arguments=(item, container)):
+                self.membership(item, container)
+            case Call(function="size", arguments=(container,)):
+                self.entries(container)
+            case Loop():
+                self.loop(node)
+            case _:
+                for child in children(node):
+                    self.value(child)
         return None
 
-    def _select(self, select: Wire) -> Path | None:
-        operand = self.path(_bytes(select, 1))
-        if operand is None:
-            return None
-        path = (*operand, _text(select, 2))
-        if select.get(3, [0])[0]:
-            self.reads.add(Read(path, whole=True, presence=True))
-            return None
-        return path
-
-    def _call(self, call: Wire) -> Path | None:
-        function = _text(call, 2)
-        arguments = [_as_bytes(item) for item in call.get(3, ())]
-        target = [_bytes(call, 1)] if 1 in call else []
-        if function == "_[_]" and len(arguments) == 2:
-            return self._index(*arguments)
-        if function in ("@in", "in", "_in_") and len(arguments) == 2:
-            self.value(arguments[0])
-            self.whole(arguments[1])
-        elif function == "size":
-            for item in target + arguments:
-                self.whole(item)
-        else:
-            for item in target + arguments:
-                self.value(item)
-        return None
-
-    def _index(self, operand: bytes, key: bytes) -> Path | None:
-        constant = _fields(_bytes(_fields(key), 3)) if 3 in _fields(key) else {}
+    def index(self, operand: Node, key: Node) -> Path | None:
         path = self.path(operand)
-        if path is None:
-            self.value(key)
-            return None
-        if 6 in constant:
-            return (*path, _text(constant, 6))
+        if path is not None and isinstance(key, Constant) and key.text is not None:
+            return (*path, key.text)
         self.value(key)
-        self.reads.add(Read(path, indexed=True))
+        if path is not None:
+            self.reads.add(Read(path, How.INDEX, self.range_of(key)))
         return None
 
-    def _comprehension(self, node: Wire) -> None:
-        range_ = self.path(_bytes(node, 2))
-        if range_:
-            self.reads.add(Read(range_, whole=True))
-        names = [_text(node, key) for key in (1, 3, 8) if key in node]
-        outer = {name: self.ranges[name] for name in names if name in self.ranges}
-        for name in names:
-            self.ranges[name] = None
-        for key in (4, 5, 6, 7):
-            if key in node:
-                self.value(_bytes(node, key))
-        for name in names:
-            self.ranges.pop(name, None)
-        self.ranges.update(outer)
-
-
-def reads_by_text(expression: str, variables: Mapping[str, object]) -> frozenset[Read]:
-    """Reads by the look of the text, for an engine without a checker: every path is taken as asked whole.
-
-    That makes more answers undetermined than need be, and none wrong.
-    """
-    text = re.sub(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", "''", expression)
-    reads = set()
-    for match in re.finditer(r"(?<![\w.])[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*(?!\s*\())*", text):
-        path = tuple(part.strip() for part in match[0].split("."))
-        if path[0] in variables:
-            reads.add(Read(path, whole=True))
-    return frozenset(reads)
-
-
-def _fields(data: bytes) -> Wire:
-    """The fields of one protobuf message by number; varints as int, the rest as bytes."""
-    fields: Wire = {}
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        number, kind = key >> 3, key & 7
-        item: int | bytes
-        if kind == 0:
-            item, position = _varint(data, position)
+    def membership(self, item: Node, container: Node) -> None:
+        self.value(item)
+        path = self.path(container)
+        if path is None:
+            return
+        if isinstance(item, Constant) and item.text is not None and _is_map(below(self.schema, path)):
+            self.reads.add(Read((*path, item.text), How.PRESENCE))
         else:
-            length = {1: 8, 5: 4}.get(kind)
-            if length is None:
-                length, position = _varint(data, position)
-            item, position = data[position : position + length], position + length
-        fields.setdefault(number, []).append(item)
-    return fields
+            self.reads.add(Read(path, How.ENTRIES, self.range_of(item)))
+
+    def entries(self, container: Node) -> None:
+        path = self.path(container)
+        if path is not None:
+            self.reads.add(Read(path, How.ENTRIES))
+
+    def range_of(self, key: Node) -> Keys | None:
+        return self.ranges.get(key.name) if isinstance(key, Name) else None
+
+    def loop(self, node: Loop) -> None:
+        path = self.path(node.range)
+        if path is not None:
+            self.reads.add(Read(path, How.ENTRIES))
+        outer = dict(self.ranges)
+        self.ranges.update(dict.fromkeys(node.names))
+        self.ranges[node.names[0]] = path if path is not None else _literals(node.range)
+        for body in node.bodies:
+            self.value(body)
+        self.ranges = outer
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    result = shift = 0
-    while True:
-        byte = data[position]
-        result |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return result, position
+def _literals(node: Node) -> frozenset[str] | None:
+    if not isinstance(node, Parts):
+        return None
+    texts = [item.text for item in node.items if isinstance(item, Constant) and item.text is not None]
+    return frozenset(texts) if len(texts) == len(node.items) else None
 
 
-def _as_bytes(item: int | bytes) -> bytes:
-    return item if isinstance(item, bytes) else b""
-
-
-def _bytes(fields: Wire, number: int) -> bytes:
-    return _as_bytes(fields.get(number, [b""])[0])
-
-
-def _text(fields: Wire, number: int) -> str:
-    return _bytes(fields, number).decode("utf-8")
+def _is_map(type_: Type) -> bool:
+    return isinstance(type_, (MapOf, Message))

@@ -1,4 +1,4 @@
-"""Types of the variables that an expression may read, and how plain values are brought to them."""
+"""Types of the variables that an expression may read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
-
-from spendgate.resource import Blob, Reference, Secret, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,17 @@ class Message:
     name: str
     fields: Mapping[str, Type]
 
+    def __post_init__(self) -> None:
+        wrong = [name for name in (self.name, *self.fields) if not (name.isascii() and name.isidentifier())]
+        if wrong:
+            raise ValueError(f"not a name that CEL can read: {', '.join(map(repr, wrong))}")
+
     def __hash__(self) -> int:
-        return hash((self.name, tuple(self.fields.items())))
+        return hash((self.name, frozenset(self.fields.items())))
 
 
 Type: TypeAlias = Scalar | ListOf | MapOf | Message
+Path: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,40 @@ class Schema:
 
     @classmethod
     def of(cls, variables: Mapping[str, Type]) -> Schema:
-        """A schema from a mapping, in any order."""
+        """A schema from a mapping, in any order.
+
+        Raises ValueError for a time inside another type: the default engine binds times as variables only.
+        """
+        for name, type_ in variables.items():
+            if type_ not in (TIMESTAMP, DURATION) and _holds_time(type_):
+                raise ValueError(f'"{name}" holds a time: inside it, declare a text and read it with timestamp(...)')
         return cls(tuple(sorted(variables.items())))
+
+    def type_of(self, name: str) -> Type | None:
+        """The type of one variable, or None where there is none of that name."""
+        return next((type_ for variable, type_ in self.variables if variable == name), None)
+
+
+def _holds_time(type_: Type) -> bool:
+    match type_:
+        case ListOf(element=inner) | MapOf(value=inner):
+            return _holds_time(inner)
+        case Message(fields=fields):
+            return any(_holds_time(inner) for inner in fields.values())
+    return type_ in (TIMESTAMP, DURATION)
+
+
+def below(schema: Schema, path: Path) -> Type:
+    """The type at a path; dyn where it cannot be told."""
+    type_: Type | None = schema.type_of(path[0])
+    for part in path[1:]:
+        if isinstance(type_, Message):
+            type_ = type_.fields.get(part)
+        elif isinstance(type_, MapOf):
+            type_ = type_.value
+        else:
+            return DYN
+    return type_ or DYN
 
 
 def type_named(name: str) -> Type:
@@ -72,7 +108,7 @@ def type_named(name: str) -> Type:
 
 
 def schema_of_dataclass(cls: type) -> Message:
-    """The message of a dataclass; ``None`` in a field's type means that it may be absent."""
+    """The message of a dataclass; ``None`` in a field's type means that it may be absent. Times are texts in it."""
     hints = typing.get_type_hints(cls)
     return Message(cls.__name__, {field.name: _of_hint(hints[field.name]) for field in dataclasses.fields(cls)})
 
@@ -80,8 +116,8 @@ def schema_of_dataclass(cls: type) -> Message:
 def _of_hint(hint: Any) -> Type:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        (kind,) = [item for item in arguments if item is not type(None)]
-        return _of_hint(kind)
+        kinds = {_of_hint(item) for item in arguments if item is not type(None)}
+        return kinds.pop() if len(kinds) == 1 else DYN
     if origin in (tuple, list, frozenset):
         return ListOf(_of_hint(arguments[0]))
     if origin is not None and issubclass(origin, Mapping):
@@ -97,80 +133,6 @@ def _of_hint(hint: Any) -> Type:
             return INT
         if hint in (float, Decimal):
             return DOUBLE
-        if hint is datetime:
-            return TIMESTAMP
+        if hint in (datetime, date, timedelta):
+            return STRING
     return DYN
-
-
-Path: TypeAlias = tuple[str, ...]
-
-
-def bring(value: Any, type_: Type, path: Path, unknown: dict[Path, str]) -> Any:
-    """``value`` as plain data of ``type_``; keys that are unknown are left out and noted in ``unknown``.
-
-    A list with an unknown element goes whole. Secrets are opened: a caller that shows results masks them before.
-    """
-    if isinstance(value, Secret):
-        value = value.value
-    if isinstance(value, Mapping):
-        return _bring_mapping(value, type_, path, unknown)
-    if isinstance(value, (list, tuple)):
-        element = type_.element if isinstance(type_, ListOf) else DYN
-        return [bring(item, element, (*path, str(index)), unknown) for index, item in enumerate(value)]
-    return _bring_scalar(value, type_)
-
-
-def _bring_mapping(value: Mapping[Any, Any], type_: Type, path: Path, unknown: dict[Path, str]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, item in value.items():
-        name = str(key)
-        if isinstance(type_, Message):
-            kind = type_.fields.get(name, DYN)
-        else:
-            kind = type_.value if isinstance(type_, MapOf) else DYN
-        here = (*path, name)
-        if here in unknown:
-            continue
-        if _is_unknown(item):
-            unknown[here] = f"{'.'.join(here)} is known only after apply"
-        elif item is not None or not isinstance(type_, Message):
-            result[name] = bring(item, kind, here, unknown)
-    return result
-
-
-def _is_unknown(item: Any) -> bool:
-    if isinstance(item, Secret):
-        return _is_unknown(item.value)
-    if isinstance(item, (list, tuple)):
-        return any(_is_unknown(element) or _holds_unknown(element) for element in item)
-    return isinstance(item, Unknown)
-
-
-def _holds_unknown(item: Any) -> bool:
-    if isinstance(item, Mapping):
-        return any(_is_unknown(element) or _holds_unknown(element) for element in item.values())
-    return _is_unknown(item)
-
-
-def _bring_scalar(value: Any, type_: Type) -> Any:
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, StrEnum):
-        return str(value)
-    if type_ == DOUBLE and isinstance(value, (int, Decimal)):
-        return float(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    if type_ == INT and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("a time without a time zone cannot be compared")
-    if isinstance(value, Reference):
-        return value.urn
-    if isinstance(value, Blob):
-        return value.description
-    if isinstance(value, (str, int, float, datetime)):
-        return value
-    return str(value)
