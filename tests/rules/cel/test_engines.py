@@ -2,99 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from spendgate.errors import InputError
-from spendgate.resource import UNKNOWN, Secret
+from spendgate.facts.model import Facts
+from spendgate.resource import UNKNOWN
 from spendgate.rules import cel
+from tests.rules.cel.portable import ENV, PORTABLE, VALUES
 
-FACTS = cel.Message(
-    "Facts",
-    {
-        "kind": cel.STRING,
-        "region": cel.STRING,
-        "count": cel.DOUBLE,
-        "size": cel.INT,
-        "spot": cel.BOOL,
-        "zones": cel.ListOf(cel.STRING),
-        "tags": cel.MapOf(cel.STRING),
-        "accelerator": cel.Message("Accelerator", {"model": cel.STRING, "memory": cel.DOUBLE}),
-    },
-)
-PARAMS = cel.Message(
-    "Params",
-    {"approved": cel.ListOf(cel.STRING), "limit": cel.DOUBLE, "allowed": cel.MapOf(cel.ListOf(cel.STRING))},
-)
-SCHEMA = cel.Schema.of(
-    {"facts": FACTS, "params": PARAMS, "resource": cel.MapOf(cel.DYN), "variables": cel.DYN, "now": cel.TIMESTAMP}
-)
-ENV = cel.environment(SCHEMA)
-VALUES: dict[str, Any] = {
-    "facts": {
-        "kind": "node_pool",
-        "count": 4,
-        "size": 3.0,
-        "spot": False,
-        "zones": ("a", "b"),
-        "tags": {"team": "nlp", "cost-center": "cc-1"},
-        "accelerator": {"model": "A100", "memory": 80},
-    },
-    "params": {"approved": ["L4", "A100"], "limit": 16, "allowed": {"team": ["nlp", "search"]}},
-    "resource": {"name": "pool", "secret": Secret("s3cret"), "list": [1, 2, 3], "nested": {"a": {"b": 1}}},
-    "now": datetime(2026, 3, 1, tzinfo=UTC),
-}
-PORTABLE: list[tuple[str, Any]] = [
-    ("facts.kind == 'node_pool'", True),
-    ("facts.kind in ['compute', 'node_pool']", True),
-    ("facts.kind != 'compute' && !facts.spot", True),
-    ("has(facts.region)", False),
-    ("has(facts.accelerator)", True),
-    ("has(facts.accelerator.model)", True),
-    ("!has(facts.region) || facts.region == 'us-east-1'", True),
-    ("facts.accelerator.model in params.approved", True),
-    ("facts.count * 8.0", 32.0),
-    ("facts.count * 8.0 <= params.limit", False),
-    ("facts.size + 1", 4),
-    ("facts.size > 2 ? 'large' : 'small'", "large"),
-    ("7 / 2", 3),
-    ("7.0 / 2.0", 3.5),
-    ("size(facts.zones)", 2),
-    ("facts.zones.exists(zone, zone == 'b')", True),
-    ("facts.zones.all(zone, zone.startsWith('x'))", False),
-    ("facts.zones.map(zone, 'zone-' + zone)", ["zone-a", "zone-b"]),
-    ("facts.zones.filter(zone, zone != 'a')", ["b"]),
-    ("facts.zones[1]", "b"),
-    ("'team' in facts.tags", True),
-    ("facts.tags['cost-center']", "cc-1"),
-    ("facts.tags.team", "nlp"),
-    ("facts.tags.exists(key, key.matches('^cost'))", True),
-    ("params.approved.filter(model, !(model in ['L4'])).join(', ')", "A100"),
-    ("['a', 'b'].join('; ')", "a; b"),
-    ("[].join('; ')", ""),
-    ("params.allowed.all(key, !(key in facts.tags) || facts.tags[key] in params.allowed[key])", True),
-    ("params.allowed['team'].join('/')", "nlp/search"),
-    ("facts.kind.contains('pool') && facts.kind.size() == 9", True),
-    ("'a' + 'b'", "ab"),
-    ("string(facts.size)", "3"),
-    ("int('4') + 1", 5),
-    ("double('2.5')", 2.5),
-    ("now > timestamp('2026-01-01T00:00:00Z')", True),
-    ("now < timestamp('2026-01-01T00:00:00Z')", False),
-    ("resource.name == 'pool'", True),
-    ("resource.nested.a.b == 1", True),
-    ("size(resource.list)", 3),
-    ("resource.secret == 's3cret'", True),
-    ("true || facts.region == 'x'", True),
-    ("facts.spot && facts.region == 'x'", False),
-]
 WRONG: list[tuple[str, str]] = [
     ("facts.acelerator.model == 'A100'", 'there is no "acelerator" in facts; did you mean "accelerator"?'),
     ("fact.kind == 'x'", 'there is no "fact"; did you mean "facts"?'),
     ("facts.kind > 3", "> does not work on (string, int)"),
-    ("facts.count > 1", "> does not work on (double, int); write whole numbers with a point here: 1.0"),
+    ("facts.count > 1", "> does not work on (double, int); write 1.0 instead of 1"),
+    ("16 < facts.count", "< does not work on (int, double); write 16.0 instead of 16"),
+    ("facts.size == 3.0", "== does not work on (int, double); write 3 instead of 3.0"),
+    ("facts.size < facts.count", "< does not work on (int, double); write double(...) around the whole number"),
+    ("facts.count in [1, 2]", "in does not work on (double, list(int)); write whole numbers with a point here: 1.0"),
+    ("facts.kind == null", "== does not work on (string, null); a fact is there or not, and never null: ask has(...)"),
+    ("facts['kind'] == 'x'", "[ ] does not work on (facts, string); write facts.name instead"),
+    ("facts.kind.name", '"name" cannot be read: what is before it is a string'),
+    ("facts.kind.exists(k, true)", "a macro goes over a list or a map, and this is a string"),
+    ("facts.kind.startWith('x')", 'there is no function "startWith"; did you mean "startsWith"?'),
+    ("lower(facts.kind)", 'there is no function "lower"'),
+    ("facts.zones.reduce(r, i, '', r + i)", 'there is no function "reduce"'),
+    ("facts.zones.join()", '"join" is not called like this'),
+    ("facts.kind = 'x'", '"=" is not expected here; write =='),
+    ("facts.spot and true", '"and" is not expected here; write &&'),
+    ("facts.kind == 'x", "this text has no closing quote"),
+    ("", "the expression is empty"),
+    ("facts.kind.matches('(')", "not a regular expression: missing ): ("),
+    ("spendgate.Accelerator{model: 'x'}", "spendgate.Accelerator{...} cannot be made here"),
     ("facts.kind ==", "the expression ends too early"),
     ("facts.kind ) == 'x'", '")" is not expected here'),
     ("params.aproved.size()", 'there is no "aproved" in params; did you mean "approved"?'),
@@ -128,15 +69,48 @@ def test_the_caret_stands_under_the_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "kind"),
-    [("facts.region == 'x'", "string"), ("facts.zones[7] == 'x'", "index"), ("1 / 0 == 1", "division")],
+    ("expression", "kind", "message"),
+    [
+        ("facts.region == 'x'", "missing", "there is no \"region\"; ask has(...) or 'region' in ... first"),
+        ("has(resource.there.is)", "missing", 'there is no "there"'),
+        ("facts.zones[7] == 'x'", "index", "outside its list"),
+        ("resource.list[-1] == 3", "index", "outside its list"),
+        ("1 / 0 == 1", "division", "division by zero"),
+        ("9223372036854775807 + facts.size > 0", "overflow", "too large"),
+        ("int(facts.kind) == 1", "conversion", "cannot be converted"),
+        ("facts.kind.matches(resource.open)", "regex", "regular expression"),
+        ("resource.list[0] + resource.eight > 1.0", "type", "does not work on"),
+        ("resource.on + 1 == 2", "type", "does not work on"),
+        ("resource.list[0] && true", "type", "does not work on"),
+        ("resource.list.filter(item, item).size() == 1", "type", "does not work on"),
+        ("size(resource.none) == 0", "type", "does not work on"),
+        ("facts.lines.join(', ') == ''", "type", "does not work on"),
+        ("size({'a': facts.region}) == 1", "missing", "region"),
+        ("{'a': 1, 'a': 2}.a == 1", "duplicate", "twice"),
+        ("resource.many.all(item, item >= 0)", "iterations", "more than 10,000 iterations"),
+    ],
 )
 def test_an_evaluation_that_fails_is_an_error_and_never_a_truthy_text(
-    engine: cel.Engine, expression: str, kind: str
+    engine: cel.Engine, expression: str, kind: str, message: str
 ) -> None:
-    program = engine.compile(expression, ENV)
-    with pytest.raises(cel.EvalError):
-        program(ENV.activation(VALUES))
+    resource = {**VALUES["resource"], "many": list(range(20_000)), "open": "("}
+    with pytest.raises(cel.EvalError) as caught:
+        engine.compile(expression, ENV)(ENV.activation({**VALUES, "resource": resource}))
+    assert caught.value.kind == kind
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["resource.secret.x", "resource[resource.secret]", "int(resource.secret)", "resource.secret + 1",
+     "timestamp(resource.secret)", "resource.secret[0]", "{resource.secret: 1, resource.secret: 2}",
+     "facts.tags[resource.secret]"],
+)  # fmt: skip
+def test_no_error_shows_a_value(engine: cel.Engine, expression: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(cel.EvalError) as caught:
+        engine.compile(expression, ENV)(ENV.activation(VALUES))
+    assert "s3cret" not in caught.value.message
+    assert "s3cret" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(
@@ -152,6 +126,65 @@ def test_an_evaluation_that_fails_is_an_error_and_never_a_truthy_text(
 )  # fmt: skip
 def test_a_program_says_which_paths_it_reads(engine: cel.Engine, expression: str, paths: set[tuple[str, ...]]) -> None:
     assert engine.compile(expression, ENV).uses == paths
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("facts.kind == 'x' &&\n  facts.kind > 3", "    facts.kind > 3\n               ^"),
+        ("lower(facts.kind)", "  lower(facts.kind)\n  ^"),
+        ("facts.kind.\n  knd()", "    knd()\n    ^"),
+        ("'é😀' == facts.knd", "  'é😀' == facts.knd\n               ^"),
+        ("facts.kind ==", "  facts.kind ==\n               ^"),
+        ("", "  \n  ^"),
+    ],
+)
+def test_the_mark_stands_under_the_first_character_of_the_place(expression: str, shown: str) -> None:
+    with pytest.raises(cel.CompileError) as caught:
+        cel.engine("cel-expr-python").compile(expression, ENV)
+    assert caught.value.issues[0].caret(expression) == shown
+
+
+def test_the_mark_of_a_long_line_stands_under_its_part() -> None:
+    expression = "facts.kind == 'x' && " * 20 + "facts.kind > 3"
+    with pytest.raises(cel.CompileError) as caught:
+        cel.engine().compile(expression, ENV)
+    line, mark = caught.value.caret(expression).splitlines()
+    assert len(line) < 170
+    assert line[mark.index("^")] == ">"
+
+
+def test_every_issue_of_an_expression_is_named() -> None:
+    with pytest.raises(cel.CompileError) as caught:
+        cel.engine().compile("facts.knd == 'x' && facts.rgion == 'y'", ENV)
+    assert [(issue.line, issue.column) for issue in caught.value.issues] == [(1, 6), (1, 26)]
+
+
+def test_a_macro_in_a_macro_is_refused_where_nothing_bounds_it() -> None:
+    expression = "facts.zones.all(a, facts.zones.exists(b, a == b))"
+    assert cel.engine("cel-expr-python").compile(expression, ENV)(ENV.activation(VALUES)) is True
+    with pytest.raises(cel.CompileError, match="a macro inside a macro"):
+        cel.engine("cel-python").compile(expression, ENV)
+
+
+def test_a_macro_over_a_macro_is_no_product(engine: cel.Engine) -> None:
+    expression = "facts.zones.filter(a, a != 'a').map(b, b + 'x')"
+    assert engine.compile(expression, ENV)(ENV.activation(VALUES)) == ["bx"]
+
+
+def test_a_schema_with_a_time_inside_a_record_is_refused() -> None:
+    with pytest.raises(ValueError, match="holds a time"):
+        cel.Schema.of({"facts": cel.Message("Facts", {"since": cel.TIMESTAMP})})
+
+
+def test_the_fields_of_a_dataclass_become_a_message() -> None:
+    message = cel.schema_of_dataclass(Facts)
+    assert message.fields["kind"] == cel.STRING
+    assert message.fields["max_runtime_hours"] == cel.DOUBLE
+    assert message.fields["encrypted"] == cel.BOOL
+    assert message.fields["zones"] == cel.ListOf(cel.STRING)
+    assert message.fields["tags"] == cel.MapOf(cel.STRING)
+    assert isinstance(message.fields["accelerator"], cel.Message)
 
 
 def test_an_unknown_value_inside_the_values_is_left_out_and_named() -> None:
@@ -170,10 +203,16 @@ def test_an_answer_that_cannot_be_known_has_no_truth_value() -> None:
         bool(cel.Undetermined(frozenset()))
 
 
-def test_an_expression_that_is_too_long_or_too_deep_is_refused() -> None:
-    for expression in ("'" + "x" * 9000 + "' == ''", "(" * 400 + "true" + ")" * 400):
-        with pytest.raises(cel.CompileError):
-            cel.engine("cel-expr-python").compile(expression, ENV)
+def test_an_expression_that_is_too_long_or_too_deep_is_refused(engine: cel.Engine) -> None:
+    for expression, message in (
+        ("'" + "x" * 9000 + "' == ''", "9,008 characters"),
+        ("(" * 400 + "true" + ")" * 400, "nested too deeply"),
+        (" + ".join(["facts.count"] * 40), "nested too deeply"),
+        ("resource" + ".a" * 60, "nested too deeply"),
+    ):
+        with pytest.raises(cel.CompileError, match=message):
+            engine.compile(expression, ENV)
+    assert engine.compile(" && ".join(["!facts.spot"] * 200), ENV)(ENV.activation(VALUES)) is True
 
 
 def test_an_engine_that_does_not_exist_is_wrong_configuration() -> None:
