@@ -22,20 +22,12 @@ _MACROS: Final = {
     "@hourly": "0 * * * *",
 }
 _MONTHS: Final = {
-    "jan": 1,
-    "feb": 2,
-    "mar": 3,
-    "apr": 4,
-    "may": 5,
-    "jun": 6,
-    "jul": 7,
-    "aug": 8,
-    "sep": 9,
-    "oct": 10,
-    "nov": 11,
-    "dec": 12,
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
 }
-_DAYS: Final = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
+_DAYS: Final = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
 _ZONE: Final = re.compile(r"^(?:CRON_)?TZ=\S+\s+")
 _SAMPLE_DAYS: Final = 28 * 365 + 7
 """28 years, in which the Gregorian calendar of 1901 to 2099 repeats: every date has met every weekday."""

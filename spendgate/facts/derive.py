@@ -194,6 +194,7 @@ class _Derivation:
                     _read(row.products(self), _texts),
                     _read(row.instance_types(self), _texts),
                     _read(row.shared_by(self), conversions.number),
+                    row.unnamed,
                 )
                 requested(hardware, asked, devices, self.catalogue)
         self.unknowns |= hardware.unknowns

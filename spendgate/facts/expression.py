@@ -401,7 +401,10 @@ def _all_known(found: Sequence[Outcome]) -> list[Known] | Unclear:
 
 
 def _as_number(found: Outcome) -> Outcome:
-    return CONVERSIONS["number"](found.value, found.path) if isinstance(found, Known) else found
+    if not isinstance(found, Known):
+        return found
+    read = CONVERSIONS["number"](found.value, found.path)
+    return Known(read.value, read.path, found.default) if isinstance(read, Known) else read
 
 
 _REDUCERS: Final[Mapping[str, Callable[[Sequence[Outcome]], Outcome]]] = {

@@ -145,6 +145,7 @@ class Requested:
     products: Outcome
     instance_types: Outcome
     shared_by: Outcome
+    unnamed: str = "no node selector or affinity says which model"
 
 
 def asked_units(
@@ -246,7 +247,7 @@ def _model(device: Device, name: str, asked: Requested, catalogue: InstanceCatal
     if len(models) < len(candidates):
         return next(one for one in candidates if isinstance(one, str))
     if not models:
-        return f"{name} is requested, but no node selector or affinity says which model"
+        return f"{name} is requested, but {asked.unnamed}"
     if len({(one.model, one.memory_gib) for one in models}) > 1:
         return f"one of {', '.join(dict.fromkeys(one.model for one in models))}"
     return models[0]

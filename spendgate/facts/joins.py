@@ -28,6 +28,8 @@ class Join:
     hold its name; backward, ``by`` are its properties that name us and ``named`` ours that hold our name.
 
     ``outside_is_absent``: a name of nothing in this stack counts as not declared, where defaults then apply.
+    ``implied``: where no property names us, one that depends on us does (names that Kubernetes makes up are missing
+    at preview).
     """
 
     types: tuple[str, ...]
@@ -36,6 +38,7 @@ class Join:
     backward: bool = False
     outside_is_absent: bool = False
     applies: Callable[[Resource], bool | Unclear] | None = None
+    implied: bool = False
 
 
 @dataclass
@@ -174,7 +177,11 @@ class Index:
             if applies is not True:
                 continue
             for segments in join.by:
-                for outcome in paths.look(other.properties, segments, other.name):
+                outcomes = paths.look(other.properties, segments, other.name)
+                if not outcomes and join.implied:
+                    for own in self._dependencies(other, own_types, segments):
+                        meant.by_address.setdefault(own.address, []).append(other)
+                for outcome in outcomes:
                     depended = self._dependencies(other, own_types, segments)
                     if isinstance(outcome, Known) and isinstance(outcome.value, Reference):
                         meant.by_address.setdefault(outcome.value.urn, []).append(other)

@@ -71,7 +71,8 @@ class ScheduleRow:
 @dataclass(frozen=True, slots=True)
 class RequestRow:
     """Where devices are asked for: in containers, there at ``places`` of which the first that names a device counts;
-    or by expressions, by device name. The others say which model the devices are."""
+    or by expressions, by device name. The others say which model the devices are; ``unnamed`` is said where none does.
+    """
 
     containers: Reader | None
     init_containers: Reader | None
@@ -80,6 +81,7 @@ class RequestRow:
     products: Expression
     instance_types: Expression
     shared_by: Expression
+    unnamed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,7 @@ class _RowCompiler:
         reads: list[Read] = []
         applies = Compiler("", {}, reads).condition(spec.pop("when")) if "when" in spec else None
         outside = spec.pop("outside", None)
+        implied = bool(spec.pop("implied", False))
         if spec or outside not in (None, "absent"):
             raise TableError(f"unknown in a join: {', '.join(spec) or outside}")
         theirs = tuple(read.path for read in reads)
@@ -296,6 +299,7 @@ class _RowCompiler:
             backward,
             outside == "absent",
             None if applies is None else _applies(applies),
+            implied,
         )
 
     def _case(self, spec: dict[str, Any]) -> tuple[Condition | None, FactRow]:
@@ -351,6 +355,7 @@ def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
         products=compiler.expression(spec.get("products", [])),
         instance_types=compiler.expression(spec.get("instance_types", [])),
         shared_by=compiler.expression(spec.get("shared_by", [])),
+        unnamed=spec["unnamed"],
     )
 
 
