@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spendgate.cli.check import check_directory
 from spendgate.errors import InputError
 from spendgate.resource import UNKNOWN, Declaration, Resource, Secret
 from spendgate.sources.engine import run_preview
@@ -21,6 +22,8 @@ __all__ = ["pulumi_cli"]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ("llm-training", "llm-training-fixed", "gke-inference")
+
+CONFIG = {"Pulumi.dev.yaml": "config:\n  aws:region: eu-west-1\n"}
 
 PROGRAM = """\
 import pulumi
@@ -55,7 +58,29 @@ pulumi.log.warn("mind the gap")
 @pytest.fixture
 def demo(program: Callable[..., Path]) -> Path:
     """A program with an explicit provider, a secret, a component, a read resource and a stack's configuration."""
-    return program(PROGRAM, **{"Pulumi.dev.yaml": "config:\n  aws:region: eu-west-1\n"})
+    return program(PROGRAM, **CONFIG)
+
+
+@dataclass(frozen=True)
+class Both:
+    """One program by both engines, and what the real one told on the way."""
+
+    embedded: Declaration
+    real: Declaration
+    told: list[str]
+
+    def real_by_name(self) -> dict[str, Resource]:
+        return {resource.name: resource for resource in self.real.resources}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, pulumi_cli: dict[str, str]) -> Both:
+    folder = tmp_path_factory.mktemp("both")
+    for name, text in {"__main__.py": PROGRAM, "Pulumi.yaml": "name: demo\nruntime: python\n", **CONFIG}.items():
+        (folder / name).write_text(text, "utf-8")
+    told: list[str] = []
+    real = run_preview(folder, stack="dev", progress=told.append)
+    return Both(run_program(folder, stack="dev"), real, told)
 
 
 def _comparable(resource: Resource) -> Any:
@@ -81,32 +106,39 @@ class TestWithTheCli:
     def passphrase(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
 
-    def test_a_program_declares_the_same_by_both_engines(self, demo: Path) -> None:
-        embedded, real = run_program(demo, stack="dev"), run_preview(demo, stack="dev")
-        assert _by_address(real) == _by_address(embedded)
-        assert (real.project, real.stack, real.engine) == ("demo", "dev", "pulumi")
+    def test_a_program_declares_the_same_by_both_engines(self, both: Both) -> None:
+        assert _by_address(both.real) == _by_address(both.embedded)
+        assert (both.real.project, both.real.stack, both.real.engine) == ("demo", "dev", "pulumi")
 
     @pytest.mark.parametrize("name", EXAMPLES)
-    def test_the_examples_declare_the_same_by_both_engines(self, name: str) -> None:
-        embedded, real = run_program(ROOT / "examples" / name), run_preview(ROOT / "examples" / name)
-        assert _by_address(real) == _by_address(embedded)
+    def test_the_examples_get_the_same_verdict_by_both_engines(self, name: str) -> None:
+        embedded, real = (check_directory(ROOT / "examples" / name, engine=engine) for engine in ("embedded", "pulumi"))
+        assert set(real.findings) == set(embedded.findings)
+        assert set(real.estimate.lines) == set(embedded.estimate.lines)
+        assert real.estimate.total == embedded.estimate.total
+        assert (real.resources, real.unmapped) == (embedded.resources, embedded.unmapped)
+        assert (real.engine, embedded.engine) == ("pulumi", "embedded")
 
-    def test_every_resource_has_its_line_in_the_program(self, demo: Path) -> None:
-        places = {resource.name: str(resource.position) for resource in run_preview(demo, stack="dev").resources}
+    def test_every_resource_has_its_line_in_the_program(self, both: Both) -> None:
+        places = {name: str(resource.position) for name, resource in both.real_by_name().items()}
         assert places["checkpoints"] == "__main__.py:5"
         assert places["scratch"] == "__main__.py:24"
 
-    def test_secrets_arrive_marked_and_readable_for_rules_only(self, demo: Path) -> None:
-        resources = {resource.name: resource for resource in run_preview(demo, stack="dev").resources}
-        tags = resources["checkpoints"].properties["tags"]
-        assert tags["key"] == Secret("hunter22")
-        assert "hunter22" not in repr(resources)
+    def test_secrets_arrive_marked_and_readable_for_rules_only(self, both: Both) -> None:
+        assert both.real_by_name()["checkpoints"].properties["tags"]["key"] == Secret("hunter22")
+        assert "hunter22" not in repr(both.real)
 
-    def test_what_a_provider_computes_is_unknown_and_says_where_it_comes_from(self, demo: Path) -> None:
-        resources = {resource.name: resource for resource in run_preview(demo, stack="dev").resources}
-        expire = resources["expire"]
-        assert expire.properties["bucket"] is UNKNOWN
-        assert expire.property_dependencies["bucket"] == (resources["checkpoints"].address,)
+    def test_what_a_provider_computes_is_unknown_and_says_where_it_comes_from(self, both: Both) -> None:
+        resources = both.real_by_name()
+        assert resources["expire"].properties["bucket"] is UNKNOWN
+        assert resources["expire"].property_dependencies["bucket"] == (resources["checkpoints"].address,)
+
+    def test_what_the_program_logs_comes_back(self, both: Both) -> None:
+        assert any("mind the gap" in message for message in both.real.messages)
+
+    def test_progress_counts_resources(self, both: Both) -> None:
+        assert both.told[0] == "1 resource declared"
+        assert both.told[-1].endswith("resources declared")
 
     def test_a_stack_that_does_not_exist_is_previewed_without_making_it(self, demo: Path) -> None:
         before = sorted(path.name for path in demo.iterdir())
@@ -129,9 +161,6 @@ class TestWithTheCli:
         assert volume.provider.properties["region"] == "us-east-2"
         assert (demo / "Pulumi.dev.yaml").read_text("utf-8") == before
         assert _pulumi(demo, "stack", "--show-name").strip() == "other"
-
-    def test_what_the_program_logs_comes_back(self, demo: Path) -> None:
-        assert any("mind the gap" in message for message in run_preview(demo, stack="dev").messages)
 
     def test_a_program_that_raises_is_an_error_with_its_own_traceback(self, program: Callable[..., Path]) -> None:
         folder = program("raise RuntimeError('no such luck')\n")
@@ -159,12 +188,6 @@ class TestWithTheCli:
         )
         declaration = run_preview(folder, stack="dev", timeout=6)
         assert declaration.incomplete == "the preview did not end within 6 s"
-
-    def test_progress_counts_resources(self, demo: Path) -> None:
-        told: list[str] = []
-        run_preview(demo, stack="dev", progress=told.append)
-        assert told[0] == "1 resource declared"
-        assert told[-1].endswith("resources declared")
 
     def test_a_cli_without_a_backend_says_how_to_log_in(self, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PULUMI_BACKEND_URL")
