@@ -28,6 +28,8 @@ class CelExprProgram:
 
     def __call__(self, activation: Activation) -> Any:
         """Evaluate; see ``Program``."""
+        if not activation.gaps:
+            return self._evaluate(activation)
         return answer(self.reads, activation, lambda: self._evaluate(activation))
 
     def _evaluate(self, activation: Activation) -> Any:

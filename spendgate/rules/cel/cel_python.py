@@ -33,6 +33,8 @@ class CelPythonProgram:
 
     def __call__(self, activation: Activation) -> Any:
         """Evaluate; see ``Program``."""
+        if not activation.gaps:
+            return self._evaluate(activation)
         return answer(self.reads, activation, lambda: self._evaluate(activation))
 
     def _evaluate(self, activation: Activation) -> Any:

@@ -142,8 +142,6 @@ def answer(reads: frozenset[Read], activation: Activation, evaluate: Callable[[]
     evaluated. For any other, a value that is no error holds whatever the unknown values are, and an error says
     nothing as long as the expression reads one of them.
     """
-    if not activation.gaps:
-        return evaluate()
     if forced := _reached(reads, activation, {Reach.FORCED}):
         return Undetermined(forced)
     try:

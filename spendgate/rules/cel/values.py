@@ -74,6 +74,8 @@ def _put(target: dict[str, Any], name: str, item: Any, path: Path, found: dict[P
 
 
 def _bring(value: Any, type_: Type, path: Path, found: dict[Path, str]) -> Any:
+    if type(value) is str and value.isascii():  # what most values are
+        return value
     while isinstance(value, Secret):
         value = value.value
     if isinstance(value, Unknown):
