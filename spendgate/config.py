@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
+from spendgate.errors import InputError
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
 from spendgate.yamlfile import YamlFile, read_yaml
 
@@ -77,7 +78,7 @@ def load_config(folder: Path, *, file: Path | None = None, packs: tuple[str, ...
     return Config(
         packs=tuple(load_pack(name) for name in packs) if packs else named,
         settings=settings_from(yaml, "guardrails"),
-        policies=tuple(base / policy for policy in data.get("policies", ())),
+        policies=_policies(yaml, base),
         environments=_environments(yaml) or DEFAULT_ENVIRONMENTS,
         recorded=_recorded(data),
     )
@@ -102,6 +103,19 @@ def _environments(yaml: YamlFile) -> tuple[Environment, ...]:
         )
         for name, settings in yaml.data.get("environments", {}).items()
     )
+
+
+def _policies(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
+    folders = []
+    for index, name in enumerate(yaml.data.get("policies", ())):
+        if not (base / name).is_dir():
+            raise InputError(
+                f'no such folder of guardrails: "{name}"',
+                place=yaml.place("policies", index),
+                remedy=f"Folders are named relative to {base}.",
+            )
+        folders.append(base / name)
+    return tuple(folders)
 
 
 def _recorded(data: Mapping[str, Any]) -> tuple[RecordedInvoke, ...]:

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     skip = pytest.mark.skip(reason="the Pulumi CLI is not on PATH")
     for item in items:
-        if "cli" in item.keywords:
+        if item.get_closest_marker("cli"):
             item.add_marker(skip)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendgate.cli import new_parser
+from spendgate.cli import new_parser, print_error
 from spendgate.errors import InputError, InputErrors
 from spendgate.verdict import Checked, Finding, Verdict
 
@@ -54,7 +54,12 @@ def run(options: argparse.Namespace) -> int:
     progress = _Progress()
     verdict = Verdict(tuple(_check_one(directory, options, config, progress) for directory in directories))
     progress.clear()
-    _write(_renderer(options.format, options.output)(verdict), options.output)
+    for checked in verdict.inputs:
+        if checked.error:
+            print_error(checked.error)
+    nothing_read = all(checked.error and not checked.project for checked in verdict.inputs)
+    if not (nothing_read and options.format == "terminal"):
+        _write(_renderer(options.format, options.output)(verdict), options.output)
     return int(verdict.exit_code)
 
 

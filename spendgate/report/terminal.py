@@ -65,10 +65,10 @@ def _input(console: Console, checked: Checked) -> None:
         )
     console.print(title)
     if checked.error and not checked.project:
-        console.print(Padding(Text(f"could not be checked: {checked.error}", style="red"), (0, 0, 1, 2)))
+        _error(console, f"could not be checked: {checked.error}")
         return
     if checked.error:
-        console.print(Padding(Text(f"not checked to its end: {checked.error}", style="red"), (0, 0, 1, 2)))
+        _error(console, f"not checked to its end: {checked.error}")
     if checked.estimate.lines:
         _cost(console, checked)
     for note in notes(checked):
@@ -76,6 +76,13 @@ def _input(console: Console, checked: Checked) -> None:
     console.print()
     for group in grouped_findings(checked.findings):
         _findings(console, group)
+
+
+def _error(console: Console, text: str) -> None:
+    """An error as it was written: a place that is broken over two lines cannot be opened by a click."""
+    for line in text.splitlines():
+        console.print(Text(f"  {line}", style="red"), soft_wrap=True)
+    console.print()
 
 
 def _cost(console: Console, checked: Checked) -> None:
