@@ -115,7 +115,9 @@ def _listener(heard: _Heard) -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix="spendgate-pack-") as name:
             folder = Path(name)
-            runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+            # Only pulumi need be importable: outside a virtual environment the program's own Python will do.
+            options = {"virtualenv": sys.prefix} if sys.prefix != sys.base_prefix else {}
+            runtime = {"name": "python", "options": options}
             (folder / "PulumiPolicy.yaml").write_text(json.dumps({"runtime": runtime}), encoding="utf-8")
             (folder / "__main__.py").write_text(LISTENER.format(port=port), encoding="utf-8")
             yield folder

@@ -75,7 +75,7 @@ def preview(
         folder = Path(name)  # made for this user alone; it holds the stack's configuration as its file does
         run = _Runner(cli, project, folder, {**_environment(project), **(environment or {})}, timeout)
         settings = _copied_config(project, stack, folder)
-        arguments = ["preview", "--stack", stack, "--config-file", str(settings), "--json"]
+        arguments = ["preview", "--stack", stack, "--config-file", str(settings), "--json", "--show-sames"]
         arguments += ["--policy-pack", str(pack)] if pack else []
         arguments += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         result = run(arguments)
@@ -101,6 +101,7 @@ def _environment(project: Project) -> dict[str, str]:
     """The environment of the CLI: the program's Python is the one that the embedded host would take."""
     environment = dict(os.environ)
     environment["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    environment.pop("PULUMI_ENABLE_STREAMING_JSON_PREVIEW", None)  # it would replace the digest that is read here
     if project.runtime == "python" and not project.virtualenv and project.toolchain in (None, "pip"):
         python = interpreter(project)
         environment["PATH"] = os.pathsep.join((str(python.parent), environment.get("PATH", "")))

@@ -77,21 +77,24 @@ def record(
             )
         if result.code != 0:
             raise failure(result, project, settings)
-        return _sorted_out(list(_calls(log)), tokens)
+        return sort_out(calls_of(log), tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
+    """A function call with its answer. ``method`` tells whether the program made it or the engine passed it on."""
+
     method: str
     token: str
     arguments: Mapping[str, Value]
     result: Mapping[str, Value]
 
 
-def _calls(log: Path) -> Iterator[_Call]:
-    """The answered function calls of a log, in order."""
+def calls_of(log: Path) -> list[Call]:
+    """The answered function calls of a log of the CLI (one JSON object a line), in order."""
     from google.protobuf import json_format, struct_pb2
 
+    calls: list[Call] = []
     with log.open(encoding="utf-8") as lines:
         for line in lines:
             if "/Invoke" not in line:
@@ -103,10 +106,12 @@ def _calls(log: Path) -> Iterator[_Call]:
                 continue
             arguments = json_format.ParseDict(request.get("args") or {}, struct_pb2.Struct())
             result = json_format.ParseDict(answer, struct_pb2.Struct())
-            yield _Call(entry["method"], request["tok"], decode_properties(arguments), decode_properties(result))
+            calls.append(Call(entry["method"], request["tok"], decode_properties(arguments), decode_properties(result)))
+    return calls
 
 
-def _sorted_out(calls: Sequence[_Call], tokens: Sequence[str]) -> Recorded:
+def sort_out(calls: Sequence[Call], tokens: Sequence[str]) -> Recorded:
+    """Which calls of the program to record, of all or of ``tokens``, and why others are not."""
     asked = [call for call in calls if call.method == CALL and not call.token.startswith("pulumi:")]
     called = sorted({call.token for call in asked})
     for token in tokens:
@@ -127,7 +132,7 @@ def _sorted_out(calls: Sequence[_Call], tokens: Sequence[str]) -> Recorded:
     return Recorded(tuple(kept.values()), tuple(skipped.items()))
 
 
-def _reason_to_skip(call: _Call, marked: set[str]) -> str | None:
+def _reason_to_skip(call: Call, marked: set[str]) -> str | None:
     if _has_secret(call.arguments) or _key(call.token, call.arguments) in marked:
         return "it holds a secret"
     named = next(_secret_names(call.result), None)

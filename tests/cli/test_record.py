@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from spendgate.cli import main
 from spendgate.config import load_config
 from spendgate.errors import InputError
 from spendgate.sources.pulumi_program import RecordedInvoke
-from spendgate.sources.recording import write
+from spendgate.sources.recording import calls_of, sort_out, write
 from spendgate.yamlfile import read_yaml
 from tests.stub_provider.fixtures import pulumi_cli
 
@@ -59,6 +60,19 @@ class TestWithTheCli:
         assert record.result["names"][0] == "us-east-1a"
         assert (folder / "spendgate.yaml").read_text("utf-8").startswith(SETTINGS)
 
+    def test_what_may_be_secret_is_not_recorded_and_said_so(
+        self, project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = project(
+            "import pulumi_aws as aws\nimport pulumi_gcp as gcp\n"
+            "aws.get_availability_zones(state='available')\ngcp.organizations.get_client_config()\n",
+            config="config:\n  aws:region: us-east-1\n  gcp:project: p\n  gcp:region: us-central1\n",
+        )
+        assert main(["record", str(folder), "--stack", "dev"]) == 0
+        token = "gcp:organizations/getClientConfig:getClientConfig"
+        assert f'not recorded: {token}: its "accessToken" may be a secret' in capsys.readouterr().out
+        assert [record.token for record in load_config(folder).recorded] == [ZONES]
+
     def test_a_second_recording_changes_nothing(
         self, project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -91,6 +105,38 @@ def test_without_a_cli_one_line_says_so(
     monkeypatch.setenv("PATH", "")
     assert main(["record", str(project(PROGRAM))]) == 2
     assert "spendgate record needs the Pulumi CLI on PATH" in capsys.readouterr().err
+
+
+def test_what_the_log_marks_secret_or_unknown_is_left_out(tmp_path: Path) -> None:
+    mark = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "hunter22"}
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    calls = [
+        ("ResourceMonitor", "a:b:marked", {}, {"plain": "hunter22"}),
+        ("ResourceProvider", "a:b:marked", {}, {"plain": mark}),
+        ("ResourceMonitor", "a:b:asked", {"key": mark}, {"plain": "x"}),
+        ("ResourceMonitor", "a:b:later", {"key": unknown}, {"plain": "x"}),
+        ("ResourceMonitor", "a:b:good", {"key": 1}, {"plain": "x", "nextToken": ""}),
+    ]
+    log = tmp_path / "calls.json"
+    lines = [
+        json.dumps(
+            {
+                "method": f"/pulumirpc.{service}/Invoke",
+                "request": {"tok": token, "args": arguments},
+                "response": {"return": result},
+            }
+        )
+        for service, token, arguments, result in calls
+    ]
+    log.write_text("\n".join([*lines, '{"method":"/pulumirpc.ResourceMonitor/Invoke","request":{"tok":"x"}}']), "utf-8")
+    found = sort_out(calls_of(log), ())
+    assert found.invokes == (RecordedInvoke("a:b:good", {"key": 1}, {"plain": "x", "nextToken": ""}),)
+    assert dict(found.skipped) == {
+        "a:b:marked": "it holds a secret",
+        "a:b:asked": "it holds a secret",
+        "a:b:later": "it hangs on values that are known only after apply",
+    }
+    assert "hunter22" not in repr(found)
 
 
 class TestWriting:

@@ -121,6 +121,32 @@ def test_an_update_is_stopped_before_it_creates_what_breaks_a_guardrail(project:
     assert "forgotten" not in names
 
 
+GOOD = """\
+import pulumi_aws as aws
+
+tags = {"project": "p", "team": "t", "owner": "o", "environment": "dev", "cost-center": "c"}
+bucket = aws.s3.Bucket("checkpoints", tags=tags)
+aws.s3.BucketLifecycleConfiguration(
+    "expire", bucket=bucket.id, rules=[{"id": "expire", "status": "Enabled", "expiration": {"days": 3}}]
+)
+volume = aws.ebs.Volume("scratch", availability_zone="us-east-1a", size=10, tags=tags)
+node = aws.ec2.Instance("node", ami="ami-1", instance_type="t3.micro", tags=tags)
+aws.ec2.VolumeAttachment("attach", volume_id=volume.id, instance_id=node.id, device_name="/dev/sdf")
+"""
+
+
+def test_an_update_that_keeps_the_guardrails_passes_before_and_after_it(tmp_path: Path) -> None:
+    """After the update, what was unknown at preview is known: the answers are the same."""
+    (tmp_path / "Pulumi.yaml").write_text("name: good\nruntime: python\n", "utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-east-1\n", "utf-8")
+    (tmp_path / "__main__.py").write_text(GOOD, "utf-8")
+    assert pulumi(tmp_path, "stack", "init", "dev").returncode == 0
+    result = pulumi(tmp_path, "up", "--yes", "--stack", "dev", "--policy-pack", str(BASELINE))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "[mandatory]" not in result.stdout
+    assert result.stdout.count("cost-estimate") == 2
+
+
 def test_a_pack_that_cannot_be_loaded_ends_the_preview_with_file_and_line(project: Path, tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "pack.yaml").write_text(PACK, "utf-8")

@@ -162,6 +162,15 @@ class TestWithTheCli:
         assert (demo / "Pulumi.dev.yaml").read_text("utf-8") == before
         assert _pulumi(demo, "stack", "--show-name").strip() == "other"
 
+    def test_a_stack_that_is_deployed_keeps_its_lines_where_nothing_changes(self, demo: Path) -> None:
+        (demo / "Pulumi.yaml").write_text("name: deployed\nruntime: python\n", "utf-8")
+        _pulumi(demo, "stack", "init", "dev")
+        _pulumi(demo, "up", "--yes", "--skip-preview", "--stack", "dev")
+        resources = {resource.name: resource for resource in run_preview(demo, stack="dev").resources}
+        assert str(resources["scratch"].position) == "__main__.py:24"
+        assert resources["expire"].properties["bucket"] == "checkpoints-id"
+        assert resources["datasets"].external
+
     def test_a_program_that_raises_is_an_error_with_its_own_traceback(self, program: Callable[..., Path]) -> None:
         folder = program("raise RuntimeError('no such luck')\n")
         with pytest.raises(InputError) as caught:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from spendgate.resource import Provider
@@ -63,7 +63,13 @@ class StubProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> Any:
         name = request.urn.rsplit("::", 1)[-1]
         identity = "" if request.preview else f"{name}-id"
-        return provider_pb2.CreateResponse(id=identity, properties=request.properties)
+        outputs = struct_pb2.Struct()
+        outputs.CopyFrom(request.properties)
+        if not request.preview:  # what a cloud would name is known once it is there
+            for output in ("name", "arn"):
+                if output not in outputs.fields:
+                    outputs[output] = identity
+        return provider_pb2.CreateResponse(id=identity, properties=outputs)
 
     def Update(self, request: Any, context: Any) -> Any:
         return provider_pb2.UpdateResponse(properties=request.news)
