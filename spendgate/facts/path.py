@@ -91,8 +91,18 @@ def look(value: Any, segments: Segments, trail: str = "") -> list[Outcome]:
 
     ``trail`` is put before the path in reasons. Secrets are opened; what is unknown on the way is ``Unclear``.
     """
+    at = 0
+    for segment in segments:  # the common case: plain keys of plain dicts, most often not there
+        if type(value) is not dict or type(segment) is not str:
+            break
+        value = value.get(segment)
+        if value is None:
+            return []
+        at += 1
+    for segment in segments[:at]:
+        trail = _below(trail, str(segment))
     found: list[Outcome] = []
-    _walk(value, segments, 0, trail, found)
+    _walk(value, segments, at, trail, found)
     return found
 
 
@@ -139,11 +149,15 @@ def _walk_key(value: Any, key: str, segments: Segments, at: int, trail: str, fou
         elif value:
             _walk(value[0], segments, at, f"{trail}[0]", found)
     elif isinstance(value, Mapping):
-        plain = key.isidentifier()
-        place = f"{trail}.{key}" if trail and plain else key if plain else f'{trail}["{key}"]'
-        _walk(value.get(key), segments, at + 1, place, found)
+        _walk(value.get(key), segments, at + 1, _below(trail, key), found)
     else:
         found.append(wrong_type(trail, "an object", value))
+
+
+def _below(trail: str, key: str) -> str:
+    if not key.isidentifier():
+        return f'{trail}["{key}"]'
+    return f"{trail}.{key}" if trail else key
 
 
 def _walk_json(value: Any, segments: Segments, at: int, trail: str, found: list[Outcome]) -> None:
