@@ -58,6 +58,9 @@ _TOKEN = re.compile(
 )
 
 
+_SCALARS = frozenset({str, int, float, bool})
+
+
 @functools.cache
 def parse(text: str) -> Segments:
     """The segments of a path. Raises ValueError, naming the place, for what is no path."""
@@ -99,15 +102,16 @@ def look(value: Any, segments: Segments, trail: str = "") -> list[Outcome]:
         if value is None:
             return []
         at += 1
-    for segment in segments[:at]:
-        trail = _below(trail, str(segment))
+    trail = _written(trail, segments[:at])
+    if at == len(segments) and type(value) in _SCALARS:
+        return [Known(value, trail)]
     found: list[Outcome] = []
     _walk(value, segments, at, trail, found)
     return found
 
 
 def _walk(value: Any, segments: Segments, at: int, trail: str, found: list[Outcome]) -> None:
-    while isinstance(value, Secret):
+    while type(value) is Secret:
         value = value.value
     if value is None:
         return
@@ -117,7 +121,7 @@ def _walk(value: Any, segments: Segments, at: int, trail: str, found: list[Outco
     if at == len(segments):
         found.append(Known(value, trail))
         return
-    if isinstance(value, (Reference, Blob)):
+    if type(value) is Reference or type(value) is Blob:
         what = "another resource" if isinstance(value, Reference) else "a file"
         found.append(Unclear(f"{trail}: refers to {what}, what it holds is not known"))
         return
@@ -148,10 +152,17 @@ def _walk_key(value: Any, key: str, segments: Segments, at: int, trail: str, fou
             found.append(wrong_type(trail, "an object", value))
         elif value:
             _walk(value[0], segments, at, f"{trail}[0]", found)
-    elif isinstance(value, Mapping):
+    elif type(value) is dict or isinstance(value, Mapping):
         _walk(value.get(key), segments, at + 1, _below(trail, key), found)
     else:
         found.append(wrong_type(trail, "an object", value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _written(trail: str, keys: Segments) -> str:
+    for key in keys:
+        trail = _below(trail, str(key))
+    return trail
 
 
 def _below(trail: str, key: str) -> str:

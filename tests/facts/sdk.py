@@ -70,12 +70,12 @@ def inner(hint: Any) -> Any:
 
 def is_list(hint: Any) -> bool:
     origin = typing.get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, typing.Sequence) and not issubclass(origin, str)  # type: ignore[arg-type]
+    return isinstance(origin, type) and issubclass(origin, typing.Sequence) and not issubclass(origin, str)
 
 
 def is_map(hint: Any) -> bool:
     origin = typing.get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, typing.Mapping)  # type: ignore[arg-type]
+    return isinstance(origin, type) and issubclass(origin, typing.Mapping)
 
 
 def problem(token: str, text: str) -> str | None:
