@@ -6,7 +6,15 @@ import re
 
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
-from spendgate.report.wording import headline, line_item, no_price, notes, show_range, sorted_findings
+from spendgate.report.wording import (
+    by_message,
+    grouped_findings,
+    headline,
+    line_item,
+    no_price,
+    notes,
+    show_range,
+)
 from spendgate.verdict import Checked, Finding, Verdict
 
 
@@ -35,7 +43,8 @@ def _input(checked: Checked) -> list[str]:
         lines += ["", f"> **could not be checked to its end:** {_text(str(checked.error))}"]
     if checked.findings:
         lines += ["", "| | guardrail | where | what | how to fix it |", "|---|---|---|---|---|"]
-        lines += [_finding(finding) for finding in sorted_findings(checked.findings)]
+        for group in grouped_findings(checked.findings):
+            lines += [_finding(findings) for findings in by_message(group).values()]
     if checked.estimate.lines:
         lines += ["", "| resource | what | per hour | per day | per month |", "|---|---|---:|---:|---:|"]
         lines += [_line(line, checked) for line in checked.estimate.lines]
@@ -50,17 +59,22 @@ def _input(checked: Checked) -> list[str]:
     return lines
 
 
-def _finding(finding: Finding) -> str:
-    place = f"{finding.location.file}:{finding.location.line}" if finding.location else ""
-    mark = "❌" if finding.denies else "⚠️"
+def _finding(findings: list[Finding]) -> str:
+    """One row for findings of one guardrail that say the same."""
+    first = findings[0]
     cells = (
-        mark,
-        f"{_text(finding.guardrail)} ({finding.severity}, {finding.status})",
-        f"{_text(finding.name)} {_text(place)}",
-        _text(finding.message),
-        _text(finding.remediation),
+        "❌" if first.denies else "⚠️",
+        f"{_text(first.guardrail)} ({first.severity}, {first.status})",
+        "<br>".join(_place(finding) for finding in findings),
+        _text(first.message),
+        _text(first.remediation),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _place(finding: Finding) -> str:
+    place = f"{finding.location.file}:{finding.location.line}" if finding.location else ""
+    return f"{_text(finding.name)} {_text(place)}".strip()
 
 
 def _line(line: CostLine, checked: Checked) -> str:

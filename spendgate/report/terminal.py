@@ -14,7 +14,16 @@ from rich.text import Text as RichText
 
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
-from spendgate.report.wording import grouped_findings, headline, line_item, no_price, notes, plural, show_range
+from spendgate.report.wording import (
+    by_message,
+    grouped_findings,
+    headline,
+    line_item,
+    no_price,
+    notes,
+    plural,
+    show_range,
+)
 from spendgate.verdict import Checked, Finding, Status, Verdict
 
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
@@ -139,13 +148,14 @@ def _findings(console: Console, group: Sequence[Finding]) -> None:
     tally = f"{first.status}" if len(group) == 1 else f"{len(group)} × {first.status}"
     head.append(f"  {first.severity}{level}, {tally}", style="dim")
     console.print(Padding(head, (0, 0, 0, 2)))
-    for finding in group:
-        place = Text(finding.name, style="bold")
-        place.append(f"  {finding.type}", style="not bold dim")
-        if finding.location:
-            place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
-        console.print(Padding(place, (0, 0, 0, 4)))
-        console.print(Padding(Text(finding.message), (0, 0, 0, 6)))
+    for message, findings in by_message(group).items():
+        for finding in findings:
+            place = Text(finding.name, style="bold")
+            place.append(f"  {finding.type}", style="not bold dim")
+            if finding.location:
+                place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
+            console.print(Padding(place, (0, 0, 0, 4)))
+        console.print(Padding(Text(message), (0, 0, 0, 6)))
     console.print(Padding(Text(f"fix: {first.remediation}", style="dim"), (0, 0, 1, 4)))
 
 

@@ -70,6 +70,14 @@ def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
+def by_message(group: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The findings of a group by what they say: the same words for several resources are said once."""
+    same: dict[str, list[Finding]] = {}
+    for finding in group:
+        same.setdefault(finding.message, []).append(finding)
+    return same
+
+
 def headline(verdict: Verdict) -> str:
     """``refused: 6 violations, 1 undetermined`` or ``passed: 14 resources, 12 guardrails``."""
     counts = Counter(finding.status for finding in verdict.findings)
