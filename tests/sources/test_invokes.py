@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendgate.errors import InputError
+from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Assumption, Provider, Secret
 from spendgate.sources.invokes import Answers, RecordedInvoke, answers
 from spendgate.sources.invokes.functions import gcp_iam_policy, iam_policy_document, kubernetes_decode_yaml
@@ -159,6 +160,95 @@ def test_a_region_that_is_not_known_gets_no_answer() -> None:
     assert Answers().find(ZONES, {"region": "mars-north-1"}, AWS) is None
 
 
+def test_a_region_whose_zones_were_not_found_is_named_but_its_zones_are_not_answered() -> None:
+    assert ask("aws:index/getRegion:getRegion", name="ap-east-2")["description"] == "Asia Pacific (Taipei)"
+    assert Answers().find(ZONES, {"region": "ap-east-2"}, AWS) is None
+
+
+def test_a_plain_question_without_an_answer_says_how_to_record_it(program: WriteProgram) -> None:
+    source = """
+        import pulumi_aws as aws
+
+        aws.get_availability_zones(region="ap-east-2")
+        """
+    with pytest.raises(InputError) as caught:
+        run_program(program(source))
+    assert f'{ZONES}(region="ap-east-2")' in str(caught.value)
+    assert f'{{"token": "{ZONES}", "arguments": {{"region": "ap-east-2"}}' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("region", "letters"),
+    [("us-east-1", "abcdef"), ("eu-west-2", "abcd"), ("ca-central-1", "abd"), ("ap-southeast-7", "abc")],
+)
+def test_a_region_has_the_zones_that_its_cloud_lists(region: str, letters: str) -> None:
+    assert ask(ZONES, region=region)["names"] == [f"{region}{letter}" for letter in letters]
+
+
+def only(name: str, *values: str) -> dict[str, Any]:
+    return {"filters": [{"name": name, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (only("zone-type", "availability-zone"), True),
+        (only("opt-in-status", "opt-in-not-required"), True),
+        (only("opt-in-status", "opt-in-not-required", "opted-in"), True),
+        ({"allAvailabilityZones": True, **only("opt-in-status", "opt-in-not-required")}, True),
+        ({"allAvailabilityZones": True, **only("zone-type", "availability-zone")}, True),
+        ({"allAvailabilityZones": False}, True),
+        ({"allAvailabilityZones": True}, False),
+        (only("zone-type", "local-zone"), False),
+        (only("opt-in-status", "opted-in"), False),
+        ({"excludeZoneIds": ["usw2-az1"]}, False),
+    ],
+)
+def test_local_zones_are_not_known_so_a_question_for_them_gets_no_answer(
+    arguments: dict[str, Any], known: bool
+) -> None:
+    answer = Answers().find(ZONES, {"region": "us-west-2", **arguments}, AWS)
+    assert (answer is not None) == known
+    if answer is not None:
+        assert answer["names"] == ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]
+
+
+def test_zones_can_be_left_out_by_name() -> None:
+    every = ask(ZONES, region="us-east-1")
+    some = ask(ZONES, region="us-east-1", excludeNames=["us-east-1e"])
+    assert some["names"] == [name for name in every["names"] if name != "us-east-1e"]
+    assert some["zoneIds"] == [every["zoneIds"][every["names"].index(name)] for name in some["names"]]
+
+
+def test_a_zone_has_its_id_and_a_local_zone_has_no_answer() -> None:
+    token = "aws:index/getAvailabilityZone:getAvailabilityZone"
+    zone = ask(token, name="eu-west-2d")
+    assert (zone["zoneId"], zone["region"], zone["nameSuffix"]) == ("euw2-az4", "eu-west-2", "d")
+    assert ask(token, name="us-east-2a")["groupName"] == "us-east-2-zg-1"
+    assert Answers().find(token, {"name": "us-west-2-lax-1a"}, AWS) is None
+    assert Answers().find(token, {"name": "us-east-1z"}, AWS) is None
+
+
+def test_a_subnet_in_a_zone_has_the_id_of_that_zone() -> None:
+    provider = Provider("aws", "urn:p", {"region": "eu-west-2"})
+    subnet = ask("aws:ec2/getSubnet:getSubnet", provider, availabilityZone="eu-west-2d")
+    assert (subnet["availabilityZone"], subnet["availabilityZoneId"]) == ("eu-west-2d", "euw2-az4")
+
+
+def test_google_zones_are_those_listed_and_not_always_a_to_c() -> None:
+    def letters(region: str) -> str:
+        return "".join(name[-1] for name in ask("gcp:compute/getZones:getZones", region=region)["names"])
+
+    found = {region: letters(region) for region in answers._data("gcp")["tables"]["regions"]}
+    others = {region: zones for region, zones in found.items() if zones != "abc"}
+    assert others == {"us-central1": "abcf", "us-east1": "bcd", "europe-west1": "bcd"}
+
+
+def test_google_regions_are_those_that_are_priced() -> None:
+    not_priced = {"us-central2"}
+    assert set(answers._data("gcp")["tables"]["regions"]) == set(Catalogue.builtin().regions("gcp")) - not_priced
+
+
 def test_subnets_lie_in_the_zones_of_their_region() -> None:
     provider = Provider("aws", "urn:p", {"region": "us-west-2"})
     ids = ask("aws:ec2/getSubnets:getSubnets", provider)["ids"]
@@ -248,10 +338,18 @@ def test_every_file_of_answers_names_its_sources_with_a_date(file: Path) -> None
 
 
 def test_zone_names_are_well_formed() -> None:
-    for region, row in answers._data("aws")["tables"]["regions"].items():
-        assert all(name.startswith(region) and len(name) == len(region) + 1 for name in row["names"])
-        assert len(row["names"]) == len(set(row["ids"])) >= 2
-    assert set(answers._data("aws")["tables"]["default_regions"]) <= set(answers._data("aws")["tables"]["regions"])
+    tables = answers._data("aws")["tables"]
+    left = dict(tables["zone_ids"])
+    for region, row in tables["regions"].items():
+        names = row.get("names", [])
+        assert all(name.startswith(region) and len(name) == len(region) + 1 for name in names)
+        ids = [left.pop(name) for name in names]
+        assert len(names) == len(set(ids)) != 1
+        assert len({identity.partition("-az")[0] for identity in ids}) <= 1
+    assert not left
+    assert list(tables["regions"]) == tables["all_regions"]
+    assert set(tables["default_regions"]) <= set(tables["regions"])
+    assert set(tables["groups"]) <= set(tables["regions"])
     tables = answers._data("gcp")["tables"]
     assert set(tables["regions"]) == set(tables["zones"])
     for region, zones in tables["zones"].items():
@@ -335,6 +433,8 @@ def test_a_template_takes_the_first_value_there_is() -> None:
     assert fill("${a.z ?? none ?? 'text'}", names) == "text"
     assert fill({"gone": "${a.z ?? null}", "kept": "${a.b}"}, names) == {"kept": [1, {"c": "x"}]}
     assert fill({"$each": "${a.b}", "$as": "one", "$value": "n${index}"}, names) == ["n0", "n1"]
+    assert fill({"$each": "${a.b}", "$as": "one", "$except": [1], "$value": "n${index}"}, names) == ["n0"]
+    assert fill("${ids[a.b[i].c]}", {**names, "ids": {"x": "y"}}) == "y"
     with pytest.raises(NoAnswerError):
         fill("${a.z}", names)
 

@@ -4,7 +4,7 @@
 right. A text that is one such expression takes its value as it is; inside a longer text it becomes text. An
 expression without a value and without a fallback means that the whole answer does not apply. A mapping with
 ``$each``, ``$as`` and ``$value`` makes a list: one ``$value`` for each item (of those that begin with ``$prefix``,
-where that is given); with ``$take: first`` it is the first of them alone.
+and without those that ``$except`` lists, where these are given); with ``$take: first`` it is the first of them alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 EXPRESSION: Final = re.compile(r"\$\{([^}]*)\}")
-STEP: Final = re.compile(r"\.?([A-Za-z_][\w-]*)|\[([^\]]+)\]")
+STEP: Final = re.compile(r"\.?([A-Za-z_][\w-]*)|\[((?:[^\[\]]|\[[^\[\]]*\])+)\]")
+"""A name, or an index in brackets; within an index one more pair of brackets may stand."""
 
 
 class NoAnswerError(Exception):
@@ -58,7 +59,9 @@ def _text(template: str, names: Mapping[str, Any]) -> Any:
 
 def _each(template: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
     prefix = fill(template.get("$prefix", ""), names)
-    items = [item for item in fill(template["$each"], names) if str(item).startswith(prefix)]
+    left_out = fill(template.get("$except"), names) or ()
+    each = fill(template["$each"], names)
+    items = [item for item in each if str(item).startswith(prefix) and item not in left_out]
     name = template.get("$as", "item")
     values = [fill(template["$value"], {**names, name: item, "index": index}) for index, item in enumerate(items)]
     if template.get("$take") != "first":
