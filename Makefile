@@ -37,8 +37,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra aws --extra gcp --extra kubernetes \
-		--extra crossguard-reference --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra crossguard-reference --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --upgrade -o requirements.lock
 
 clean:

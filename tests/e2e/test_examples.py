@@ -103,3 +103,13 @@ def test_each_example_has_a_short_readme() -> None:
     for name in EXAMPLES:
         lines = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8").splitlines()
         assert 5 <= len(lines) <= 20
+
+
+def test_the_readme_shows_the_output_as_it_is(spendgate: Run) -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("$ spendgate check examples/llm-training\n")[1]
+    shown = shown.split("\n```")[0].replace("$ echo $?\n1", "")
+    output = spendgate("check", "examples/llm-training", env={"COLUMNS": "110"}).stdout
+    for line in shown.splitlines():
+        assert line in output or "seven more guardrails" in line, line
+    broken = [line for line in output.splitlines() if line.startswith("  ✗")]
+    assert len(broken) == shown.count("✗") + 7
