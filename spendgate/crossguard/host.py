@@ -65,14 +65,20 @@ class PackHost:
         self.run = Run()
         self.lock = threading.RLock()
         self.estimate_level = Enforcement.ADVISORY
+        self.selection: tuple[Selected, ...] = ()
+        self.guardrails: tuple[Compiled, ...] = ()
         self.settings: PackSettings = load_settings(pack, project)
         self._select(None)
 
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
-        self.selection: tuple[Selected, ...] = self.settings.selection(self.stack, configured)
-        self.guardrails: tuple[Compiled, ...] = compile_all(self.selection)
+        selection = self.settings.selection(self.stack, configured)
+        if selection != self.selection:
+            self.guardrails = compile_all(selection)
+            self.selection = selection
         self.run.memo.clear()
         self.environment = self.settings.environment(self.stack)
+        self.resource_guardrails = [item for item in self.guardrails if item.guardrail.target is Target.RESOURCE]
+        self.stack_so_far = self._values_without_figures()
         self.descriptions = {item.guardrail.name: item.guardrail.description for item in self.selection}
 
     # --- the protocol
@@ -162,11 +168,10 @@ class PackHost:
     # --- parts
 
     def _early_findings(self, resource: Resource) -> Iterator[Finding]:
-        asked = [compiled for compiled in self.guardrails if compiled.guardrail.target is Target.RESOURCE]
         declaration = Declaration(self.project, self.stack, Path(), (resource,), self.organization, engine="pulumi")
         for workload in facts_of(declaration, self.catalogue, whole=False):
             subject = self._early_subject(workload)
-            for compiled in asked:
+            for compiled in self.resource_guardrails:
                 for finding in _ask(compiled, subject, self.run.memo):
                     if not _waits(finding):
                         yield finding
@@ -174,10 +179,8 @@ class PackHost:
     def _early_subject(self, workload: Workload) -> Subject:
         """The resource with everything unknown that only the whole stack settles."""
         estimate = estimate_of((workload,), self.catalogue)
-        context = self._context((workload,), estimate)
-        subject = resource_subject(workload, estimate.lines, context.values(), estimate.currency)
+        subject = resource_subject(workload, estimate.lines, self.stack_so_far, estimate.currency)
         values, unknown = dict(subject.values), dict(subject.unknown)
-        values["stack"] = {name: value for name, value in values["stack"].items() if name not in _STACK_FIGURES}
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
         # Pods are paid for by the stack's node pools where it has any.
         facts = workload.facts
@@ -185,6 +188,12 @@ class PackHost:
             del values["cost"]
             unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"
         return replace(subject, values=values, unknown=unknown)
+
+    def _values_without_figures(self) -> dict[str, Any]:
+        """What is said of the stack while it is not whole: its names, and none of its figures."""
+        values = self._context((), Estimate()).values()
+        stack = {name: value for name, value in values["stack"].items() if name not in _STACK_FIGURES}
+        return {**values, "stack": stack}
 
     def _declaration(self, request: Any, run: Run) -> Declaration:
         """The stack in the order of its registration; the engine sends it in none."""
@@ -208,9 +217,8 @@ class PackHost:
         for workload in workloads:
             address = workload.resource.address
             subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency)
-            for compiled in self.guardrails:
-                told = (compiled.guardrail.name, address) in run.told
-                if compiled.guardrail.target is Target.RESOURCE and not told:
+            for compiled in self.resource_guardrails:
+                if (compiled.guardrail.name, address) not in run.told:
                     findings.extend(_ask(compiled, subject, memo))
         whole = stack_subject(declaration, context)
         for compiled in self.guardrails:

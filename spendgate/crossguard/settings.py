@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from spendgate.config import Config, load_config
 from spendgate.errors import InputError, InputErrors, Place, did_you_mean
-from spendgate.rules.guardrail import Enforcement, Selected
-from spendgate.rules.selection import Pack, Setting, select
+from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
+from spendgate.rules.selection import Pack, Setting, library_of, select
 
 PROJECT_VARIABLE: Final = "SPENDGATE_PROJECT"
 """Names the folder of the program, where it cannot be found from where ``pulumi`` was started."""
@@ -35,6 +35,7 @@ class PackSettings:
 
     pack: Pack
     config: Config
+    library: Mapping[str, Guardrail]
 
     def environment(self, stack: str) -> str:
         """The name of the stack's environment."""
@@ -47,8 +48,7 @@ class PackSettings:
         any value is no error before the engine has said its word.
         """
         layers = [self._own(self.config.settings), self._own(self.config.environment(stack).settings)]
-        folders = (*self.config.policies, *(folder for pack in self._others() for folder in pack.policies))
-        chosen = select((self.pack,), layers, folders, complete=False)
+        chosen = select((self.pack,), layers, library=self.library, complete=False)
         if configured is None:
             return chosen
         changed = tuple(
@@ -58,16 +58,12 @@ class PackSettings:
         errors = [self._no_policy(name, chosen) for name in sorted(unknown)]
         if errors:
             raise errors[0] if len(errors) == 1 else InputErrors(errors)
-        return select((self.pack,), [*layers, changed], folders) if changed else chosen
-
-    def _others(self) -> tuple[Pack, ...]:
-        """The other packs of the project: their guardrails are known, and not asked here."""
-        return tuple(pack for pack in self.config.packs if pack.name != self.pack.name)
+        return select((self.pack,), [*layers, changed], library=self.library) if changed else chosen
 
     def _own(self, settings: Iterable[Setting]) -> tuple[Setting, ...]:
         """Without the settings of guardrails that only the project's other packs select."""
         own = {setting.guardrail for setting in self.pack.settings}
-        others = {setting.guardrail for pack in self._others() for setting in pack.settings}
+        others = {setting.guardrail for pack in _others(self.pack, self.config) for setting in pack.settings}
         return tuple(setting for setting in settings if setting.guardrail not in others - own)
 
     def _setting(self, selected: Selected, configured: Configured) -> Setting:
@@ -92,9 +88,13 @@ class PackSettings:
 def load_settings(pack: Pack, project: str) -> PackSettings:
     """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
     folder = project_folder(project)
-    if folder is None:
-        return PackSettings(pack, Config(packs=(pack,)))
-    return PackSettings(pack, load_config(folder))
+    config = Config(packs=(pack,)) if folder is None else load_config(folder)
+    return PackSettings(pack, config, library_of((pack, *_others(pack, config)), config.policies))
+
+
+def _others(pack: Pack, config: Config) -> tuple[Pack, ...]:
+    """The other packs of the project: their guardrails are known, and not asked here."""
+    return tuple(other for other in config.packs if other.name != pack.name)
 
 
 def project_folder(project: str) -> Path | None:
