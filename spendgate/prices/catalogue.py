@@ -14,7 +14,6 @@ from spendgate.prices.store import Store
 from spendgate.prices.tables import BUILTIN, Layers
 
 _MIG = re.compile(r"(.+)-MIG-(\d)g\.\d+gb(?:\.me)?(?:\+.*)?")
-_MIG_SLICES = 7  # a MIG profile's number counts sevenths of the device (NVIDIA MIG User Guide)
 
 
 class Catalogue:
@@ -115,12 +114,13 @@ class Catalogue:
         the whole device, of which it may take all.
         """
         label = label.strip().removesuffix("-SHARED")
-        count = 1.0
         slice_ = _MIG.fullmatch(label)
-        if slice_:
-            label, count = slice_[1], int(slice_[2]) / _MIG_SLICES
-        row = self._store.products().get(label)
-        return self._store.accelerator(row, count) if row and count else None
+        row = self._store.products().get(slice_[1] if slice_ else label)
+        if row is None or slice_ is None:
+            return self._store.accelerator(row, 1.0) if row else None
+        # The profile's number counts slices of the device: sevenths of an A100, quarters of an RTX PRO 6000.
+        slices = self._store.mig_slices().get((row["accelerator"], row["accelerator_memory_gib"]), 0)
+        return self._store.accelerator(row, int(slice_[2]) / slices) if 0 < int(slice_[2]) <= slices else None
 
     def providers_of(self, name: str) -> tuple[str, ...]:
         """Providers that sell something under this name."""

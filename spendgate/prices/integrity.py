@@ -14,6 +14,7 @@ from spendgate.prices.naming import PROVIDERS, group_of
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _SPOT_SLACK = Decimal("1.001")  # hand-copied tables round spot up to on-demand
+_REGIONS_APART = 4  # the dearest region asks at most 2.4 times what the cheapest asks
 _FACTOR_SLACK = Decimal("0.0025")  # regional factors agree within a family to 0.22 %
 
 
@@ -81,7 +82,8 @@ def wrong_counts(catalogue: Catalogue) -> Iterator[str]:
         cheapest = min(amounts(catalogue, instance), default=None) if device else None
         if device is None or cheapest is None:
             continue
-        band = bands.get((instance.provider, device.model, device.memory_gib))
+        key = (instance.provider, device.model, device.memory_gib)
+        band = bands.get((*key, instance.name)) or bands.get((*key, ""))
         each = cheapest / Decimal(repr(device.count))
         if band is None:
             yield f"no band for {device.model} {device.memory_gib} GiB of {instance.provider} ({instance.name})"
@@ -90,6 +92,26 @@ def wrong_counts(catalogue: Catalogue) -> Iterator[str]:
                 f"{instance.provider} {instance.name}: {each:.3f} an hour for one {device.model}, "
                 f"outside {band[0]} to {band[1]}: is the count of {device.count:g} right?"
             )
+
+
+def placeholder_prices(catalogue: Catalogue) -> Iterator[str]:
+    """No region asks many times what another asks: such a figure stands for "no price" (a table says 700)."""
+    store = catalogue.store
+    for provider in PROVIDERS:
+        for group in store.price_groups(provider):
+            for item, rows in store.prices(provider, group).items():
+                prices = {region: store.price(row).on_demand for region, row in rows.items()}
+                cheapest = min((price for price in prices.values() if price), default=None)
+                for region, price in prices.items():
+                    if price and cheapest and price > cheapest * _REGIONS_APART:
+                        yield f"{provider} {item} costs {price} in {region} and {cheapest} elsewhere: is it a price?"
+
+
+def unused_sources(catalogue: Catalogue) -> Iterator[str]:
+    """Every source stands behind a figure: one that no row names is a leftover of a figure that is gone."""
+    known, named = set(catalogue.store.sources()), set(catalogue.store.named_sources())
+    yield from (f"source {id} stands behind nothing" for id in sorted(known - named))
+    yield from (f'no source "{id}" in sources.csv' for id in sorted(named - known))
 
 
 def uneven_factors(catalogue: Catalogue) -> Iterator[str]:
@@ -131,6 +153,8 @@ CHECKS = (
     impossible_prices,
     impossible_types,
     wrong_counts,
+    placeholder_prices,
+    unused_sources,
     uneven_factors,
     dangling_names,
 )

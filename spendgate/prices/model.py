@@ -31,7 +31,8 @@ class Accelerator:
     """An accelerator as one instance carries it. ``count`` may be a fraction (an eighth of an L4 is 0.125).
 
     ``memory_gib`` is the marketed memory of one whole device in GiB; with ``model`` it is the key
-    (A100 is 40 or 80 GiB). ``kind`` is ``gpu``, ``tpu``, ``ai`` (Inferentia, Trainium, Gaudi) or ``fpga``.
+    (A100 is 40 or 80 GiB). ``kind`` is ``gpu``, ``tpu``, ``ai`` (Inferentia, Trainium, Gaudi),
+    ``fpga`` or ``video`` (a transcoder).
     """
 
     vendor: str

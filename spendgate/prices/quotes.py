@@ -237,8 +237,8 @@ def _missing(store: Store, provider: str, item: str, region: str, purchase: Purc
     if provider == "aws" and item.startswith("ml.") and purchase is Purchase.SPOT:
         note = "SageMaker publishes no spot rates; managed spot training is settled after the run"
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, note)
-    if price is not None and purchase is Purchase.SPOT:
-        note = "no spot figure is published for this region"
+    if price is not None:
+        note = f"no {'spot figure' if purchase is Purchase.SPOT else 'price'} is published for this region"
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, note, price.source)
     for other, row in listed.items():
         source = store.price(row).source

@@ -11,10 +11,12 @@ from typing import Any, TypeVar, cast
 
 from spendgate.errors import InputError
 from spendgate.prices.model import Accelerator, NoPrice
-from spendgate.prices.naming import group_of
+from spendgate.prices.naming import PROVIDERS, group_of
 from spendgate.prices.tables import Layers, Row
 
 T = TypeVar("T")
+
+_OF_A_PROVIDER = ("attachable", "availability", "bundles", "families", "sagemaker_markup", "storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,17 @@ class Store:
                 for row in self._layers.rows("sources.csv", columns)
             },
         )
+
+    def named_sources(self) -> Iterator[str]:
+        """The source ids that the rows of all tables name, as often as they do."""
+        tables = ["accelerators.csv", "gpu_products.csv", "mig.csv"]
+        for provider in PROVIDERS:
+            tables += [f"{provider}/{name}.csv" for name in _OF_A_PROVIDER]
+            tables += [f"{provider}/instances/{group}.csv" for group in self.groups(provider)]
+            tables += [f"{provider}/prices/{group}.csv" for group in self.price_groups(provider)]
+        for table in tables:
+            for row in self._layers.rows(table, ()):
+                yield from (row[column] for column in ("source", "spot_source") if row.get(column))
 
     def accelerators(self) -> Mapping[tuple[str, str], tuple[str, str]]:
         """Vendor and kind by model and memory: a name alone is no key."""
@@ -209,14 +222,15 @@ class Store:
         rows = self._layers.rows(f"{provider}/bundles.csv", ("pattern", "part", "parts"))
         return tuple(dict.fromkeys(row["part"] for row in rows))
 
-    def bands(self) -> Mapping[tuple[str, str, float | None], tuple[Decimal, Decimal]]:
-        """What one device and hour may plausibly cost, by provider, model and memory."""
+    def bands(self) -> Mapping[tuple[str, str, float | None, str], tuple[Decimal, Decimal]]:
+        """What one device and hour may plausibly cost, by provider, model, memory and type (empty: any type)."""
         columns = ("provider", "accelerator", "accelerator_memory_gib", "low", "high")
         return {
             (
                 row["provider"],
                 row["accelerator"],
                 float(row["accelerator_memory_gib"]) if row["accelerator_memory_gib"] else None,
+                row.get("name", ""),
             ): (Decimal(row["low"]), Decimal(row["high"]))
             for row in self._layers.rows("bands.csv", columns)
         }
@@ -232,6 +246,17 @@ class Store:
         columns = ("label", "accelerator", "accelerator_memory_gib")
         return self._once(
             "products", lambda: {row["label"]: row for row in self._layers.rows("gpu_products.csv", columns)}
+        )
+
+    def mig_slices(self) -> Mapping[tuple[str, str], int]:
+        """Into how many slices a GPU can be partitioned, by model and memory."""
+        columns = ("accelerator", "accelerator_memory_gib", "slices")
+        return self._once(
+            "mig slices",
+            lambda: {
+                (row["accelerator"], row["accelerator_memory_gib"]): int(row["slices"])
+                for row in self._layers.rows("mig.csv", columns)
+            },
         )
 
     def markups(self, provider: str) -> Mapping[tuple[str, str], Row]:

@@ -108,7 +108,8 @@ def test_old_sagemaker_figures_are_not_in_the_catalogue():
         ("tpu-v5e", 1, "1.2"),
         ("v5litepod-8", 8, "9.6"),
         ("ct5lp-hightpu-4t", 4, "4.8"),
-        ("v6e-16", 16, None),
+        ("v6e-16", 16, "43.2"),
+        ("v4-8", 4, None),
     ],
 )
 def test_tpus_are_priced_by_the_chip(name, chips, price):
@@ -132,6 +133,14 @@ def test_tpu_names_that_count_cores_have_half_as_many_chips():
         ("NVIDIA-L4-SHARED", "L4", 24, 1),
         ("NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", "A100", 40, 1 / 7),
         ("NVIDIA-H100-80GB-HBM3-MIG-3g.40gb", "H100", 80, 3 / 7),
+        (
+            "NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition-MIG-1g.24gb",
+            "RTX PRO 6000",
+            96,
+            1 / 4,
+        ),  # quarters, not sevenths
+        ("NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition-MIG-4g.96gb", "RTX PRO 6000", 96, 1),
+        ("NVIDIA-B300-SXM6-AC", "B300", 270, 1),
         ("nvidia-l4", "L4", 24, 1),
         ("nvidia-tesla-a100", "A100", 40, 1),
         ("tpu-v5-lite-podslice", "TPU v5e", None, 1),
@@ -147,6 +156,11 @@ def test_node_labels_name_an_accelerator(label, model, memory, count):
 def test_a_label_that_leaves_the_memory_open_names_nothing():
     assert CATALOGUE.gpu_product("a100") is None
     assert CATALOGUE.gpu_product("anything") is None
+
+
+def test_a_slice_that_the_device_does_not_have_names_nothing():
+    assert CATALOGUE.gpu_product("NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition-MIG-7g.96gb") is None
+    assert CATALOGUE.gpu_product("Tesla-T4-MIG-1g.2gb") is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +187,7 @@ def test_providers_of_a_name():
     assert CATALOGUE.providers_of("g5.xlarge") == ("aws",)
     assert CATALOGUE.providers_of("n1-standard-4") == ("gcp",)
     assert CATALOGUE.providers_of("nvidia-tesla-t4") == ("gcp",)
-    assert CATALOGUE.providers_of("Standard_NC6_Promo") == ("azure",)  # a price without a shape
+    assert CATALOGUE.providers_of("Standard_NC132ds_xl_RTXPRO6000BSE_v6") == ("azure",)  # a price without a shape
     assert CATALOGUE.providers_of("g5.xlagre") == ()
 
 

@@ -18,6 +18,16 @@ CATALOGUE = Catalogue.builtin()
 SPOT = Purchase.SPOT
 
 
+def problems_after(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
+    """What the checks say of the built-in catalogue with one passage changed."""
+    broken = tmp_path / "catalogue"
+    shutil.copytree(BUILTIN, broken)
+    text = (broken / file).read_text()
+    assert right in text
+    (broken / file).write_text(text.replace(right, wrong))
+    return list(problems(Catalogue(broken)))
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_built_in_catalogue_passes_every_check(check):
     assert list(check(CATALOGUE)) == []
@@ -58,16 +68,33 @@ def test_every_quote_has_a_source_and_a_date_or_a_reason():
         ("Standard_NV72ads_A10_v5", "A10", 24, 2),
         ("Standard_NV4as_v4", "Radeon Instinct MI25", 16, 1 / 8),  # listed as 1
         ("Standard_NC8ads_A10_v4", "A10", 24, 1 / 2),  # listed as 1
-        ("Standard_ND96is_MI300X_v5", "MI300X", 192, 8),  # listed as 0
+        ("Standard_ND96isr_MI300X_v5", "MI300X", 192, 8),
         ("Standard_NG8ads_V620_v1", "Radeon PRO V620", 32, 1 / 4),  # listed as 0
         ("Standard_NV4ads_V710_v5", "Radeon PRO V710", 24, 1 / 6),  # listed as 0
-        ("Standard_NC36ds_xl_RTXPRO6000BSE_v6", "RTX PRO 6000", 96, 1 / 4),
+        ("Standard_NC288ds_xl_RTXPRO6000BSE_v6", "RTX PRO 6000", 96, 2),
+        ("Standard_NV12_Promo", "M60", 8, 2),  # one card, which holds two GPUs
+        ("Standard_NC24r_Promo", "K80", 12, 4),
+        ("Standard_NM16ads_MA35D", "Alveo MA35D VPU", 8, 1),
     ],
 )
 def test_azure_counts_are_those_of_the_size_documentation(name, model, memory, count):
     device = CATALOGUE.instance("azure", name).accelerator
     assert (device.model, device.memory_gib) == (model, memory)
     assert device.count == pytest.approx(count)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Standard_NC36ds_xl_RTXPRO6000BSE_v6",  # a share of a GPU, listed as 1; no public table states the share
+        "Standard_NC132ds_xl_RTXPRO6000BSE_v6",
+        "Standard_ND96isf_H100_v5",
+    ],
+)
+def test_a_size_that_no_document_describes_has_a_price_but_no_shape(name):
+    assert CATALOGUE.instance("azure", name) is None
+    assert CATALOGUE.quote("azure", name, "eastus2").amount is not None
+    assert CATALOGUE.is_accelerated_family("azure", name)
 
 
 @pytest.mark.parametrize(("name", "count"), [("Standard_NP10s", 1), ("Standard_NP20s", 2), ("Standard_NP40s", 4)])
@@ -116,6 +143,7 @@ def test_a_16xlarge_has_one_gpu_and_a_12xlarge_four(family):
         ("azure", "Standard_ND96amsr_A100_v4", "A100", 80),
         ("azure", "Standard_NC6s_v3", "V100", 16),
         ("azure", "Standard_ND40rs_v2", "V100", 32),
+        ("azure", "Standard_ND40s_v2", "V100", 16),  # the preview of the size above
         ("azure", "Standard_NC40ads_H100_v5", "H100", 94),
     ],
 )
@@ -202,10 +230,23 @@ def test_a_spot_figure_above_on_demand_is_bounded_by_it():
     assert "equals on-demand" in quote.note
 
 
-def test_tpu_spot_figures_listed_for_four_chips_are_brought_to_one():
-    quote = CATALOGUE.quote("gcp", "tpu-v4", "us-central2", SPOT)
-    assert quote.amount == Decimal("0.9215")
-    assert "four chips (3.686)" in quote.note
+def test_tpu_prices_listed_for_a_slice_are_brought_to_one_chip():
+    assert CATALOGUE.quote("gcp", "tpu-v4", "us-central2", SPOT).amount == Decimal("0.9215")  # v4-8: 3.686 for four
+    assert CATALOGUE.quote("gcp", "v4-8", "us-central2").amount == Decimal("12.88")
+    assert CATALOGUE.quote("gcp", "tpu-v4", "us-central2").note == "v4-8 ÷ 4"
+
+
+def test_a_placeholder_in_a_public_table_is_no_price(tmp_path: Path):
+    quote = CATALOGUE.quote("gcp", "tpu-v6e", "asia-east1")  # listed as 700
+    assert (quote.amount, quote.reason) == (None, NoPrice.UNPRICED)
+    found = problems_after(tmp_path, "gcp/prices/tpu.csv", "tpu-v6e,asia-east1,,,", "tpu-v6e,asia-east1,700,,")
+    assert any("costs 700 in asia-east1" in problem for problem in found)
+
+
+def test_a_source_that_stands_behind_nothing_is_reported(tmp_path: Path):
+    added = "id,as_of,strength,where,what\nhearsay,2026,weak,somewhere,\n"
+    found = problems_after(tmp_path, "sources.csv", "id,as_of,strength,where,what\n", added)
+    assert found == ["source hearsay stands behind nothing"]
 
 
 # Trap 7: memory as MiB, decimal GB and marketing GiB
@@ -243,12 +284,7 @@ def test_memory_is_the_marketed_size_of_one_whole_device(name, memory):
     ],
 )
 def test_a_wrong_count_is_found_by_its_price(tmp_path: Path, file, right, wrong):
-    broken = tmp_path / "catalogue"
-    shutil.copytree(BUILTIN, broken)
-    text = (broken / file).read_text()
-    assert right in text
-    (broken / file).write_text(text.replace(right, wrong))
-    found = list(problems(Catalogue(broken)))
+    found = problems_after(tmp_path, file, right, wrong)
     assert len(found) == 1
     assert "is the count of" in found[0]
 
