@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import new_parser, print_error
 from spendgate.errors import InputError, InputErrors
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spendgate.config import Config
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
+    from spendgate.sources.pulumi_program import RecordedInvoke
 
 NO_ENVIRONMENT = ""
 FORMATS = ("terminal", "json", "markdown")
@@ -92,23 +93,21 @@ def check_directory(
     progress: Callable[[str], None] | None = None,
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked."""
-    from spendgate.config import load_config
-    from spendgate.gate import check
-    from spendgate.prices.catalogue import Catalogue
-
     if not directory.is_dir():
         what = "is a file, not a folder" if directory.exists() else "no such folder"
         raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
-    project = load_config(directory, file=settings, packs=packs)
     with ThreadPoolExecutor(1) as beside:
-        # The program spends its first second importing its SDKs; the guardrails are compiled meanwhile.
-        compiling = beside.submit(compile_for_environments, project)
+        # The program spends its first second importing its SDKs; the guardrails are read and compiled meanwhile.
+        preparing = beside.submit(prepare, directory, settings, packs)
         try:
-            declaration = declare(directory, project, stack, config or {}, engine, timeout, progress)
+            declaration = declare(directory, _Recorded(preparing), stack, config or {}, engine, timeout, progress)
         except InputError as error:
-            faults = [fault for fault in (compiling.exception(), error) if isinstance(fault, InputError)]
+            faults = [fault for fault in (preparing.exception(), error) if isinstance(fault, InputError)]
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
-        guardrails = compiling.result()
+        project, guardrails = preparing.result()
+    from spendgate.gate import check
+    from spendgate.prices.catalogue import Catalogue
+
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
     if not managed and not declaration.incomplete:
         raise InputError(
@@ -120,6 +119,35 @@ def check_directory(
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
     checked = check(declaration, applied, Catalogue.builtin(), environment=environment, now=datetime.now(UTC))
     return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
+
+
+Prepared = tuple["Config", dict[str, tuple["Compiled", ...]]]
+
+
+def prepare(directory: Path, settings: Path | None = None, packs: tuple[str, ...] = ()) -> Prepared:
+    """A project's configuration, and its guardrails by environment. Raises InputError for what is wrong in either."""
+    import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
+    from spendgate.config import load_config
+
+    config = load_config(directory, file=settings, packs=packs)
+    return config, compile_for_environments(config)
+
+
+class _Recorded(Sequence["RecordedInvoke"]):
+    """The recorded data sources of a configuration that is still being read; asked for when the first one is."""
+
+    def __init__(self, preparing: Future[Prepared]) -> None:
+        self.preparing = preparing
+
+    def _all(self) -> tuple[RecordedInvoke, ...]:
+        # What is wrong with the configuration is reported by whoever waits for all of it.
+        return () if self.preparing.exception() else self.preparing.result()[0].recorded
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
 
 
 def compile_for_environments(config: Config) -> dict[str, tuple[Compiled, ...]]:
@@ -143,7 +171,7 @@ def compile_for_environments(config: Config) -> dict[str, tuple[Compiled, ...]]:
 
 def declare(
     directory: Path,
-    project: Config,
+    recorded: Sequence[RecordedInvoke],
     stack: str | None,
     config: dict[str, str],
     engine: str,
@@ -155,22 +183,19 @@ def declare(
     from spendgate.sources.pulumi_program import NeedsEngine, run_program
 
     if engine == "pulumi":
-        return _declare_with_cli(directory, project, stack, config, timeout, progress)
+        return _declare_with_cli(directory, stack, config, timeout, progress)
     try:
-        return run_program(
-            directory, stack=stack, config=config, recorded=project.recorded, timeout=timeout, progress=progress
-        )
+        return run_program(directory, stack=stack, config=config, recorded=recorded, timeout=timeout, progress=progress)
     except NeedsEngine:
         from shutil import which
 
         if engine == "embedded" or which("pulumi") is None:
             raise
-        return _declare_with_cli(directory, project, stack, config, timeout, progress)
+        return _declare_with_cli(directory, stack, config, timeout, progress)
 
 
 def _declare_with_cli(
     directory: Path,
-    project: Config,
     stack: str | None,
     config: dict[str, str],
     timeout: float,
