@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print the quotes."""
-    from spendgate.prices.command import lookup, to_json, to_text
+    from spendgate.prices.command import lookup, to_json
+    from spendgate.prices.text import to_text
 
     answer = lookup(
         options.name,

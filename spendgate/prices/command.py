@@ -12,9 +12,8 @@ from spendgate.errors import InputError
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest, short_name
-from spendgate.prices.text import to_text
 
-__all__ = ["PriceAnswer", "lookup", "to_json", "to_text"]
+__all__ = ["PriceAnswer", "lookup", "to_json"]
 
 _SHOWN = (Purchase.ON_DEMAND, Purchase.SPOT)
 

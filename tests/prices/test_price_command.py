@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from spendgate.errors import InputError
-from spendgate.prices.command import lookup, to_json, to_text
+from spendgate.prices.command import lookup, to_json
+from spendgate.prices.text import to_text
 from spendgate.prices.model import NoPrice, Purchase
 
 
