@@ -9,8 +9,8 @@ import pytest
 
 from spendgate.errors import InputError
 from spendgate.prices.command import lookup, to_json
-from spendgate.prices.text import to_text
 from spendgate.prices.model import NoPrice, Purchase
+from spendgate.prices.text import to_text
 
 
 def _json(*arguments, **options):
