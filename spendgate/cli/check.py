@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
     """One input; what is wrong with it becomes its error, so that the others are still reported."""
+    progress.say(f"running {directory} …")
     try:
         return check_directory(
             directory,
