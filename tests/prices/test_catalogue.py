@@ -292,6 +292,6 @@ def test_a_look_up_reads_only_the_files_it_needs():
 
 
 def test_the_price_path_imports_nothing_heavy():
-    code = "import sys, spendgate.prices.command as c; c.to_text(c.lookup('g5.xlarge'), False); print(*sys.modules)"
+    code = "import sys; from spendgate.prices import command, text; text.to_text(command.lookup('g5.xlarge'), False); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pulumi", "grpc", "google.protobuf", "rich", "jsonschema", "ruamel.yaml", "celpy"} & set(modules)
