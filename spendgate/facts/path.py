@@ -92,7 +92,8 @@ def parse(text: str) -> Segments:
 def look(value: Any, segments: Segments, trail: str = "") -> list[Outcome]:
     """All values at a path, in order; an empty list when nothing is declared there.
 
-    ``trail`` is put before the path in reasons. Secrets are opened; what is unknown on the way is ``Unclear``.
+    ``trail`` is put before the path in reasons. What is unknown on the way is ``Unclear``, and so is a value that is
+    marked secret or lies inside one: facts are shown. That nothing is declared there is told all the same.
     """
     at = 0
     for segment in segments:  # the common case: plain keys of plain dicts, most often not there
@@ -111,8 +112,11 @@ def look(value: Any, segments: Segments, trail: str = "") -> list[Outcome]:
 
 
 def _walk(value: Any, segments: Segments, at: int, trail: str, found: list[Outcome]) -> None:
-    while type(value) is Secret:
-        value = value.value
+    if type(value) is Secret:
+        inside: list[Outcome] = []
+        _walk(value.value, segments, at, trail, inside)
+        found.extend(Unclear(f"{item.path}: secret") if isinstance(item, Known) else item for item in inside)
+        return
     if value is None:
         return
     if value is UNKNOWN:

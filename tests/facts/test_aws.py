@@ -46,11 +46,13 @@ def test_an_instance_type_known_after_apply_hides_what_it_carries(aws: FactsOf) 
         assert facts.unknowns[fact] == f"instanceType: {NOT_YET}"
 
 
-def test_a_secret_instance_type_is_read_and_a_secret_tag_is_not_shown(aws: FactsOf) -> None:
+def test_what_is_marked_secret_is_no_fact_for_facts_are_shown(aws: FactsOf) -> None:
     facts = aws("secretive")
-    assert facts.instance_type == "g4dn.xlarge"
+    assert facts.instance_type is None
     assert facts.tags == {"owner": "ml-platform", "app": "x"}
-    assert facts.unknowns == {"tags.team": "tags.team: secret"}
+    assert facts.unknowns["tags.team"] == "tags.team: secret"
+    assert facts.unknowns["instance_type"] == "instanceType: secret"
+    assert "g4dn" not in repr(facts)
     assert "hush" not in repr(facts)
 
 
