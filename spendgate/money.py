@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+_EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -13,8 +14,8 @@ def show_money(amount: Decimal, currency: str = "USD") -> str:
     amount = abs(amount)
     if amount and amount < Decimal("0.01"):
         places = -amount.adjusted() + 1
-        text = f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
+        text = f"{amount.quantize(Decimal(1).scaleb(-places), context=_EXACT):f}"
     else:
-        text = f"{amount.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
+        text = f"{amount.quantize(Decimal('0.01'), context=_EXACT):,}"
     symbol = _SYMBOLS.get(currency)
     return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {currency}"

@@ -10,12 +10,18 @@ from spendgate.report.wording import (
     by_message,
     grouped_findings,
     headline,
+    largest,
     line_item,
     no_price,
     notes,
+    plural,
     show_range,
 )
 from spendgate.verdict import Checked, Finding, Verdict
+
+MOST_LINES = 50
+MOST_PLACES = 15
+"""A comment on a pull request holds 65,536 characters; the JSON report holds everything."""
 
 
 def render(verdict: Verdict) -> str:
@@ -44,10 +50,16 @@ def _input(checked: Checked) -> list[str]:
     if checked.findings:
         lines += ["", "| | guardrail | where | what | how to fix it |", "|---|---|---|---|---|"]
         for group in grouped_findings(checked.findings):
-            lines += [_finding(findings) for findings in by_message(group).values()]
+            lines += [_finding(findings) for findings in by_message(group, MOST_PLACES).values()]
+            if len(group) > MOST_PLACES:
+                lines.append(f"| | {group[0].guardrail} | and {plural(len(group) - MOST_PLACES, 'more place')} | | |")
     if checked.estimate.lines:
         lines += ["", "| resource | what | per hour | per day | per month |", "|---|---|---:|---:|---:|"]
-        lines += [_line(line, checked) for line in checked.estimate.lines]
+        shown = largest(checked.estimate.lines, MOST_LINES)
+        lines += [_line(line, checked) for line in shown]
+        if len(shown) < len(checked.estimate.lines):
+            rest = plural(len(checked.estimate.lines) - len(shown), "smaller line")
+            lines.append(f"| and {rest}, in the total | | | | |")
         total = checked.estimate.total
         figures = [
             show_money(part.expected, checked.estimate.currency) for part in (total.hourly, total.daily, total.monthly)

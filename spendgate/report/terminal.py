@@ -18,6 +18,7 @@ from spendgate.report.wording import (
     by_message,
     grouped_findings,
     headline,
+    largest,
     line_item,
     no_price,
     notes,
@@ -26,7 +27,16 @@ from spendgate.report.wording import (
 )
 from spendgate.verdict import Checked, Finding, Status, Verdict
 
-_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
+_STEERING = (
+    *range(9),
+    *range(11, 32),
+    *range(127, 160),
+    *range(0x200B, 0x2010),
+    *range(0x2028, 0x202F),
+    *range(0x2060, 0x206A),
+)
+"""Control characters, and those that turn the direction of writing."""
+_CONTROL = dict.fromkeys(_STEERING, "\ufffd")
 
 
 class Text(RichText):
@@ -40,6 +50,10 @@ class Text(RichText):
         super().append(text.translate(_CONTROL), style)
         return self
 
+
+MOST_LINES = 60
+MOST_PLACES = 25
+"""What a person reads; the JSON report holds everything."""
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _MARKS = {Status.VIOLATION: "✗", Status.UNDETERMINED: "?", Status.ERROR: "!", Status.WAIVED: "~"}
@@ -97,13 +111,17 @@ def _error(console: Console, text: str) -> None:
 def _cost(console: Console, checked: Checked) -> None:
     estimate = checked.estimate
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column("resource", overflow="fold")
+    table.add_column("resource", overflow="fold", max_width=40)
     table.add_column("what", overflow="fold")
     table.add_column("where", overflow="fold")
     for name in ("per hour", "per day", "per month"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in estimate.lines:
+    shown = largest(estimate.lines, MOST_LINES)
+    for line in shown:
         _cost_line(table, line, checked, estimate.currency)
+    if len(shown) < len(estimate.lines):
+        rest = plural(len(estimate.lines) - len(shown), "smaller line")
+        table.add_row(Text(f"and {rest}, in the total", style="dim"), "", "", "", "", "")
     total = estimate.total
     table.add_section()
     figures = [_figure(part, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
@@ -148,7 +166,7 @@ def _findings(console: Console, group: Sequence[Finding]) -> None:
     tally = f"{first.status}" if len(group) == 1 else f"{len(group)} × {first.status}"
     head.append(f"  {first.severity}{level}, {tally}", style="dim")
     console.print(Padding(head, (0, 0, 0, 2)))
-    for message, findings in by_message(group).items():
+    for message, findings in by_message(group, MOST_PLACES).items():
         for finding in findings:
             place = Text(finding.name, style="bold")
             place.append(f"  {finding.type}", style="not bold dim")
@@ -156,6 +174,9 @@ def _findings(console: Console, group: Sequence[Finding]) -> None:
                 place.append(f"  {finding.location.file}:{finding.location.line}", style="not bold cyan")
             console.print(Padding(place, (0, 0, 0, 4)))
         console.print(Padding(Text(message), (0, 0, 0, 6)))
+    if len(group) > MOST_PLACES:
+        more = f"and {plural(len(group) - MOST_PLACES, 'more place')} (--format json lists all)"
+        console.print(Padding(Text(more, style="dim"), (0, 0, 0, 4)))
     console.print(Padding(Text(f"fix: {first.remediation}", style="dim"), (0, 0, 1, 4)))
 
 

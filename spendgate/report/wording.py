@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from spendgate.estimate.model import CostLine, Range
@@ -19,6 +19,8 @@ REASONS = {
     NoPrice.UNKNOWN_UNTIL_APPLY: "known only after apply",
     NoPrice.PAID_BY_NODES: "paid by its nodes",
 }
+
+MOST_MESSAGES = 5
 
 _SEVERITIES = list(Severity)
 
@@ -54,6 +56,8 @@ def no_price(line: CostLine) -> str:
     if line.quote.reason is NoPrice.PAID_BY_NODES and line.quote.note:
         return line.quote.note
     reason = REASONS[line.quote.reason] if line.quote.reason else ""
+    if line.quote.reason is NoPrice.UNKNOWN_UNTIL_APPLY and line.quote.note:
+        return line.quote.note
     return f"{reason}: {line.quote.note}" if line.quote.note else reason
 
 
@@ -70,10 +74,19 @@ def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def by_message(group: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """The findings of a group by what they say: the same words for several resources are said once."""
+def largest(lines: Sequence[CostLine], most: int) -> list[CostLine]:
+    """At most ``most`` lines, those without a price and the most expensive ones, in their own order."""
+    if len(lines) <= most:
+        return list(lines)
+    cost = [line.cost.monthly.high if line.cost else Decimal("Infinity") for line in lines]
+    kept = sorted(sorted(range(len(lines)), key=lambda index: -cost[index])[:most])
+    return [lines[index] for index in kept]
+
+
+def by_message(group: Sequence[Finding], most: int) -> dict[str, list[Finding]]:
+    """At most ``most`` findings of a group by what they say: the same words for several resources are said once."""
     same: dict[str, list[Finding]] = {}
-    for finding in group:
+    for finding in group[:most]:
         same.setdefault(finding.message, []).append(finding)
     return same
 
@@ -118,6 +131,9 @@ def notes(checked: Checked) -> list[str]:
     if checked.unmapped:
         types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
         result.append(f"not understood, so neither priced nor checked for facts: {types}")
+    result += [f"the program says: {' '.join(message.split())}" for message in checked.messages[:MOST_MESSAGES]]
+    if len(checked.messages) > MOST_MESSAGES:
+        result.append(f"the program says {len(checked.messages) - MOST_MESSAGES} things more (--format json)")
     return result
 
 

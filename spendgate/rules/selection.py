@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -127,7 +128,7 @@ def select(
             remedy = did_you_mean(setting.guardrail, library) or "`spendgate guardrails` lists what there is."
             errors.append(InputError(f'no guardrail "{setting.guardrail}"', place=setting.place, remedy=remedy))
             continue
-        errors.extend(_param_errors(guardrail, setting))
+        errors.extend(param_errors(guardrail, setting))
         base = chosen.get(guardrail.name) or Selected(guardrail, guardrail.enforcement, guardrail.defaults)
         chosen[guardrail.name] = replace(
             base, enforcement=setting.enforcement or base.enforcement, params={**base.params, **setting.params}
@@ -154,7 +155,8 @@ def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> dict[str
     return load_library((*(folder for pack in packs for folder in pack.policies), *policies))
 
 
-def _param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
+def param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
+    """What is wrong with the parameters of one setting: names that do not exist, values that break the schema."""
     from jsonschema import Draft202012Validator
 
     errors = []
@@ -171,5 +173,13 @@ def _param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
         for fault in Draft202012Validator(dict(rules)).iter_errors(value):
             errors.append(
                 InputError(f'parameter "{name}" of "{guardrail.name}": {fault.message}', place=place),
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            errors.append(
+                InputError(
+                    f'parameter "{name}" of "{guardrail.name}" is {value}, which no figure can be held to',
+                    place=place,
+                    remedy="To switch the guardrail off, set its enforcement to disabled.",
+                )
             )
     return errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -187,3 +188,22 @@ def test_an_input_that_could_not_be_read_is_never_a_pass() -> None:
 )
 def test_money_is_shown_in_cents_and_a_price_is_never_rounded_to_nothing(value: str, shown: str) -> None:
     assert show_money(Decimal(value)) == shown
+
+
+def test_thousands_of_findings_and_lines_stay_readable_and_fit_into_a_comment() -> None:
+    fields = {name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__}
+    findings = [Finding(**{**fields, "name": f"gpu-{index}", "message": f"model {index}"}) for index in range(3000)]
+    value = verdict(*findings, lines=(PRICED,) * 3000)
+    assert len(markdown.render(value)) < 65_536
+    text = terminal.render(value, width=110)
+    assert len(text.splitlines()) < 300
+    assert "and 2975 more places (--format json lists all)" in text
+    assert "and 2940 smaller lines, in the total" in " ".join(text.split())
+    assert len(json.loads(as_json.render(value))["findings"]) == 3000
+
+
+def test_what_the_program_said_is_shown() -> None:
+    checked = verdict().inputs[0]
+    said = Verdict((replace(checked, messages=("warning: quota is low",)),))
+    assert "the program says: warning: quota is low" in terminal.render(said)
+    assert "quota is low" in markdown.render(said)
