@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Check every input, report them all, and return the exit code."""
-    directories: list[Path] = options.directories or [Path()]
+    # A folder that is named twice is checked, and counted, once.
+    directories = list({path.resolve(): path for path in options.directories or [Path()]}.values())
     config = _config_values(options.config)
     if options.timeout <= 0:
         raise InputError("--timeout is a number of seconds above 0")
@@ -118,7 +119,7 @@ def check_directory(
         )
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
-    checked = check(declaration, applied, Catalogue.builtin(), environment=environment, now=datetime.now(UTC))
+    checked = check(declaration, applied, Catalogue.of_project(directory), environment=environment, now=datetime.now(UTC))
     return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
 
 

@@ -8,14 +8,15 @@ from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
 from spendgate.report.wording import (
     by_message,
+    cautions,
     grouped_findings,
     headline,
     largest,
     line_item,
+    monthly,
     no_price,
     notes,
     plural,
-    show_range,
 )
 from spendgate.verdict import Checked, Finding, Verdict
 
@@ -30,12 +31,7 @@ def render(verdict: Verdict) -> str:
     mark = "✅ passed" if verdict.passed else "❌ refused"
     lines = [f"## spendgate: {mark}", "", f"{headline(verdict)}."]
     if estimate.lines:
-        total = estimate.total.monthly
-        lines += [
-            "",
-            f"**{show_money(total.expected, estimate.currency)} a month expected**"
-            f" ({show_range(total, estimate.currency)})",
-        ]
+        lines += ["", f"**{monthly(estimate)}**"]
     for checked in verdict.inputs:
         lines += ["", *_input(checked)]
     return "\n".join(lines).rstrip() + "\n"
@@ -61,11 +57,13 @@ def _input(checked: Checked) -> list[str]:
             rest = plural(len(checked.estimate.lines) - len(shown), "smaller line")
             lines.append(f"| and {rest}, in the total | | | | |")
         total = checked.estimate.total
+        priced = any(line.cost for line in checked.estimate.lines)
         figures = [
             show_money(part.expected, checked.estimate.currency) for part in (total.hourly, total.daily, total.monthly)
         ]
-        lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
-    remarks = notes(checked)
+        if priced:
+            lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
+    remarks = [*(f"caution: {caution}" for caution in cautions(checked)), *notes(checked)]
     if remarks:
         lines += ["", *(f"- {_text(remark)}" for remark in remarks)]
     return lines

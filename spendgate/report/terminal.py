@@ -16,10 +16,12 @@ from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
 from spendgate.report.wording import (
     by_message,
+    cautions,
     grouped_findings,
     headline,
     largest,
     line_item,
+    monthly,
     no_price,
     notes,
     plural,
@@ -94,6 +96,8 @@ def _input(console: Console, checked: Checked) -> None:
         _error(console, f"not checked to its end: {checked.error}")
     if checked.estimate.lines:
         _cost(console, checked)
+    for caution in cautions(checked):
+        console.print(Padding(Text(f"caution: {caution}", style="yellow"), (0, 0, 0, 2)))
     for note in notes(checked):
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
     console.print()
@@ -122,6 +126,9 @@ def _cost(console: Console, checked: Checked) -> None:
     if len(shown) < len(estimate.lines):
         rest = plural(len(estimate.lines) - len(shown), "smaller line")
         table.add_row(Text(f"and {rest}, in the total", style="dim"), "", "", "", "", "")
+    if all(line.cost is None for line in estimate.lines):
+        console.print(Padding(table, (0, 0, 0, 1)))
+        return
     total = estimate.total
     table.add_section()
     figures = [_figure(part, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
@@ -132,10 +139,6 @@ def _cost(console: Console, checked: Checked) -> None:
         table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
         table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
     console.print(Padding(table, (0, 0, 0, 1)))
-    if estimate.unpriced:
-        have = "has" if len(estimate.unpriced) == 1 else "have"
-        text = f"the total leaves out {plural(len(estimate.unpriced), 'line')} that {have} no price"
-        console.print(Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
 
 
 def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) -> None:
@@ -184,14 +187,6 @@ def _verdict(console: Console, verdict: Verdict) -> None:
     passed = verdict.passed
     text = Text("PASSED" if passed else "REFUSED", style="bold green" if passed else "bold red")
     text.append(f"  {headline(verdict)}", style="not bold")
-    estimate = verdict.estimate
-    if estimate.lines:
-        total = estimate.total
-        text.append(
-            f"; {show_money(total.monthly.expected, estimate.currency)} expected a month"
-            f" ({show_range(total.monthly, estimate.currency)})"
-            if total.monthly.low != total.monthly.high
-            else f"; {show_money(total.monthly.expected, estimate.currency)} a month",
-            style="not bold",
-        )
+    if verdict.estimate.lines:
+        text.append(f"; {monthly(verdict.estimate)}", style="not bold")
     console.print(text)

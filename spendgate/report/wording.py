@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from spendgate.estimate.model import CostLine, Range
+from spendgate.estimate.model import CostLine, Estimate, Range
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules.guardrail import Severity
@@ -83,6 +83,16 @@ def largest(lines: Sequence[CostLine], most: int) -> list[CostLine]:
     return [lines[index] for index in kept]
 
 
+def monthly(estimate: Estimate) -> str:
+    """``$1,391.90 expected a month ($537.57 – $4,076.61)``; never an amount where nothing has a price."""
+    if all(line.cost is None for line in estimate.lines):
+        return "no line has a price of its own"
+    total = estimate.total.monthly
+    if total.low == total.high:
+        return f"{show_money(total.expected, estimate.currency)} a month"
+    return f"{show_money(total.expected, estimate.currency)} expected a month ({show_range(total, estimate.currency)})"
+
+
 def by_message(group: Sequence[Finding], most: int) -> dict[str, list[Finding]]:
     """At most ``most`` findings of a group by what they say: the same words for several resources are said once."""
     same: dict[str, list[Finding]] = {}
@@ -122,15 +132,25 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def cautions(checked: Checked) -> list[str]:
+    """What the figures and findings do not cover."""
+    result = []
+    if unpriced := len(checked.estimate.unpriced):
+        result.append(
+            f"the total leaves out {plural(unpriced, 'line')} that {'has' if unpriced == 1 else 'have'} no price"
+        )
+    if checked.unmapped:
+        types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
+        result.append(f"not understood, so neither priced nor checked for facts: {types}")
+    return result
+
+
 def notes(checked: Checked) -> list[str]:
     """What a reader has to know about how one input was read and estimated."""
     result = [*_line_assumptions(checked), *checked.estimate.assumptions]
     if checked.assumptions:
         tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
         result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
-    if checked.unmapped:
-        types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
-        result.append(f"not understood, so neither priced nor checked for facts: {types}")
     result += [f"the program says: {' '.join(message.split())}" for message in checked.messages[:MOST_MESSAGES]]
     if len(checked.messages) > MOST_MESSAGES:
         result.append(f"the program says {len(checked.messages) - MOST_MESSAGES} things more (--format json)")

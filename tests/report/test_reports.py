@@ -207,3 +207,10 @@ def test_what_the_program_said_is_shown() -> None:
     said = Verdict((replace(checked, messages=("warning: quota is low",)),))
     assert "the program says: warning: quota is low" in terminal.render(said)
     assert "quota is low" in markdown.render(said)
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown"])
+def test_a_total_of_nothing_but_missing_prices_is_no_amount(name: str) -> None:
+    text = RENDERERS[name](verdict(lines=(UNPRICED,)))
+    assert "$" not in text
+    assert "no line has a price of its own" in text
