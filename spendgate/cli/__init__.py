@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "run a Pulumi program's declaration through the guardrails, with its cost",
     "price": "what an instance type costs, by region and purchase option",
     "guardrails": "list the guardrails, or explain one",
+    "test": "run the tests of guardrails, with what they cover",
     "schema": "print the JSON Schema of a file or an output",
     "record": "record a program's data sources from a real preview",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +69,10 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A guardrail ready to be asked. ``reads`` are the one- or two-step paths (``facts.region``) it reads."""
+    """A guardrail ready to be asked. ``reads`` are the one- or two-step paths (``facts.region``) it reads.
+
+    ``answered``, where it is set, is told every answer that is no pass (tests of guardrails listen).
+    """
 
     selected: Selected
     params: Mapping[str, Any]
@@ -79,6 +82,7 @@ class Compiled:
     reads: tuple[Path, ...]
     by_kind: tuple[cel.Program, ...]
     kinds: dict[str, bool] = field(default_factory=dict)
+    answered: Callable[[Answer], None] | None = None
 
     @property
     def reads_properties(self) -> bool:
@@ -157,7 +161,14 @@ class _Compiler:
         if expression.name in self.types:
             self.errors.append(InputError(f'the variable "{expression.name}" stands twice', place=expression.place))
         self.types[expression.name] = cel.type_named(program.return_type) if program else cel.DYN
-        self.env = self._environment()
+        try:
+            self.env = self._environment()
+        except ValueError:
+            text = f'the variable "{expression.name}" holds a time; make it a text, a number or a boolean'
+            remedy = "Read the time where it is compared: timestamp(variables.text) < now."
+            self.errors.append(InputError(text, place=expression.place, remedy=remedy))
+            self.types[expression.name] = cel.DYN
+            self.env = self._environment()
         return program
 
     def program(self, expression: Expression, wanted: str | None) -> Any:
@@ -207,7 +218,11 @@ def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple
         answer = _answer(compiled, subject, unknown)
         if memo is not None and key is not None:
             memo[key] = answer
-    return tuple(_findings(compiled, subject, answer)) if answer is not PASS else ()
+    if answer is PASS:
+        return ()
+    if compiled.answered is not None:
+        compiled.answered(answer)
+    return tuple(_findings(compiled, subject, answer))
 
 
 def _kind_matches(compiled: Compiled, subject: Subject) -> bool:

@@ -24,26 +24,33 @@ def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
         if not folder.is_dir():
             errors.append(InputError("no such folder of guardrails", place=folder))
             continue
-        for path in guardrail_files(folder):
-            try:
-                guardrail = load_guardrail(path)
-            except InputErrors as error:
-                errors.extend(error.errors)
-            except InputError as error:
-                errors.append(error)
-            else:
-                if (other := library.get(guardrail.name)) is not None:
-                    errors.append(
-                        InputError(
-                            f'guardrail "{guardrail.name}" is already defined at {other.place}',
-                            place=guardrail.place,
-                            remedy="Give one of them another name.",
-                        )
-                    )
-                library[guardrail.name] = guardrail
+        errors.extend(add_files(library, guardrail_files(folder)))
     if errors:
         raise errors[0] if len(errors) == 1 else InputErrors(errors)
     return library
+
+
+def add_files(library: dict[str, Guardrail], files: Iterable[Path]) -> list[InputError]:
+    """Put the guardrails of ``files`` into ``library``; what is wrong with any of them comes back."""
+    errors: list[InputError] = []
+    for path in files:
+        try:
+            guardrail = load_guardrail(path)
+        except InputErrors as error:
+            errors.extend(error.errors)
+        except InputError as error:
+            errors.append(error)
+        else:
+            if (other := library.get(guardrail.name)) is not None:
+                errors.append(
+                    InputError(
+                        f'guardrail "{guardrail.name}" is already defined at {other.place}',
+                        place=guardrail.place,
+                        remedy="Give one of them another name.",
+                    )
+                )
+            library[guardrail.name] = guardrail
+    return errors
 
 
 def guardrail_files(folder: Path) -> list[Path]:

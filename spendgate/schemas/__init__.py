@@ -10,7 +10,7 @@ from typing import Any
 from spendgate.errors import InputError, InputErrors, did_you_mean
 from spendgate.yamlfile import YamlFile
 
-NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price")
+NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price", "test")
 """Every schema that ``spendgate schema NAME`` prints."""
 
 

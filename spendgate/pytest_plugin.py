@@ -1,0 +1,108 @@
+"""A pytest plugin: the fixture ``spendgate_check`` runs a Pulumi program through its guardrails inside a test.
+
+pytest loads it in every run of an environment that holds spendgate, so it imports nothing before it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from spendgate.estimate.model import Estimate
+    from spendgate.verdict import Checked, Finding
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ProgramChecked:
+    """One program as the gate sees it. Its ``repr`` is the report, so that a failed ``assert`` tells what was found."""
+
+    checked: Checked
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: ``guardrail``, ``status``, ``name`` (of the resource), ``message``, ``location``, …"""
+        return self.checked.findings
+
+    @property
+    def estimate(self) -> Estimate:
+        """What it costs: ``lines``, and ``total`` with ``hourly``, ``daily`` and ``monthly``."""
+        return self.checked.estimate
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets it pass: no finding denies."""
+        return not any(finding.denies for finding in self.findings)
+
+    def of(self, guardrail: str) -> tuple[Finding, ...]:
+        """The findings of one guardrail. Raises InputError when it is not selected: what is not asked says nothing."""
+        from spendgate.errors import InputError, did_you_mean
+
+        names = [selected.guardrail.name for selected in self.checked.guardrails]
+        if guardrail not in names:
+            raise InputError(
+                f'guardrail "{guardrail}" is not selected for {self.checked.path}',
+                remedy=did_you_mean(guardrail, names) or f"Selected: {', '.join(names)}.",
+            )
+        return tuple(finding for finding in self.findings if finding.guardrail == guardrail)
+
+    def __repr__(self) -> str:
+        from spendgate.report.terminal import render
+        from spendgate.verdict import Verdict
+
+        return render(Verdict((self.checked,)))
+
+
+class SpendgateCheck:
+    """What the fixture gives: call it with the folder of a Pulumi project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(
+        self,
+        program_dir: str | PathLike[str],
+        stack: str | None = None,
+        config: Mapping[str, str] | None = None,
+        *,
+        packs: Sequence[str] = (),
+        settings: str | PathLike[str] | None = None,
+        timeout: float = 300.0,
+    ) -> ProgramChecked:
+        """Run the program in the embedded host and hold it against its guardrails, as ``spendgate check`` does.
+
+        ``program_dir`` and ``settings`` (another file than the project's spendgate.yaml) are taken from pytest's root
+        folder where they are relative. ``config`` sets configuration values, ``packs`` replaces the packs. Raises
+        spendgate.errors.InputError when the program cannot be run to its end; ``timeout`` is in seconds.
+        """
+        __tracebackhide__ = True
+        from spendgate.cli.check import check_directory
+        from spendgate.errors import InputError
+
+        try:
+            checked = check_directory(
+                self.root / program_dir,
+                stack=stack,
+                config=dict(config or {}),
+                packs=tuple(packs),
+                settings=self.root / settings if settings is not None else None,
+                engine="embedded",
+                timeout=timeout,
+            )
+        except InputError as error:
+            # Where it was raised tells a user nothing: the message does.
+            raise error.with_traceback(None) from None
+        if checked.error is not None:
+            raise checked.error
+        return ProgramChecked(checked)
+
+
+@pytest.fixture(scope="session")
+def spendgate_check(request: pytest.FixtureRequest) -> SpendgateCheck:
+    """Runs a Pulumi program through its guardrails: ``spendgate_check("infra", stack="prod").passed``."""
+    return SpendgateCheck(request.config.rootpath)

@@ -1,0 +1,1 @@
+"""How tests of guardrails went: one renderer a file, each ``render(report) -> str``."""

@@ -1,0 +1,14 @@
+"""Tests of guardrails: cases in YAML, run through the production gate with a checking reader."""
+
+from __future__ import annotations
+
+from spendgate.rules.bench.cases import Case, Expected, case_files, declare, read_cases
+from spendgate.rules.bench.coverage import Coverage, Gap, percent
+from spendgate.rules.bench.matching import Difference, Fault
+from spendgate.rules.bench.run import Outcome, run_case, run_file
+from spendgate.rules.bench.suite import Report, Suite, collect, demand, run_suite, show_percent
+
+__all__ = [
+    "Case", "Coverage", "Difference", "Expected", "Fault", "Gap", "Outcome", "Report", "Suite", "case_files", "collect",
+    "declare", "demand", "percent", "read_cases", "run_case", "run_file", "run_suite", "show_percent",
+]  # fmt: skip

@@ -1,0 +1,200 @@
+"""Test files as written: cases of one guardrail, each with resources and the findings that they must give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spendgate import schemas
+from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource, Secret, unknown_paths
+from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
+from spendgate.rules.selection import Setting, param_errors
+from spendgate.verdict import Status
+from spendgate.yamlfile import YamlFile, read_yaml
+
+SUFFIX = ".test.yaml"
+_TAGS = {"!unknown": lambda _: UNKNOWN, "!secret": Secret}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A finding that must occur: on a resource by its name, or on the stack where ``resource`` is None."""
+
+    resource: str | None
+    status: Status
+    place: Place
+    message: str | None = None
+    contains: str | None = None
+    enforcement: Enforcement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: a guardrail with its parameters, what is declared, and what must come out, no more and no less.
+
+    ``holds_unknown`` tells whether anything declared is known only after apply.
+    """
+
+    name: str
+    place: Place
+    selected: Selected
+    declaration: Declaration
+    environment: str
+    expected: tuple[Expected, ...]
+    holds_unknown: bool
+
+
+def case_files(folder: Path) -> list[Path]:
+    """The test files below ``folder``, in order."""
+    return sorted(folder.rglob(f"*{SUFFIX}"))
+
+
+def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | None = None) -> tuple[Case, ...]:
+    """The cases of one test file.
+
+    Raises InputErrors for every mistake in it, with its place: what tests a guardrail, a parameter or a resource that
+    does not exist is a mistake, not a pass.
+    """
+    file = read_yaml(path, shown_as=shown_as, tags=_TAGS)
+    schemas.validate(file, "guardrail-test")
+    name = file.data["guardrail"]
+    if name not in library:
+        raise InputError(
+            f'no guardrail "{name}" to test', place=file.place("guardrail"), remedy=did_you_mean(name, library)
+        )
+    cases: list[Case] = []
+    errors: list[InputError] = []
+    for index in range(len(file.data["cases"])):
+        faults = _mistakes(library[name], file, index)
+        errors.extend(faults)
+        if not faults:
+            cases.append(_case(library[name], file, index))
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    return tuple(cases)
+
+
+def _mistakes(guardrail: Guardrail, file: YamlFile, index: int) -> list[InputError]:
+    return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index)]
+
+
+def _wrong_params(guardrail: Guardrail, file: YamlFile, index: int) -> Iterable[InputError]:
+    params = file.data["cases"][index].get("params", {})
+    where = ("cases", index, "params")
+    setting = Setting(
+        guardrail.name, file.place(*where), params=params, param_place=lambda name: file.key_place(*where, name)
+    )
+    yield from param_errors(guardrail, setting)
+    if missing := [name for name in guardrail.params if name not in {**guardrail.defaults, **params}]:
+        yield InputError(
+            f'guardrail "{guardrail.name}" needs a value for {", ".join(missing)}',
+            place=file.place("cases", index),
+            remedy="Set it under params of the case.",
+        )
+
+
+def _wrong_names(file: YamlFile, index: int) -> Iterable[InputError]:
+    """Names of resources that the case does not hold, or holds twice: they could never be matched, or not by name."""
+    case = file.data["cases"][index]
+    names: set[str] = set()
+    for number, item in enumerate(case["resources"]):
+        if item["name"] in names:
+            yield InputError(
+                f'two resources of this case are named "{item["name"]}"',
+                place=file.place("cases", index, "resources", number, "name"),
+                remedy="Findings are expected by name: give one of them another.",
+            )
+        names.add(item["name"])
+    uses: list[tuple[tuple[str | int, ...], str]] = [
+        (("cases", index, "resources", number, "dependsOn", key, position), name)
+        for number, item in enumerate(case["resources"])
+        for key, used in item.get("dependsOn", {}).items()
+        for position, name in enumerate(used)
+    ]
+    uses += [
+        (("cases", index, "expect", number, "resource"), wanted["resource"])
+        for number, wanted in enumerate(case["expect"])
+        if "resource" in wanted
+    ]
+    for path, name in uses:
+        if name not in names:
+            known = f"It has: {', '.join(sorted(names))}." if names else "It has none."
+            yield InputError(
+                f'the case has no resource "{name}"', place=file.place(*path), remedy=did_you_mean(name, names) or known
+            )
+
+
+def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
+    case: Mapping[str, Any] = file.data["cases"][index]
+    level = Enforcement.MANDATORY if guardrail.enforcement is Enforcement.DISABLED else guardrail.enforcement
+    written = case["resources"]
+    return Case(
+        name=case["name"],
+        place=file.place("cases", index),
+        selected=Selected(guardrail, level, {**guardrail.defaults, **case.get("params", {})}),
+        declaration=declare(
+            written,
+            case.get("stack", "dev"),
+            place=lambda number: file.place("cases", index, "resources", number),
+        ),
+        environment=case.get("environment", "development"),
+        expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
+        holds_unknown=any(
+            True
+            for item in written
+            for part in ("properties", "provider")
+            for _ in unknown_paths(item.get(part, {}), part)
+        ),
+    )
+
+
+def _expected(file: YamlFile, index: int, number: int) -> Expected:
+    wanted: Mapping[str, Any] = file.data["cases"][index]["expect"][number]
+    return Expected(
+        resource=wanted.get("resource"),
+        status=Status(wanted["status"]),
+        place=file.place("cases", index, "expect", number),
+        message=wanted.get("message"),
+        contains=wanted.get("contains"),
+        enforcement=Enforcement(wanted["enforcement"]) if "enforcement" in wanted else None,
+    )
+
+
+def declare(
+    resources: Iterable[Mapping[str, Any]],
+    stack: str = "dev",
+    project: str = "test",
+    place: Callable[[int], Place] = lambda _: Place("__main__.py", 1),
+) -> Declaration:
+    """A declaration from resources written as data: type, name, properties, provider settings.
+
+    ``place`` tells where the resource of a number (from 0) is written.
+    """
+    written = list(resources)
+    addresses = {item["name"]: f"urn:pulumi:{stack}::{project}::{item['type']}::{item['name']}" for item in written}
+    made = tuple(_resource(item, addresses, place(number)) for number, item in enumerate(written))
+    return Declaration(project, stack, Path(), made)
+
+
+def _resource(item: Mapping[str, Any], addresses: Mapping[str, str], place: Place) -> Resource:
+    package = item["type"].split(":", 1)[0]
+    dependencies = {
+        key: tuple(addresses.get(name, name) for name in names) for key, names in item.get("dependsOn", {}).items()
+    }
+    return Resource(
+        type=item["type"],
+        name=item["name"],
+        address=addresses[item["name"]],
+        properties=item.get("properties", {}),
+        provider=Provider(
+            package, f"urn:pulumi:dev::test::pulumi:providers:{package}::default", item.get("provider", {})
+        ),
+        external=item.get("external", False),
+        options=Options(protect=item.get("protect", False)),
+        dependencies=tuple(urn for urns in dependencies.values() for urn in urns),
+        property_dependencies=dependencies,
+        position=place,
+    )

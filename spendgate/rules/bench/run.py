@@ -1,0 +1,57 @@
+"""Cases run through the production gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from spendgate.errors import Place
+from spendgate.gate import check
+from spendgate.prices.catalogue import Catalogue
+from spendgate.rules.bench.cases import Case, read_cases
+from spendgate.rules.bench.matching import Fault, faults
+from spendgate.rules.evaluate import Compiled, compile_guardrail
+from spendgate.rules.guardrail import Guardrail
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time of every case: a test that passes today passes next year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one case went; ``faults`` says what was missing or too much, and is empty when it went as expected.
+
+    ``statuses`` are those of all findings, or ``pass`` when there were none.
+    """
+
+    guardrail: str
+    case: str
+    place: Place
+    faults: tuple[Fault, ...]
+    statuses: frozenset[str] = frozenset()
+    holds_unknown: bool = False
+    seconds: float = 0.0
+
+
+def run_file(path: Path, library: Mapping[str, Guardrail]) -> list[Outcome]:
+    """Run every case of one test file. Raises InputErrors for what is wrong in the file."""
+    return [run_case(case) for case in read_cases(path, library)]
+
+
+def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled: compiled) -> Outcome:
+    """Run one case. ``watch`` may put listeners on the compiled guardrail; the gate is the production one."""
+    start = perf_counter()
+    compiled = watch(compile_guardrail(case.selected))
+    checked = check(case.declaration, (compiled,), Catalogue.builtin(), environment=case.environment, now=NOW)
+    return Outcome(
+        case.selected.guardrail.name,
+        case.name,
+        case.place,
+        faults(case.expected, checked.findings),
+        frozenset(str(finding.status) for finding in checked.findings) or frozenset({"pass"}),
+        case.holds_unknown,
+        perf_counter() - start,
+    )
