@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
 from spendgate.estimate.model import CostLine, Range
@@ -37,10 +37,8 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
     notes = (*notes, *_defaults(facts, item), *_unsure(facts))
     usage = usage_of(facts)
     lines: list[CostLine] = []
-    for option, share in _purchases(facts, purchase):
+    for option, part, mixed in _purchases(facts, purchase, quantity):
         quote, choice = cheapest_to_dearest([catalogue.quote(facts.provider, name, region, option) for name in types])
-        part = quantity * exactly(share) if share != 1 else quantity
-        mixed = (f"{share.normalize():%} of the instances are {option.replace('_', '-')}",) if share != 1 else ()
         lines.append(hourly_line(quote, part, usage, (*notes, *mixed, *choice)))
         lines += _attached(facts, catalogue, types, region, option, part, usage)
     return tuple(lines)
@@ -107,13 +105,30 @@ def stand_in(facts: Facts) -> str:
     return show_accelerator(facts.accelerator) if facts.accelerator else str(facts.kind).replace("_", " ")
 
 
-def _purchases(facts: Facts, purchase: Purchase) -> Sequence[tuple[Purchase, Decimal]]:
-    """Purchase options and their share of the instances (a mixed-instances policy has two)."""
-    if facts.spot_share is None:
-        return ((purchase, Decimal(1)),)
-    spot = min(max(decimal(round(facts.spot_share, 6)), Decimal(0)), Decimal(1))
-    shares = ((Purchase.ON_DEMAND, 1 - spot), (Purchase.SPOT, spot))
-    return tuple((option, share) for option, share in shares if share)
+def _purchases(facts: Facts, purchase: Purchase, quantity: Range) -> Sequence[tuple[Purchase, Range, tuple[str, ...]]]:
+    """Purchase options, with how many instances each and why (a mixed-instances policy has two).
+
+    The base is on demand; of what is above it, the on-demand part is rounded up to whole instances.
+    """
+    if facts.spot_share is None or unknown(facts, "on_demand_base") is not None:
+        return ((purchase, quantity, ()),)
+    spot_share = min(max(decimal(round(facts.spot_share, 6)), Decimal(0)), Decimal(1))
+    base = decimal(facts.on_demand_base or 0)
+
+    def on_demand(count: Decimal) -> Decimal:
+        above = max(count - base, Decimal(0)) * (1 - spot_share)
+        return min(count, base + above.to_integral_value(ROUND_CEILING))
+
+    counts = (quantity.low, quantity.expected, quantity.high)
+    bought = [on_demand(count) for count in counts]
+    told = f"{(1 - spot_share).normalize():%} of the instances{' above it' if base else ''} are on-demand, rounded up"
+    mixed = (f"a base of {base.normalize():f} is on-demand; {told}" if base else told,)
+    parts = (
+        (Purchase.ON_DEMAND, bought),
+        (Purchase.SPOT, [count - part for count, part in zip(counts, bought, strict=True)]),
+    )
+    found = tuple((option, Range(*sorted(part)), mixed) for option, part in parts if any(part))
+    return found or ((purchase, quantity, ()),)
 
 
 def _attached(
@@ -159,7 +174,11 @@ def _defaults(facts: Facts, item: str) -> tuple[str, ...]:
 
 def _unsure(facts: Facts) -> tuple[str, ...]:
     notes = []
-    for fact, effect in (("purchase", "priced on demand"), ("schedule", "counted as always on")):
+    for fact, effect in (
+        ("purchase", "priced on demand"),
+        ("on_demand_base", "priced on demand"),
+        ("schedule", "counted as always on"),
+    ):
         reason = unknown(facts, fact)
         if reason is not None:
             notes.append(f"{fact} is unknown ({reason}): {effect}")

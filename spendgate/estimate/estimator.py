@@ -89,6 +89,7 @@ def _key(workload: Workload) -> Hashable:
         facts.count,
         facts.purchase,
         facts.spot_share,
+        facts.on_demand_base,
         facts.max_runtime_hours,
         facts.idle_shutdown_minutes,
         facts.schedule,

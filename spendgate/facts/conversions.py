@@ -47,6 +47,11 @@ def number(value: Any, path: str) -> Outcome:
     return Known(result, path)
 
 
+def unless_minus_1(value: Any, path: str) -> Outcome:
+    """A number, where -1 says that it stays as it is (scheduled actions of AWS)."""
+    return ABSENT if value in (-1, "-1") else number(value, path)
+
+
 def boolean(value: Any, path: str) -> Outcome:
     """True or false; some properties write them as texts."""
     if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -143,6 +148,7 @@ def _then(first: Callable[[Any, str], Outcome], factor: float) -> Callable[[Any,
 CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "text": text,
     "number": number,
+    "unless_minus_1": unless_minus_1,
     "boolean": boolean,
     "length": length,
     "declared": declared,
@@ -153,7 +159,9 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "seconds_to_days": _scaled(1 / 86400),
     "duration_hours": duration_hours,
     "duration_minutes": _then(duration_hours, 60.0),
+    "ms_to_days": _scaled(1 / 86_400_000),
     "mb_to_gib": _scaled(1 / 1024),
+    "cpu_units": _scaled(1 / 1024),
     "percent_to_share": _scaled(1 / 100),
     "percent_to_rest": lambda value, path: _rest(value, path),
     "idle_script_minutes": idle_script_minutes,

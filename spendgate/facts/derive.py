@@ -221,6 +221,9 @@ class _Derivation:
         most = high.value if high else None if row.unbounded else max(stated.value, least)
         if most is not None and most < least:
             return Unclear(f"{stated.path or 'count'}: the maximum {most:g} is below the minimum {least:g}")
+        if most is not None and stated.value > most and not row.adjusted:
+            asked = f"{stated.value:g} instances are asked for, the maximum is {most:g}"
+            return Unclear(f"{stated.path or 'count'}: {asked}: the provider refuses it")
         middle = max(least, stated.value) if most is None else min(max(least, stated.value), most)
         default = any(part is not None and part.default for part in parts)
         return Known(Count(least, middle, most), stated.path, default)

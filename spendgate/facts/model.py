@@ -61,7 +61,8 @@ class Facts:
     neither.
 
     Units: memory and sizes in GiB, runtimes in hours, idle shutdown in minutes, retention in days. ``count`` is of
-    instances; ``accelerator.count`` is per instance. ``unknowns`` maps a fact's path (``instance_type``,
+    instances; ``accelerator.count`` is per instance. ``spot_share`` is the share of spot among the instances above
+    ``on_demand_base``, which counts instances that are never spot. ``unknowns`` maps a fact's path (``instance_type``,
     ``tags.team``, ``accelerator``) to the property path and reason in words. ``tags`` hold labels as well,
     with the provider's default tags merged in. ``defaults`` names fields that hold the provider's documented default.
     """
@@ -78,6 +79,7 @@ class Facts:
     count: Count | None = None
     purchase: Purchase | None = None
     spot_share: float | None = None
+    on_demand_base: float | None = None
     max_runtime_hours: float | None = None
     idle_shutdown_minutes: float | None = None
     schedule: Schedule | None = None

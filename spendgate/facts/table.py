@@ -29,6 +29,7 @@ NUMBERS: Final = (
     "vcpu",
     "memory_gib",
     "spot_share",
+    "on_demand_base",
     "max_runtime_hours",
     "idle_shutdown_minutes",
     "retention_days",
@@ -51,12 +52,16 @@ _ROW_KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CountRow:
-    """Expressions for how many; ``unbounded``: without a maximum there is none (else it stays as expected)."""
+    """Expressions for how many; ``unbounded``: without a maximum there is none (else it stays as expected).
+
+    ``adjusted``: an autoscaler brings the expected number into its bounds, where a provider would refuse it.
+    """
 
     min: Expression | None
     expected: Expression | None
     max: Expression | None
-    unbounded: bool
+    unbounded: bool = False
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,10 +365,16 @@ def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
 
 
 def _count(spec: Any, compiler: Compiler) -> CountRow:
-    if not isinstance(spec, dict) or not set(spec) <= {"min", "expected", "max", "unbounded"}:
-        return CountRow(None, compiler.expression(spec), None, False)
+    if not isinstance(spec, dict) or not set(spec) <= {"min", "expected", "max", "unbounded", "adjusted"}:
+        return CountRow(None, compiler.expression(spec), None)
     parts = {name: compiler.expression(spec[name]) if name in spec else None for name in ("min", "expected", "max")}
-    return CountRow(parts["min"], parts["expected"], parts["max"], bool(spec.get("unbounded", False)))
+    return CountRow(
+        parts["min"],
+        parts["expected"],
+        parts["max"],
+        unbounded=bool(spec.get("unbounded", False)),
+        adjusted=bool(spec.get("adjusted", False)),
+    )
 
 
 def _lifecycle(spec: Mapping[str, Any], compiler: Compiler) -> Mapping[str, Expression]:

@@ -1,0 +1,125 @@
+"""From resources as declared to cost lines: what a provider would start, and so bill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spendgate.estimate import estimate
+from spendgate.estimate.model import CostLine
+from spendgate.facts import facts_of
+from spendgate.facts.model import Count, Workload
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import Purchase
+from spendgate.resource import Declaration, Provider, Resource
+from tests.conftest import ROOT
+
+CATALOGUE = Catalogue.builtin()
+US_EAST = Provider("aws", "urn:provider", {"region": "us-east-1"})
+
+
+def resource(type_: str, called: str = "it", /, **properties: Any) -> Resource:
+    """A resource by its type token and its properties as Pulumi names them."""
+    provider = US_EAST if type_.startswith("aws:") else None
+    return Resource(type_, called, f"urn:test::{called}", properties, provider)
+
+
+def workloads(*resources: Resource) -> tuple[Workload, ...]:
+    return facts_of(Declaration("p", "dev", ROOT, resources), CATALOGUE)
+
+
+def lines(*resources: Resource) -> tuple[CostLine, ...]:
+    return estimate(workloads(*resources), CATALOGUE).lines
+
+
+def group(
+    desired: float, *types: dict[str, Any], low: float = 0, high: float | None = None, **distribution: Any
+) -> Resource:
+    """An auto scaling group with a mixed instances policy."""
+    policy = {
+        "instancesDistribution": distribution,
+        "launchTemplate": {"overrides": list(types or [{"instanceType": "g5.xlarge"}])},
+    }
+    return resource(
+        "aws:autoscaling/group:Group",
+        "group",
+        name="group",
+        minSize=low,
+        desiredCapacity=desired,
+        maxSize=desired if high is None else high,
+        mixedInstancesPolicy=policy,
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "percent", "desired", "bought"),
+    [
+        (4, 0, 4, {"on_demand": 4}),
+        (10, 0, 4, {"on_demand": 4}),
+        (1, 25, 5, {"on_demand": 2, "spot": 3}),
+        (2, 50, 4, {"on_demand": 3, "spot": 1}),
+        (0, 0, 4, {"spot": 4}),
+        (2, 0, 5, {"on_demand": 2, "spot": 3}),
+        (None, 50, 3, {"on_demand": 2, "spot": 1}),
+        (3, None, 5, {"on_demand": 5}),
+    ],
+)
+def test_a_group_buys_its_base_on_demand_and_rounds_the_on_demand_part_up(base, percent, desired, bought):
+    distribution = {"onDemandBaseCapacity": base, "onDemandPercentageAboveBaseCapacity": percent}
+    found = lines(group(desired, **{key: value for key, value in distribution.items() if value is not None}))
+    assert {str(line.quote.purchase): line.quantity.expected for line in found} == bought
+
+
+def test_the_split_is_made_for_every_bound_of_the_count():
+    found = lines(group(4, low=1, high=10, onDemandBaseCapacity=2, onDemandPercentageAboveBaseCapacity=50))
+    split = {line.quote.purchase: line.quantity for line in found}
+    on_demand, spot = split[Purchase.ON_DEMAND], split[Purchase.SPOT]
+    assert (on_demand.low, on_demand.expected, on_demand.high) == (1, 3, 6)
+    assert (spot.low, spot.expected, spot.high) == (0, 1, 4)
+
+
+def test_a_group_with_weights_counts_capacity_not_instances():
+    heavy = [
+        {"instanceType": "g5.12xlarge", "weightedCapacity": "4"},
+        {"instanceType": "g5.48xlarge", "weightedCapacity": "8"},
+    ]
+    (found,) = workloads(group(16, *heavy))
+    assert found.facts.count == Count(0, 4, 4)
+    (found,) = workloads(group(16, *reversed(heavy), high=24))
+    assert found.facts.count == Count(0, 2, 6)
+
+
+def scheduled(**properties: Any) -> Resource:
+    name = "aws:autoscaling/schedule:Schedule"
+    return resource(name, "rise", autoscalingGroupName="group", recurrence="0 8 * * *", **properties)
+
+
+def plain_group(desired: int | None, low: int, high: int) -> Resource:
+    sizes = {"minSize": low, "maxSize": high} | ({} if desired is None else {"desiredCapacity": desired})
+    launch = {"name": "template", "version": "1"}
+    return resource("aws:autoscaling/group:Group", "group", name="group", launchTemplate=launch, **sizes)
+
+
+TEMPLATE = resource("aws:ec2/launchTemplate:LaunchTemplate", "template", name="template", instanceType="g5.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("action", "count"),
+    [
+        ({"desiredCapacity": 4}, Count(0, 4, 8)),
+        ({"desiredCapacity": 4, "minSize": -1, "maxSize": -1}, Count(0, 4, 8)),
+        ({"minSize": 3, "desiredCapacity": -1}, Count(0, 3, 8)),
+        ({"desiredCapacity": 10, "maxSize": 12}, Count(0, 10, 12)),
+        ({"desiredCapacity": 0}, Count(0, 2, 8)),
+    ],
+)
+def test_a_scheduled_action_that_raises_the_size_raises_what_is_expected(action, count):
+    assert workloads(plain_group(2, 0, 8), TEMPLATE, scheduled(**action))[0].facts.count == count
+
+
+def test_more_instances_than_the_maximum_are_refused_in_words_and_not_cut():
+    first, _ = workloads(plain_group(50, 0, 1), TEMPLATE)
+    assert first.facts.count is None
+    assert "50 instances are asked for, the maximum is 1" in first.facts.unknowns["count"]
+    assert all(line.cost is None for line in lines(plain_group(50, 0, 1), TEMPLATE))
