@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from spendgate.estimate.compute import count_of, region_of, show_accelerator, unknown
@@ -18,8 +19,9 @@ _ELSEWHERE = "the cluster's nodes are declared elsewhere"
 def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> tuple[CostLine, ...] | None:
     """Lines of a pod, deployment or job. None where it asks for no accelerator and no node: others pay for it.
 
-    Where the stack declares node pools, they pay: the line says which. Where it declares none and a node selector
-    names an instance type, the pods are priced as their share of its accelerators.
+    Where the stack declares node pools, those that fit pay: the line says which, and has no price where none fits.
+    Where it declares none and a node selector names an instance type, the pods are priced as their share of its
+    accelerators.
     """
     reason = unknown(facts, "accelerator")
     types = facts.instance_types or ((facts.instance_type,) if facts.instance_type else ())
@@ -29,8 +31,8 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
     item = show_accelerator(facts.accelerator) if facts.accelerator else types[0] if types else "accelerator"
     asked = (facts.provider, item, facts.region, facts.purchase or Purchase.ON_DEMAND)
     if pools:
-        payers = ", ".join(pool.resource.name for pool in _matching(facts.accelerator, types, pools))
-        return (without_price(*asked, NoPrice.PAID_BY_NODES, f"paid by node pool {payers}", quantity),)
+        paid, note = _payers(facts, types, reason, pools)
+        return (without_price(*asked, NoPrice.PAID_BY_NODES if paid else NoPrice.UNPRICED, note, quantity),)
     if facts.accelerator is None and reason is not None:
         note = f"accelerator is unknown: {reason}"
         return (without_price(*asked, NoPrice.UNKNOWN_UNTIL_APPLY, note, quantity),)
@@ -50,17 +52,54 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
     )
 
 
-def _matching(accelerator: Accelerator | None, types: Sequence[str], pools: Sequence[Workload]) -> Sequence[Workload]:
-    """The pools that can hold it: of the instance type asked for, else with the accelerator; all where none fits."""
-    by_type = [pool for pool in pools if set(types) & {pool.facts.instance_type, *pool.facts.instance_types}]
-    if by_type or accelerator is None:
-        return by_type or pools
-    fitting = [
-        pool
-        for pool in pools
-        if pool.facts.accelerator is not None and accelerator.model in ("", pool.facts.accelerator.model)
-    ]
-    return fitting or [pool for pool in pools if pool.facts.accelerator is not None] or pools
+def _payers(facts: Facts, types: Sequence[str], unclear: str | None, pools: Sequence[Workload]) -> tuple[bool, str]:
+    """Whether node pools of the stack pay for these pods, and which of them, or why none does."""
+    fits = [(pool, _fit(facts.accelerator, types, pool.facts)) for pool in pools]
+    sure = [pool for pool, fit in fits if fit == "fits"]
+    payers = sure or [pool for pool, fit in fits if fit]
+    if not payers:
+        wanted = show_accelerator(facts.accelerator) if facts.accelerator else " or ".join(types)
+        return False, f"no node pool of this stack fits (asked for: {wanted})"
+    note = f"paid by node pool {', '.join(pool.resource.name for pool in payers)}"
+    if unclear is not None and facts.accelerator is None:
+        return True, f"{note}: what is asked for is unknown ({unclear})"
+    if not sure:
+        return True, f"{note}, which may fit: what it carries is not known"
+    return True, note + _room(facts, sure)
+
+
+def _fit(asked: Accelerator | None, types: Sequence[str], pool: Facts) -> str:
+    """``fits``, ``may fit`` where the pool's own hardware is not known, or an empty text."""
+    offered = {pool.instance_type, *pool.instance_types} - {None}
+    if types and offered and not offered & set(types):
+        return ""
+    doubt = bool(types) and not offered
+    if asked is not None:
+        carried = pool.accelerator
+        if carried is None:
+            return "may fit" if unknown(pool, "accelerator") else ""
+        if asked.vendor != carried.vendor or asked.count > carried.count:
+            return ""
+        for mine, theirs in ((asked.model, carried.model), (asked.memory_gib, carried.memory_gib)):
+            if mine and theirs and mine != theirs:
+                return ""
+        doubt = doubt or bool(asked.model and not carried.model) or unknown(pool, "accelerator.count") is not None
+    return "may fit" if doubt else "fits"
+
+
+def _room(facts: Facts, pools: Sequence[Workload]) -> str:
+    """What is said where the pools, at their largest, cannot hold all pods at once; else nothing."""
+    if facts.count is None or facts.accelerator is None:
+        return ""
+    room = 0.0
+    for pool in pools:
+        count, carried = pool.facts.count, pool.facts.accelerator
+        if count is None or count.max is None or carried is None:
+            return ""  # nothing bounds it, or how many it has is not known
+        room += count.max * math.floor(carried.count / facts.accelerator.count + 1e-9)
+    if room >= facts.count.expected:
+        return ""
+    return f", which holds {room:g} of its {facts.count.expected:g} pods at once"
 
 
 def _node(types: Sequence[str], catalogue: Catalogue) -> InstanceType | None:

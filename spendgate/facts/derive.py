@@ -174,6 +174,8 @@ class _Derivation:
     def _hardware(self, case: FactRow) -> None:
         names = self.values.get("instance_types") or tuple(filter(None, [self.values.get("instance_type")]))
         doubt = self.unknowns.get("instance_types") or (None if names else self.unknowns.get("instance_type"))
+        if case.requests is not None:
+            names, doubt = (), None  # a pod carries what it asks for, not what the node it names has
         hardware = self.hardware
         if doubt is not None:
             hardware.unclear(doubt)

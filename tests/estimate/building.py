@@ -17,7 +17,7 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
         "kind": Kind,
         "purchase": Purchase,
         "count": lambda value: Count(*value),
-        "accelerator": lambda value: Accelerator("nvidia", value[0], value[1], value[2]),
+        "accelerator": lambda value: value and Accelerator("nvidia", value[0], value[1], value[2]),
         "schedule": lambda value: Schedule(**value),
         "zones": tuple,
         "instance_types": tuple,

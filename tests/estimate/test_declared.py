@@ -11,7 +11,7 @@ from spendgate.estimate.model import CostLine
 from spendgate.facts import facts_of
 from spendgate.facts.model import Count, Workload
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.model import Purchase
+from spendgate.prices.model import NoPrice, Purchase
 from spendgate.resource import Declaration, Provider, Resource
 from tests.conftest import ROOT
 
@@ -123,3 +123,25 @@ def test_more_instances_than_the_maximum_are_refused_in_words_and_not_cut():
     assert first.facts.count is None
     assert "50 instances are asked for, the maximum is 1" in first.facts.unknowns["count"]
     assert all(line.cost is None for line in lines(plain_group(50, 0, 1), TEMPLATE))
+
+
+def job(gpus: int, **selector: str) -> Resource:
+    container = {"name": "train", "resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}
+    spec = {"containers": [container], "nodeSelector": selector}
+    return resource("kubernetes:batch/v1:Job", "train", spec={"template": {"spec": spec}})
+
+
+def test_a_pool_without_accelerators_hides_no_pods_that_ask_for_some():
+    pool = resource("aws:eks/nodeGroup:NodeGroup", "cpu", instanceTypes=["t3.medium"], scalingConfig={"desiredSize": 2})
+    found = lines(pool, job(8, **{"cloud.google.com/gke-accelerator": "nvidia-l4"}))
+    assert [line.item for line in found] == ["t3.medium", "8 × L4"]
+    assert found[1].quote.reason == NoPrice.UNPRICED
+    assert "no node pool of this stack fits" in found[1].quote.note
+
+
+def test_a_node_selector_that_names_a_type_must_be_met_by_the_pool():
+    pool = resource("aws:eks/nodeGroup:NodeGroup", "a", instanceTypes=["g6.xlarge"], scalingConfig={"desiredSize": 2})
+    wanted = {"node.kubernetes.io/instance-type": "g6.2xlarge"}
+    assert lines(pool, job(1, **wanted))[1].quote.reason == NoPrice.UNPRICED
+    wanted = {"node.kubernetes.io/instance-type": "g6.xlarge"}
+    assert lines(pool, job(1, **wanted))[1].quote.reason == NoPrice.PAID_BY_NODES

@@ -66,6 +66,59 @@ def test_pods_are_paid_for_by_the_node_pool_that_can_hold_them():
     assert line not in found.unpriced
 
 
+def _pod(asked=("L4", 24, 1), **values):
+    return workload(
+        "server", **{"kind": "workload", "provider": "kubernetes", "accelerator": asked and list(asked)} | values
+    )
+
+
+def _pool(name: str, carried, **values):
+    return _gpu(name, kind="node_pool", accelerator=carried, **values)
+
+
+@pytest.mark.parametrize(
+    ("pools", "pod", "note"),
+    [
+        ([_pool("cpu", None, instance_type="t3.medium")], _pod(("L4", 24, 8)), "no node pool of this stack fits"),
+        ([_pool("small", ["L4", 24, 1])], _pod(("L4", 24, 8)), "no node pool of this stack fits (asked for: 8 × L4)"),
+        ([_pool("old", ["T4", 16, 4])], _pod(), "no node pool of this stack fits"),
+        ([_pool("a40", ["A100", 40, 8])], _pod(("A100", 80, 1)), "no node pool of this stack fits"),
+        (
+            [_pool("l4", ["L4", 24, 1], instance_type="g6.xlarge")],
+            _pod(instance_types=["g6.2xlarge"]),
+            "no node pool of this stack fits",
+        ),
+    ],
+)
+def test_pods_that_no_pool_of_the_stack_can_hold_have_no_price(pools, pod, note):
+    line = estimate([*pools, pod], CATALOGUE).lines[-1]
+    assert line.quote.reason == NoPrice.UNPRICED
+    assert note in line.quote.note
+
+
+@pytest.mark.parametrize(
+    ("pools", "pod", "note"),
+    [
+        ([_pool("a", ["L4", 24, 1]), _pool("b", ["L4", 24, 4])], _pod(), "paid by node pool a, b"),
+        ([_pool("a", ["L4", 24, 1]), _pool("b", ["T4", 16, 1])], _pod(("", None, 1)), "paid by node pool a, b"),
+        (
+            [_pool("a", None, unknowns={"accelerator": "later"}), _pool("b", None)],
+            _pod(),
+            "paid by node pool a, which may fit: what it carries is not known",
+        ),
+        (
+            [_pool("a", ["L4", 24, 4], count=[0, 1, 2])],
+            _pod(("L4", 24, 2), count=[8, 8, 8]),
+            "paid by node pool a, which holds 4 of its 8 pods at once",
+        ),
+        ([_pool("a", ["L4", 24, 4], count=[0, 1, None])], _pod(count=[8, 8, 8]), "paid by node pool a"),
+    ],
+)
+def test_pools_that_can_hold_the_pods_pay_for_them(pools, pod, note):
+    line = estimate([*pools, pod], CATALOGUE).lines[-1]
+    assert (line.quote.reason, line.quote.note) == (NoPrice.PAID_BY_NODES, note)
+
+
 def test_pods_without_accelerators_have_no_line_and_one_sentence():
     pods = [workload(name, kind="workload", provider="kubernetes") for name in ("a", "b")]
     found = estimate(pods, CATALOGUE)
