@@ -119,10 +119,11 @@ def run(order: dict[str, Any]) -> int:
 
 
 def _run_program(pulumi: Any, order: dict[str, Any]) -> dict[str, Any]:
-    collected: dict[str, list[Any]] = {"config": [], "invokes": []}
+    collected: dict[str, list[Any]] = {"config": [], "invokes": [], "secrets": []}
     pulumi.runtime.set_all_config(order["config"], order["secret_keys"])
     _configure(pulumi, order)
     _tell_kinds_of_invokes_apart(pulumi, order, collected)
+    _remember_secrets(pulumi, order, collected["secrets"])
     _accept_loose_types(pulumi)
     _find_places_quickly(order)
     _wait_for_all_at_once()
@@ -369,6 +370,28 @@ def _remember_secret_arguments() -> None:
         return original(value)
 
     rpc._unwrap_rpc_secret_struct_properties = _unwrap_rpc_secret_struct_properties
+
+
+def _remember_secrets(pulumi: Any, order: dict[str, Any], secrets: list[Any]) -> None:
+    """Note what the program marks secret: an error may show it before any resource holds it."""
+    original = pulumi.Output.secret
+
+    def texts(value: Any) -> Any:
+        if isinstance(value, str):
+            if order["unknown_text"] not in value and not isinstance(value, Placeholder):
+                yield value
+        elif isinstance(value, dict):
+            for item in list(value.values()):
+                yield from texts(item)
+        elif isinstance(value, (list, tuple)):
+            for item in list(value):
+                yield from texts(item)
+
+    def secret(val: Any) -> Any:
+        secrets.extend(text for text in texts(val) if text not in secrets)
+        return original(val)
+
+    pulumi.Output.secret = staticmethod(functools.wraps(original)(secret))
 
 
 def _resolve_unknown_results(module: Any) -> None:

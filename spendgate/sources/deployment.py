@@ -59,6 +59,7 @@ class Deployment:
     errors: list[InputError] = field(default_factory=list)
     fault: Exception | None = None
     messages: list[str] = field(default_factory=list)
+    secrets: list[Value] = field(default_factory=list)
     transforms: list[Any] = field(default_factory=list)
     invoke_transforms: list[Any] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -145,6 +145,8 @@ class Monitor:
         package = request.tok.split(":", 1)[0]
         known = decode_properties(arguments)
         known.update({name: secret(known[name]) for name in how["secrets"] if name in known})
+        with self.deployment.lock:
+            self.deployment.secrets.append({name: known[name] for name in how["secrets"] if name in known})
         provider = self.deployment.provider(reference, package, version)
         with self._reported(place):
             answer = self.answers.find(request.tok, known, provider)

@@ -11,11 +11,12 @@ from typing import Any, Final
 from spendgate.errors import InputError, InputErrors, Place
 from spendgate.resource import Secret, Unknown
 from spendgate.sources.deployment import Deployment, Unanswered
-from spendgate.sources.masking import mask
+from spendgate.sources.masking import masked, secret_texts
 from spendgate.sources.positions import place_in
 from spendgate.sources.process import Ended
 from spendgate.sources.project import NeedsEngine, Project
 from spendgate.sources.stack_config import StackConfig
+from spendgate.sources.wire import decode_properties
 
 SHOWN_LINES: Final = 20
 
@@ -67,8 +68,10 @@ def explain(
     ``collected`` says that the run went on over missing values to find all of them: those are then the error, not
     what else went wrong on the way.
     """
+    hidden = hidden_texts(settings, deployment, ended)
     needs = [error for error in deployment.errors if isinstance(error, NeedsEngine)]
     if needs:
+        _mask(needs[0], hidden)
         return needs[0]
     found: list[InputError] = list(deployment.errors)
     if collected:
@@ -77,15 +80,31 @@ def explain(
     if not found:
         found.append(_outcome(project, deployment, ended, python))
     for error in found:
-        _mask(error, settings)
+        _mask(error, hidden)
     return found[0] if len(found) == 1 else InputErrors(found)
 
 
-def _mask(error: InputError, settings: StackConfig) -> None:
-    values = settings.values.values()
-    error.message = mask([error.message], values)[0]
+def hidden_texts(settings: StackConfig, deployment: Deployment, ended: Ended) -> frozenset[str]:
+    """Every secret that a run met: of its configuration, of resources, exports and data sources, and of its values."""
+    with deployment.lock:
+        met: list[Any] = [resource.properties for resource in deployment.resources.values()]
+        met += [decode_properties(exported) for exported in deployment.outputs.values()]
+        met += deployment.secrets
+    report = ended.report or {}
+    met.append([Secret(text) for text in report.get("secrets", ())])
+    module = str(report.get("module") or "")
+    config = list(settings.values.values())
+    known = secret_texts(config, met)
+    # Python names the first part of a dotted module that it does not find.
+    dotted = module and any(text.casefold().startswith(f"{module.casefold()}.") for text in known)
+    return known | {module} if dotted else known
+
+
+def _mask(error: InputError, hidden: frozenset[str]) -> None:
+    error.message = masked(error.message, hidden)
     error.args = (error.message,)
-    error.detail = mask([error.detail], values)[0] if error.detail else None
+    error.detail = masked(error.detail, hidden) if error.detail else None
+    error.remedy = masked(error.remedy, hidden) if error.remedy else None
 
 
 def _missing_config(project: Project, settings: StackConfig, report: Mapping[str, Any]) -> list[InputError]:

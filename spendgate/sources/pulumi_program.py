@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from spendgate.sources import program_errors
 from spendgate.sources.deployment import Deployment
 from spendgate.sources.interpreter import interpreter
 from spendgate.sources.invokes import Answers, RecordedInvoke
-from spendgate.sources.masking import mask
+from spendgate.sources.masking import masked, masked_value
 from spendgate.sources.process import Ended, run_child
 from spendgate.sources.project import NeedsEngine, Project, read_project, require_python
 from spendgate.sources.stack_config import StackConfig, load_config, select_stack
@@ -148,14 +149,18 @@ def _declaration(
         exported = deployment.outputs.get(deployment.stack_urn)
         logged = list(deployment.messages)
     printed = [line for text in (ended.stdout, ended.stderr) for line in text.splitlines() if line.strip()]
-    messages = tuple(mask([*settings.notes, *logged, *printed], settings.values.values(), resources))
+    hidden = program_errors.hidden_texts(settings, deployment, ended)
+    messages = tuple(masked(text, hidden) for text in (*settings.notes, *logged, *printed))
     return Declaration(
         project=project.name,
         stack=deployment.stack,
         root=project.directory,
         resources=resources,
         organization=organization,
-        assumptions=tuple(deployment.assumptions),
+        assumptions=tuple(
+            replace(item, arguments=masked_value(item.arguments, hidden), answer=masked(item.answer, hidden))
+            for item in deployment.assumptions
+        ),
         outputs=decode_properties(exported) if exported is not None else {},
         config=dict(settings.values),
         messages=messages,
