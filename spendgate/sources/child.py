@@ -23,17 +23,12 @@ import json
 import os
 import pathlib
 import runpy
-import select
-import signal
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-KILL_ON_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux' prctl(2)
 
 
 class UnknownSecretRead(Exception):
@@ -44,63 +39,13 @@ class UnknownSecretRead(Exception):
         self.key = key
 
 
-# --- the process -------------------------------------------------------------------------------------------------
-
-
-def run_guarded(order: dict[str, Any]) -> int:
-    """Run the program in a process of its own, which ends, with all it started, when the parent is gone."""
-    if not hasattr(os, "fork"):
-        return run(order)
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-    os.set_blocking(wake_read, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    guard = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.close(wake_read)
-        os.close(wake_write)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-        _die_with_parent(guard)
-        return run(order)
-    while True:
-        ready, _, _ = select.select([0, wake_read], [], [])
-        if 0 in ready and not os.read(0, 4096):
-            os.killpg(0, SIGKILL)
-        if wake_read in ready:
-            os.read(wake_read, 4096)
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                os._exit(_exit_code(status))
-
-
-def _exit_code(status: int) -> int:
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def _die_with_parent(parent: int) -> None:
-    if sys.platform.startswith("linux"):
-        import ctypes
-
-        try:
-            ctypes.CDLL(None, use_errno=True).prctl(KILL_ON_PARENT_DEATH, SIGKILL, 0, 0, 0)
-        except (OSError, AttributeError):
-            return
-        if os.getppid() != parent:
-            os._exit(1)
-
-
 # --- the program -------------------------------------------------------------------------------------------------
 
 
 def run(order: dict[str, Any]) -> int:
     """Run the program and write the report; returns the exit code."""
     report: dict[str, Any] = {"outcome": "ended"}
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ["PULUMI_CONFIG"] = json.dumps(order["config"])
     os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(order["secret_keys"])
     try:
@@ -682,5 +627,19 @@ def _is_own(filename: str, roots: tuple[str, ...]) -> bool:
     return any(path.startswith(os.path.join(root, "")) for root in roots)
 
 
+def _stay_guarded() -> None:
+    """Go on in a process that ends, with all it starts, when the parent is gone (``guard.py``, beside this file)."""
+    import importlib.util
+
+    # Under a name of its own, so that it hides no module of the program.
+    beside = pathlib.Path(__file__).with_name("guard.py")
+    spec: Any = importlib.util.spec_from_file_location("_spendgate_guard", beside)
+    guard = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(guard)
+    guard.stay_behind()
+
+
 if __name__ == "__main__":
-    sys.exit(run_guarded(json.loads(sys.stdin.buffer.readline())))
+    ORDER = json.loads(sys.stdin.buffer.readline())
+    _stay_guarded()
+    sys.exit(run(ORDER))

@@ -24,6 +24,7 @@ from spendgate.crossguard import requests
 from spendgate.errors import InputError, Place
 from spendgate.resource import Declaration, Resource, Value
 from spendgate.sources import pulumi_cli
+from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.masking import mask
 from spendgate.sources.positions import located
 from spendgate.sources.project import Project, read_project
@@ -103,6 +104,7 @@ class _Heard:
 @contextmanager
 def _listener(heard: _Heard) -> Iterator[Path]:
     """Serve an analyzer that only listens; yields the folder of a pack whose process says where it is served."""
+    quiet_grpc()
     import grpc
     from pulumi.runtime.proto import analyzer_pb2_grpc
 

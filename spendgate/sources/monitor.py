@@ -17,6 +17,7 @@ from spendgate.errors import InputError, Place
 from spendgate.resource import Value
 from spendgate.sources import registration, transforms
 from spendgate.sources.deployment import STACK_TYPE, Deployment, Goal, Unanswered
+from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.invokes import Answers
 from spendgate.sources.positions import place_in, position
 from spendgate.sources.project import NeedsEngine
@@ -330,6 +331,7 @@ def _empty() -> Any:
 @contextmanager
 def serve(monitor: Monitor) -> Iterator[str]:
     """Serve ``monitor`` on a free port of this machine while the block runs; yields its address."""
+    quiet_grpc()
     import grpc
     from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 

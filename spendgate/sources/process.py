@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -15,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from spendgate.sources.ending import end_guarded, ended_by_signals
+
 CHILD: Final = Path(__file__).with_name("child.py")
 KEPT_OUTPUT: Final = 1 << 20
 """Characters of the program's output that are kept of each stream."""
 
-ENDING: Final = 2.0
-"""Seconds to wait for the output of a process that has been killed."""
+SILENT: Final = 0.25
+"""Seconds without output after which that of an ended process is taken as complete: somebody may hold its pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class Ended:
 def run_child(python: Path, order: Mapping[str, Any], timeout: float, environment: Mapping[str, str]) -> Ended:
     """Run the program of ``order`` with the interpreter ``python``, for ``timeout`` seconds at most.
 
-    However this function is left, no process of the program's group is left behind. Raises ``OSError`` when the
+    However this function is left, nothing that the program started is left behind. Raises ``OSError`` when the
     interpreter cannot be started.
     """
-    with tempfile.TemporaryDirectory(prefix="spendgate-") as folder:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix="spendgate-") as folder:
         report = Path(folder) / "report.json"
         process = subprocess.Popen(
             [str(python), "-u", str(CHILD)],
@@ -56,7 +57,7 @@ def run_child(python: Path, order: Mapping[str, Any], timeout: float, environmen
             _give(process, {**order, "report": str(report)})
             timed_out = not _wait(process, timeout)
         finally:
-            _end(process)
+            end_guarded(process)
         stdout, stderr = (collector.text() for collector in output)
         return Ended(_read(report), process.returncode, stdout, stderr, timed_out)
 
@@ -89,17 +90,6 @@ def _wait_unreaped(pid: int, done: threading.Event) -> None:
     done.set()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
-    process.wait()
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-
-
 def _read(report: Path) -> Mapping[str, Any] | None:
     try:
         document = json.loads(report.read_text(encoding="utf-8"))
@@ -113,6 +103,7 @@ class _Collector:
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         self._parts: list[bytes] = []
+        self._read = 0
         self._stream = stream
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
@@ -122,10 +113,15 @@ class _Collector:
             return
         kept = 0
         while part := self._stream.read1(65536):  # type: ignore[attr-defined]
+            self._read += len(part)
             if kept < KEPT_OUTPUT:
                 self._parts.append(part)
                 kept += len(part)
 
     def text(self) -> str:
-        self._thread.join(ENDING)
+        """What was printed; to be asked once the process has ended."""
+        seen = -1
+        while self._thread.is_alive() and seen != self._read:
+            seen = self._read
+            self._thread.join(SILENT)
         return b"".join(self._parts).decode("utf-8", errors="replace")

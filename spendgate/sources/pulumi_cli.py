@@ -12,8 +12,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +22,15 @@ from typing import IO, Any, Final
 
 from spendgate.errors import InputError
 from spendgate.sources import passphrase
+from spendgate.sources.ending import end_guarded, ended_by_signals
 from spendgate.sources.interpreter import interpreter
 from spendgate.sources.project import Project
 from spendgate.sources.stack_config import stack_file
 
 NO_STACK: Final = "no stack named"
 NOT_LOGGED_IN: Final = ("PULUMI_ACCESS_TOKEN must be set", "not logged in", "pulumi login")
+
+GUARD: Final = Path(__file__).with_name("guard.py")
 
 INTERRUPT_SECONDS: Final = 5.0
 """What the CLI gets to end its plugins before everything is killed."""
@@ -71,7 +74,7 @@ def preview(
     the CLI is missing or not logged in. The program may fail: see ``Preview.code``.
     """
     cli = require_cli(purpose)
-    with tempfile.TemporaryDirectory(prefix="spendgate-") as name:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix="spendgate-") as name:
         folder = Path(name)  # made for this user alone; it holds the stack's configuration as its file does
         run = _Runner(cli, project, folder, {**_environment(project), **(environment or {})}, timeout)
         settings = _copied_config(project, stack, folder)
@@ -155,11 +158,11 @@ class _Runner:
     def __call__(
         self, arguments: list[str], *, cwd: Path | None = None, extra: Mapping[str, str] | None = None
     ) -> Preview:
-        command = [self.cli, "--non-interactive", *arguments]
+        command = [sys.executable, "-I", "-S", str(GUARD), self.cli, "--non-interactive", *arguments]
         with _streams() as (stdout, stderr):
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=cwd or self.project.directory,
@@ -189,16 +192,10 @@ def _text(stream: IO[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
-    """Interrupt what still runs, so that the CLI ends its plugins, then kill what is left of its group."""
+    """Interrupt what still runs, so that the CLI ends its plugins, then kill whatever is left of all it started."""
     if process.poll() is None:
-        _signal(process, signal.SIGINT)
-        deadline = time.monotonic() + INTERRUPT_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-    _signal(process, signal.SIGKILL)
-    process.wait()
-
-
-def _signal(process: subprocess.Popen[Any], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(INTERRUPT_SECONDS)
+    end_guarded(process)

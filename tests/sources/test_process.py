@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from spendgate.errors import InputError
 from spendgate.sources.pulumi_program import run_program
 
 WriteProgram = Callable[..., Path]
@@ -68,23 +69,132 @@ def test_a_program_that_hangs_is_ended_with_what_it_had_declared(program: WriteP
     assert not any(alive(pid) for pid in pids(folder))
 
 
+# As HANGS, with a process in a session of its own, and one that has no parent any more.
+HIDES = HANGS.replace(
+    'child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])',
+    """child = subprocess.Popen(["sleep", "781"], start_new_session=True)
+    orphan = int(subprocess.check_output(["sh", "-c", "setsid sleep 782 >/dev/null 2>&1 & echo $!"]))""",
+).replace("{child.pid}", "{child.pid} {orphan}")
+
+
+@needs_proc
+def test_processes_in_sessions_of_their_own_end_with_a_program_that_hangs(program: WriteProgram) -> None:
+    folder = program(HIDES)
+    assert run_program(folder, timeout=3.0).incomplete
+    assert len(pids(folder)) == 4
+    assert not any(alive(pid) for pid in pids(folder))
+
+
+@needs_proc
+def test_processes_in_sessions_of_their_own_end_with_the_program_and_do_not_delay_it(program: WriteProgram) -> None:
+    folder = program(
+        """
+        import pathlib, subprocess
+        child = subprocess.Popen(["sleep", "781"], start_new_session=True)
+        pathlib.Path("pids").write_text(str(child.pid))
+        print("done")
+        """
+    )
+    declaration = run_program(folder)
+    assert "done" in declaration.messages
+    assert not any(alive(pid) for pid in pids(folder))
+
+
 START = "import sys; from pathlib import Path; from spendgate.sources.pulumi_program import run_program; "
 START += "run_program(Path(sys.argv[1]))"
 
 
+CODES = {signal.SIGINT: -signal.SIGINT, signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
 @needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nobody_is_left_behind_when_the_parent_ends(program: WriteProgram, number: signal.Signals) -> None:
-    folder = program(HANGS)
-    parent = subprocess.Popen([sys.executable, "-c", START, str(folder)], stderr=subprocess.PIPE)
+@pytest.mark.parametrize("number", CODES)
+def test_nobody_is_left_behind_when_the_parent_ends(
+    program: WriteProgram, number: signal.Signals, tmp_path: Path
+) -> None:
+    folder = program(HIDES)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    parent = subprocess.Popen([sys.executable, "-c", START, str(folder)], stderr=subprocess.PIPE, env=environment)
     assert wait_until((folder / "pids").exists)
     left = pids(folder)
+    assert len(left) == 4
     assert all(alive(pid) for pid in left)
     parent.send_signal(number)
     _, printed = parent.communicate(timeout=20)
     assert wait_until(lambda: not any(alive(pid) for pid in left), 5)
+    assert parent.returncode == CODES[number]
     if number is signal.SIGINT:
         assert b"KeyboardInterrupt" in printed
+    if number is not signal.SIGKILL:
+        assert os.listdir(temporary) == []
+
+
+# A CLI whose preview starts what the real one starts: plugins in groups and sessions of their own. It ignores INT.
+CLI = """\
+#!/bin/sh
+trap '' INT
+setsid sleep 783 &
+setsid sleep 784 >/dev/null 2>&1 &
+echo "$$ $!" > pids.tmp
+mv pids.tmp pids
+sleep 600
+"""
+
+PREVIEW = "import sys; from pathlib import Path; from spendgate.sources import pulumi_cli as c; "
+PREVIEW += "from spendgate.sources.project import read_project; c.INTERRUPT_SECONDS = 0.2; "
+PREVIEW += "c.preview(read_project(Path(sys.argv[1])), 'dev', {}, 60)"
+
+
+@needs_proc
+@pytest.mark.parametrize("number", CODES)
+def test_nothing_of_the_cli_is_left_behind_when_the_parent_ends(
+    program: WriteProgram, number: signal.Signals, tmp_path: Path
+) -> None:
+    folder = program("")
+    cli = tmp_path / "bin" / "pulumi"
+    cli.parent.mkdir()
+    cli.write_text(CLI)
+    cli.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{cli.parent}{os.pathsep}{os.environ['PATH']}"}
+    parent = subprocess.Popen([sys.executable, "-c", PREVIEW, str(folder)], stderr=subprocess.DEVNULL, env=environment)
+    assert wait_until((folder / "pids").exists)
+    left = pids(folder)
+    assert all(alive(pid) for pid in left)
+    parent.send_signal(number)
+    parent.communicate(timeout=20)
+    assert wait_until(lambda: not any(alive(pid) for pid in left), 5)
+    assert parent.returncode == CODES[number]
+
+
+def test_signals_that_the_caller_handles_stay_the_callers(program: WriteProgram) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        folder = program("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+        with pytest.raises(InputError, match="signal 9"):
+            run_program(folder)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+TRANSFORMED = """
+import pulumi
+pulumi.runtime.register_stack_transform(lambda args: None)
+for number in range(20):
+    pulumi.ComponentResource("a:b:C", str(number))
+"""
+
+
+def test_the_connections_to_a_program_end_without_a_word(program: WriteProgram) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+    run = subprocess.run(
+        [sys.executable, "-c", START, str(program(TRANSFORMED))], capture_output=True, env=environment, check=True
+    )
+    assert run.stderr == b""
 
 
 @needs_proc
