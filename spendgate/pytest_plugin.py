@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ProgramChecked:
-    """One program as the gate sees it. Its ``repr`` is the report, so that a failed ``assert`` tells what was found."""
+    """One program as the gate sees it. Its ``repr`` is short, for pytest cuts long ones; ``report`` tells all."""
 
     checked: Checked
 
@@ -51,11 +51,18 @@ class ProgramChecked:
             )
         return tuple(finding for finding in self.findings if finding.guardrail == guardrail)
 
-    def __repr__(self) -> str:
+    @property
+    def report(self) -> str:
+        """The report as ``spendgate check`` prints it: ``assert checked.passed, checked.report``."""
         from spendgate.report.terminal import render
         from spendgate.verdict import Verdict
 
         return render(Verdict((self.checked,)))
+
+    def __repr__(self) -> str:
+        names = dict.fromkeys(finding.guardrail for finding in self.findings if finding.denies)
+        verdict = f"refused by {', '.join(names)}" if names else "passed"
+        return f"<{self.checked.project}, stack {self.checked.stack}: {verdict}>"
 
 
 class SpendgateCheck:
@@ -104,5 +111,8 @@ class SpendgateCheck:
 
 @pytest.fixture(scope="session")
 def spendgate_check(request: pytest.FixtureRequest) -> SpendgateCheck:
-    """Runs a Pulumi program through its guardrails: ``spendgate_check("infra", stack="prod").passed``."""
+    """Runs a Pulumi program through its guardrails: ``spendgate_check("infra", stack="prod").passed``.
+
+    Of session scope, so that a fixture of any scope can run a program once for many tests.
+    """
     return SpendgateCheck(request.config.rootpath)

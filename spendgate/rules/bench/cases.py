@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,16 @@ def _wrong_params(guardrail: Guardrail, file: YamlFile, index: int) -> Iterable[
 def _wrong_names(file: YamlFile, index: int) -> Iterable[InputError]:
     """Names of resources that the case does not hold, or holds twice: they could never be matched, or not by name."""
     case = file.data["cases"][index]
-    names: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for number, item in enumerate(case["resources"]):
-        if item["name"] in names:
+        if (item["type"], item["name"]) in seen:
             yield InputError(
-                f'two resources of this case are named "{item["name"]}"',
+                f'two resources of one type are named "{item["name"]}"',
                 place=file.place("cases", index, "resources", number, "name"),
-                remedy="Findings are expected by name: give one of them another.",
+                remedy="Give one of them another name, as Pulumi demands.",
             )
-        names.add(item["name"])
+        seen.add((item["type"], item["name"]))
+    names = {name for _, name in seen}
     uses: list[tuple[tuple[str | int, ...], str]] = [
         (("cases", index, "resources", number, "dependsOn", key, position), name)
         for number, item in enumerate(case["resources"])
@@ -174,20 +175,27 @@ def declare(
     ``place`` tells where the resource of a number (from 0) is written.
     """
     written = list(resources)
-    addresses = {item["name"]: f"urn:pulumi:{stack}::{project}::{item['type']}::{item['name']}" for item in written}
-    made = tuple(_resource(item, addresses, place(number)) for number, item in enumerate(written))
+    addresses = [f"urn:pulumi:{stack}::{project}::{item['type']}::{item['name']}" for item in written]
+    named: dict[str, list[str]] = {}
+    for item, address in zip(written, addresses, strict=True):
+        named.setdefault(item["name"], []).append(address)
+    made = tuple(
+        _resource(item, address, named, place(number))
+        for number, (item, address) in enumerate(zip(written, addresses, strict=True))
+    )
     return Declaration(project, stack, Path(), made)
 
 
-def _resource(item: Mapping[str, Any], addresses: Mapping[str, str], place: Place) -> Resource:
+def _resource(item: Mapping[str, Any], address: str, named: Mapping[str, Sequence[str]], place: Place) -> Resource:
     package = item["type"].split(":", 1)[0]
     dependencies = {
-        key: tuple(addresses.get(name, name) for name in names) for key, names in item.get("dependsOn", {}).items()
+        key: tuple(urn for name in names for urn in named.get(name, (name,)))
+        for key, names in item.get("dependsOn", {}).items()
     }
     return Resource(
         type=item["type"],
         name=item["name"],
-        address=addresses[item["name"]],
+        address=address,
         properties=item.get("properties", {}),
         provider=Provider(
             package, f"urn:pulumi:dev::test::pulumi:providers:{package}::default", item.get("provider", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 
@@ -67,17 +68,19 @@ def collect(paths: Iterable[Path], policies: Iterable[Path] = ()) -> Suite:
     files = _test_files(given)
     sources: dict[Path, None] = {}
     beside: dict[Path, None] = {}
-    for path in guardrail_files(policies_dir()):
-        sources[path.resolve()] = None
     for folder in policies:
         sources.update(dict.fromkeys(path.resolve() for path in guardrail_files(folder)))
     for path in given:
         found = _guardrails_below(path) if path.is_dir() else _guardrails_in(path.parent)
         beside.update(dict.fromkeys(item.resolve() for item in found))
-    library: dict[str, Guardrail] = {}
-    errors: list[InputError] = []
-    broken: set[str] = set()
+    shipped = {path.resolve(): path.stat().st_mtime_ns for path in guardrail_files(policies_dir())}
+    known, faulty = _loaded(tuple(shipped.items()), Path.cwd())
+    library = dict(known)
+    errors = list(faulty)
+    broken = {path.stem for path in shipped if path.stem not in known}
     for source in {**sources, **beside}:
+        if source in shipped:
+            continue
         if faults := add_files(library, [_shown(source)]):
             errors.extend(faults)
             broken.add(source.stem)
@@ -93,6 +96,14 @@ def collect(paths: Iterable[Path], policies: Iterable[Path] = ()) -> Suite:
                 errors.extend(getattr(error, "errors", (error,)))
                 broken.add(name)
     return Suite(files, library, own, frozenset(broken), tuple(errors))
+
+
+@lru_cache(maxsize=1)
+def _loaded(files: tuple[tuple[Path, int], ...], here: Path) -> tuple[Mapping[str, Guardrail], tuple[InputError, ...]]:
+    """The shipped guardrails, read again only when one of them changed (or is to be shown from elsewhere)."""
+    library: dict[str, Guardrail] = {}
+    errors = add_files(library, (_shown(path) for path, _ in files))
+    return library, tuple(errors)
 
 
 def _test_files(paths: Iterable[Path]) -> tuple[Path, ...]:
