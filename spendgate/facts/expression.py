@@ -442,6 +442,16 @@ def _divided(values: list[float]) -> float:
     return float(-(-values[0] // values[1]))
 
 
+def _share(values: list[float]) -> float:
+    """The first as a part of the second."""
+    return values[0] / values[1]
+
+
+def _less(values: list[float]) -> float:
+    """The first without the second; nothing is left where that is more."""
+    return max(values[0] - values[1], 0.0)
+
+
 def _product(values: list[float]) -> float:
     result = 1.0
     for value in values:
@@ -453,6 +463,8 @@ _ARITHMETIC: Final[Mapping[str, Callable[[list[float]], float]]] = {
     "sum": sum,
     "product": _product,
     "divided": _divided,
+    "share": _share,
+    "less": _less,
     "least": min,
     "most": max,
 }

@@ -34,6 +34,28 @@ def google_declaration() -> Declaration:
 
 
 @pytest.fixture(scope="session")
+def aws_more_declaration() -> Declaration:
+    return run_program(PROGRAMS / "aws-more")
+
+
+@pytest.fixture(scope="session")
+def google_more_declaration() -> Declaration:
+    return run_program(PROGRAMS / "google-more")
+
+
+@pytest.fixture(scope="session")
+def aws_more(aws_more_declaration: Declaration) -> FactsOf:
+    workloads = by_name(aws_more_declaration)
+    return lambda name: workloads[name].facts
+
+
+@pytest.fixture(scope="session")
+def google_more(google_more_declaration: Declaration) -> FactsOf:
+    workloads = by_name(google_more_declaration)
+    return lambda name: workloads[name].facts
+
+
+@pytest.fixture(scope="session")
 def aws(aws_declaration: Declaration) -> FactsOf:
     workloads = by_name(aws_declaration)
     return lambda name: workloads[name].facts

@@ -26,6 +26,7 @@ ROWS = [
     if (row := TABLES.row(token)) is not None
 ]  # fmt: skip
 
+PROGRAMS = ["aws_declaration", "aws_more_declaration", "google_declaration", "google_more_declaration"]
 URNS = [f"urn:pulumi:dev::p::t::r{index}" for index in range(4)]
 
 scalars = st.one_of(
@@ -170,7 +171,7 @@ def check_with_one_unknown(declaration: Declaration, chosen: Resource, place: tu
         check_only_less_is_known(one.facts, other.facts)
 
 
-@pytest.mark.parametrize("program", ["aws_declaration", "google_declaration"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_what_becomes_unknown_never_turns_a_fact_into_another(program: str, request: pytest.FixtureRequest) -> None:
     """Every value of every resource of a real program, one after the other."""
     declaration: Declaration = request.getfixturevalue(program)
@@ -189,7 +190,7 @@ def test_nor_does_it_in_junk(declared: tuple[Resource, ...], data: st.DataObject
         check_with_one_unknown(declare(*declared), chosen, data.draw(st.sampled_from(found)))
 
 
-@pytest.mark.parametrize("program", ["aws_declaration", "google_declaration"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_part_of_a_stack_tells_nothing_else_than_the_whole(program: str, request: pytest.FixtureRequest) -> None:
     declaration: Declaration = request.getfixturevalue(program)
     whole = {workload.resource.address: workload.facts for workload in facts_of(declaration, CATALOGUE)}
