@@ -42,13 +42,17 @@ DEFAULT_ENVIRONMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of one project; the defaults are those of a project without spendgate.yaml."""
+    """The settings of one project; the defaults are those of a project without spendgate.yaml.
+
+    ``max_price_age`` is in days: an older price is noted in the report.
+    """
 
     packs: tuple[Pack, ...]
     settings: tuple[Setting, ...] = ()
     policies: tuple[Path, ...] = ()
     environments: tuple[Environment, ...] = DEFAULT_ENVIRONMENTS
     recorded: tuple[RecordedInvoke, ...] = field(default=())
+    max_price_age: int | None = None
 
     def environment(self, stack: str) -> Environment:
         """The first environment that holds the stack; one named after the stack when none does."""
@@ -81,6 +85,7 @@ def load_config(folder: Path, *, file: Path | None = None, packs: tuple[str, ...
         policies=_policies(yaml, base),
         environments=_environments(yaml) or DEFAULT_ENVIRONMENTS,
         recorded=_recorded(data),
+        max_price_age=_max_price_age(yaml),
     )
 
 
@@ -116,6 +121,16 @@ def _policies(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
             )
         folders.append(base / name)
     return tuple(folders)
+
+
+def _max_price_age(yaml: YamlFile) -> int | None:
+    """Days, or None where no age is too much."""
+    text = yaml.data.get("prices", {}).get("maxAge")
+    if text is None:
+        return None
+    from spendgate.prices.age import days_of
+
+    return days_of(text, yaml.place("prices", "maxAge"))
 
 
 def _recorded(data: Mapping[str, Any]) -> tuple[RecordedInvoke, ...]:

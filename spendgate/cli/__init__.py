@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "check": "run a Pulumi program's declaration through the guardrails, with its cost",
     "price": "what an instance type costs, by region and purchase option",
+    "prices": "check a price catalogue, or add a price of your own",
     "guardrails": "list the guardrails, or explain one",
     "test": "run the tests of guardrails, with what they cover",
     "schema": "print the JSON Schema of a file or an output",

@@ -17,6 +17,7 @@ from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
     from spendgate.config import Config
+    from spendgate.estimate.model import Estimate
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
     from spendgate.sources.pulumi_program import RecordedInvoke
@@ -119,8 +120,19 @@ def check_directory(
         )
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
-    checked = check(declaration, applied, Catalogue.of_project(directory), environment=environment, now=datetime.now(UTC))
+    catalogue = Catalogue.of_project(directory)
+    checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC))
+    checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
     return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
+
+
+def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:
+    if max_age is None:
+        return estimate
+    from spendgate.prices.age import old_price_note
+
+    note = old_price_note((line.quote for line in estimate.lines), max_age, datetime.now(UTC).date())
+    return estimate if note is None else replace(estimate, assumptions=(*estimate.assumptions, note))
 
 
 Prepared = tuple["Config", dict[str, tuple["Compiled", ...]]]

@@ -1,17 +1,26 @@
-"""``spendgate price``: what an instance type costs."""
+"""``spendgate price``: what an instance type costs, and where one gets an accelerator."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spendgate.cli import new_parser
+from spendgate.errors import InputError
+
+if TYPE_CHECKING:
+    from spendgate.prices.catalogue import Catalogue
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate price``."""
     parser = new_parser("price")
-    parser.add_argument("name", metavar="TYPE", help="instance type, such as p5.48xlarge")
+    parser.add_argument("name", metavar="TYPE", nargs="?", help="instance type, such as p5.48xlarge")
+    parser.add_argument(
+        "--compare", metavar="MODELxCOUNT", help="where one gets so many: H100x8, A100-80GBx8, L4 (one of them)"
+    )
     parser.add_argument("--region", "-r", help="one region (default: all, cheapest first)")
     parser.add_argument("--provider", "-p", choices=("aws", "gcp", "azure"), help="where the name exists at several")
     parser.add_argument(
@@ -19,12 +28,28 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--hours", help="price this many hours")
     parser.add_argument("--count", help="price this many instances")
+    parser.add_argument("--catalogue", type=Path, metavar="DIR", help="prices of your own there, not the project's")
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the quotes."""
+    from spendgate.prices.catalogue import Catalogue
+
+    if options.catalogue is not None and not options.catalogue.is_dir():
+        raise InputError("no such folder", place=options.catalogue)
+    if options.catalogue is not None:
+        catalogue = Catalogue.with_user(options.catalogue)
+    else:
+        catalogue = Catalogue.of_project(Path())
+    print(_answer(options, catalogue) if options.compare is None else _comparison(options, catalogue))
+    return 0
+
+
+def _answer(options: argparse.Namespace, catalogue: Catalogue) -> str:
+    if options.name is None:
+        raise InputError("a TYPE or --compare is missing", remedy="`spendgate price --help` tells the options.")
     from spendgate.prices.command import lookup, to_json
     from spendgate.prices.text import to_text
 
@@ -35,9 +60,22 @@ def run(options: argparse.Namespace) -> int:
         purchase=options.purchase,
         hours=options.hours,
         count=options.count,
+        catalogue=catalogue,
     )
-    if options.format == "json":
-        print(to_json(answer))
-    else:
-        print(to_text(answer, color=sys.stdout.isatty()))
-    return 0
+    return to_json(answer) if options.format == "json" else to_text(answer, color=sys.stdout.isatty())
+
+
+def _comparison(options: argparse.Namespace, catalogue: Catalogue) -> str:
+    if options.name is not None or options.hours is not None or options.count is not None:
+        raise InputError("--compare goes without TYPE, --hours and --count", remedy="The count is in it: H100x8.")
+    from spendgate.prices.compare import compare, to_json
+    from spendgate.prices.compare_text import to_text
+
+    comparison = compare(
+        options.compare,
+        region=options.region,
+        provider=options.provider,
+        purchase=options.purchase,
+        catalogue=catalogue,
+    )
+    return to_json(comparison) if options.format == "json" else to_text(comparison, color=sys.stdout.isatty())

@@ -20,14 +20,13 @@ from typing import Any, Final
 
 from spendgate import __version__
 from spendgate.crossguard import answers, requests
-from spendgate.crossguard.settings import Configured, PackSettings, load_settings
+from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.model import Estimate
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
 from spendgate.gate import lines_by_resource, resource_subject, stack_subject
-from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Compiled, Memo, Subject, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
@@ -61,7 +60,7 @@ class PackHost:
         self.stack = stack
         self.organization = organization
         self.now = datetime.now(UTC)
-        self.catalogue = Catalogue.builtin()
+        self.catalogue = load_catalogue(project)
         self.run = Run()
         self.lock = threading.RLock()
         self.estimate_level = Enforcement.ADVISORY
@@ -108,6 +107,7 @@ class PackHost:
             changed = (project, stack) != (self.project, self.stack)
             if project != self.project:
                 self.settings = load_settings(self.pack, project)
+                self.catalogue = load_catalogue(project)
             self.project, self.stack = project, stack
             self.organization = organization or self.organization
             if changed:

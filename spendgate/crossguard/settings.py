@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from spendgate.config import Config, load_config
 from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Pack, Setting, library_of, select
 
@@ -90,6 +91,12 @@ def load_settings(pack: Pack, project: str) -> PackSettings:
     folder = project_folder(project)
     config = Config(packs=(pack,)) if folder is None else load_config(folder)
     return PackSettings(pack, config, library_of((pack, *_others(pack, config)), config.policies))
+
+
+def load_catalogue(project: str) -> Catalogue:
+    """The prices that hold for ``project``: with its own, where its folder is found and has any."""
+    folder = project_folder(project)
+    return Catalogue.builtin() if folder is None else Catalogue.of_project(folder)
 
 
 def _others(pack: Pack, config: Config) -> tuple[Pack, ...]:

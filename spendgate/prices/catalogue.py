@@ -7,9 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
+from spendgate.errors import InputError
 from spendgate.prices import quotes
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, custom_shape, family_of, group_of, nearest, region_of_zone, short_name
+from spendgate.prices.private import find_folder, quote_of
 from spendgate.prices.store import Store
 from spendgate.prices.tables import BUILTIN, Layers
 
@@ -24,8 +26,8 @@ class Catalogue:
 
     _builtin: ClassVar[Catalogue | None] = None
 
-    def __init__(self, *directories: Path) -> None:
-        self._store = Store(Layers(directories))
+    def __init__(self, *directories: Path, private: bool = True) -> None:
+        self._store = Store(Layers(directories), private=private)
         self._quotes: dict[tuple[str, str, str | None, Purchase], Quote] = {}
         self._instances: dict[tuple[str, str], InstanceType | None] = {}
         self._suggestions: dict[tuple[str, str | None], str | None] = {}
@@ -41,6 +43,23 @@ class Catalogue:
     def with_user(cls, directory: Path) -> Catalogue:
         """The built-in catalogue with a user's directory over it: same layout, same columns, the user's row wins."""
         return cls(BUILTIN, directory)
+
+    @classmethod
+    def of_project(cls, folder: Path) -> Catalogue:
+        """The catalogue that holds for a project: with the user's directory, where ``find_folder`` finds one.
+
+        Raises InputError for a broken file of private prices at once, not when the first of them is asked for.
+        """
+        directory = find_folder(folder)
+        if directory is None:
+            return cls.builtin()
+        catalogue = cls.with_user(directory)
+        catalogue.store.private()
+        return catalogue
+
+    def without_private(self) -> Catalogue:
+        """The same tables without prices of one's own, to hold the former against."""
+        return Catalogue(*self._store.directories, private=False)
 
     @property
     def store(self) -> Store:
@@ -130,7 +149,14 @@ class Catalogue:
             if self.instance(provider, name)
             or self._store.listed(provider, short_name(provider, name))
             or self.attachable(provider, name)
+            or self.private_purchases(provider, name)
         )
+
+    def private_purchases(self, provider: str, name: str) -> tuple[Purchase, ...]:
+        """The purchase options for which a price of one's own is known, in any region."""
+        item = short_name(provider, name)
+        found = {key[3] for key in self._store.private() if key[:2] == (provider, item)}
+        return tuple(purchase for purchase in Purchase if purchase in found)
 
     def names(self, provider: str) -> tuple[str, ...]:
         """All names that have a row of their own: instance types, attachable accelerators, all with an hourly price."""
@@ -239,9 +265,14 @@ class Catalogue:
         def unpriced(note: str) -> Quote:
             return quotes.no_price(provider, item, region, purchase, NoPrice.UNPRICED, note, unit=unit)
 
+        place = self._region(provider, region) if provider in PROVIDERS else None
+        own = store.private().get((provider, item, place, purchase)) if place else None
+        if own is not None:
+            if listed and own.unit != unit:
+                raise InputError(f"{item} is billed by {unit}, not by {own.unit}", place=own.place)
+            return quote_of(own)
         if not listed:
             return unpriced("no public price is in the catalogue")
-        place = self._region(provider, region)
         if place is None:
             return unpriced(self._no_region(provider, region))
         row = listed.get(place)

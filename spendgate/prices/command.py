@@ -60,8 +60,11 @@ def lookup(
     catalogue = catalogue or Catalogue.builtin()
     asked_hours = _positive(hours, "hours")
     asked_count = _positive(count, "count")
-    purchases = _SHOWN if purchase is None else (_purchase(purchase),)
+    purchases: tuple[Purchase, ...] = _SHOWN if purchase is None else (purchase_from(purchase),)
     providers = _providers(catalogue, name, provider)
+    if purchase is None:
+        own = {option for one in providers for option in catalogue.private_purchases(one, name)}
+        purchases += tuple(option for option in Purchase if option in own and option not in purchases)
     if region is None:
         quotes = tuple(_everywhere(catalogue, name, providers, purchases))
     else:
@@ -94,7 +97,8 @@ def _providers(catalogue: Catalogue, name: str, provider: str | None) -> tuple[s
     return found
 
 
-def _purchase(purchase: str | Purchase) -> Purchase:
+def purchase_from(purchase: str | Purchase) -> Purchase:
+    """A purchase option by name. Raises InputError for an unknown one."""
     try:
         return Purchase(str(purchase).replace("-", "_"))
     except ValueError:
@@ -184,29 +188,34 @@ def to_json(answer: PriceAnswer) -> str:
         "instance_type": {"name": answer.name, "vcpu": instance.vcpu, "memory_gib": instance.memory_gib}
         if instance
         else None,
-        "hours": _number(answer.hours),
-        "count": _number(answer.count),
+        "hours": number(answer.hours),
+        "count": number(answer.count),
     }
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _quote(quote: Quote, answer: PriceAnswer) -> dict[str, Any]:
-    value: dict[str, Any] = {
+def quote_value(quote: Quote) -> dict[str, Any]:
+    """A quote as plain data for JSON."""
+    return {
         "provider": quote.provider,
         "instance_type": quote.item,
         "region": quote.region,
         "purchase": str(quote.purchase),
-        "amount": _number(quote.amount),
+        "amount": number(quote.amount),
         "unit": quote.unit,
         "currency": quote.currency,
-        "low": _number(quote.low),
-        "high": _number(quote.high),
+        "low": number(quote.low),
+        "high": number(quote.high),
         "source": quote.source,
         "as_of": quote.as_of,
         "reason": str(quote.reason) if quote.reason else None,
         "derived": quote.derived,
         "note": quote.note,
     }
+
+
+def _quote(quote: Quote, answer: PriceAnswer) -> dict[str, Any]:
+    value = quote_value(quote)
     if answer.factor is not None:
         value["total"] = _times(quote.amount, answer.factor)
         value["total_low"] = _times(quote.low, answer.factor)
@@ -229,11 +238,12 @@ def _whole(number: float | None) -> float | int | None:
     return int(number) if number is not None and number == int(number) else number
 
 
-def _number(amount: Decimal | None) -> float | int | None:
+def number(amount: Decimal | None) -> float | int | None:
+    """An amount as a JSON number."""
     if amount is None:
         return None
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def _times(amount: Decimal | None, factor: Decimal) -> float | int | None:
-    return None if amount is None else _number(amount * factor)
+    return None if amount is None else number(amount * factor)

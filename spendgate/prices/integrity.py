@@ -4,77 +4,148 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
-from spendgate.errors import InputError
+from spendgate.errors import InputError, Place, did_you_mean
+from spendgate.prices.adding import unit_of
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import InstanceType, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, group_of
+from spendgate.prices.store import Price, Store
+from spendgate.prices.tables import read_table, shown
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _SPOT_SLACK = Decimal("1.001")  # hand-copied tables round spot up to on-demand
 _REGIONS_APART = 4  # the dearest region asks at most 2.4 times what the cheapest asks
+_DISCOUNT = 20  # a price of one's own below a twentieth of the public one is a slip of the point
 _FACTOR_SLACK = Decimal("0.0025")  # regional factors agree within a family to 0.22 %
 
 
-def problems(catalogue: Catalogue) -> Iterator[str]:
-    """Everything that is wrong with a catalogue, one line each; nothing for a sound one."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and the row that says so where it is one row's. ``unreadable`` marks a file that does not parse
+    or a value that is none: nothing can be said of what rests on it."""
+
+    message: str
+    place: Place | None = None
+    unreadable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+def problems(catalogue: Catalogue) -> Iterator[Problem]:
+    """Everything that is wrong with a catalogue, once each; nothing for a sound one."""
+    seen: set[Problem] = set()
     for check in CHECKS:
-        try:
-            yield from check(catalogue)
-        except InputError as error:
-            yield str(error)
+        # A price of one's own is held against the public ones, and never stands in for one.
+        whole = catalogue if check is strange_private_prices else catalogue.without_private()
+        for problem in _asked(check, whole):
+            if problem not in seen:
+                seen.add(problem)
+                yield problem
 
 
-def undated_sources(catalogue: Catalogue) -> Iterator[str]:
+def _asked(check: Check, catalogue: Catalogue) -> Iterator[Problem]:
+    try:
+        yield from check(catalogue)
+    except InputError as error:
+        yield from _unreadable(error)
+
+
+def _unreadable(error: InputError) -> Iterator[Problem]:
+    for one in getattr(error, "errors", (error,)):
+        yield Problem(f"{one.message}; {one.remedy}" if one.remedy else one.message, one.place, unreadable=True)
+
+
+def unreadable_files(catalogue: Catalogue) -> Iterator[Problem]:
+    """Every file is CSV in UTF-8 and one that a look-up reads: a table under a wrong name would be passed over."""
+    known = set(catalogue.store.tables())
+    for number, directory in enumerate(catalogue.store.directories):
+        for path in sorted(directory.rglob("*.csv")):
+            name = path.relative_to(directory).as_posix()
+            if name not in known:
+                remedy = did_you_mean(name, known)
+                message = f"no look-up reads a table of this name{f'; {remedy}' if remedy else ''}"
+                yield Problem(message, Place(shown(path)))
+                continue
+            try:
+                read_table(path, (), shown_as=shown(path) if number else None)
+            except InputError as error:
+                yield from _unreadable(error)
+
+
+def undated_sources(catalogue: Catalogue) -> Iterator[Problem]:
     """Every source says where and as of when; every row names one (a missing one is an error of its own)."""
     for source in catalogue.store.sources().values():
         if not _DATE.fullmatch(source.as_of) or not source.where:
-            yield f"source {source.id} has no date or no place"
+            yield Problem(
+                f"source {source.id} has no date or no place", catalogue.store.place("sources.csv", id=source.id)
+            )
 
 
-def repeated_rows(catalogue: Catalogue) -> Iterator[str]:
+def repeated_rows(catalogue: Catalogue) -> Iterator[Problem]:
     """A table has one row per key: of two, one is wrong."""
+    store = catalogue.store
     for provider in PROVIDERS:
-        keys = Counter(catalogue.store.price_keys(provider))
-        keys.update(catalogue.store.instance_keys(provider))
-        yield from (
-            f"{provider} {' in '.join(key)} is listed {count} times" for key, count in keys.items() if count > 1
-        )
+        for key, count in Counter(store.price_keys(provider)).items():
+            if count > 1:
+                place = _price_place(store, provider, key[0], key[1])
+                yield Problem(f"{provider} {' in '.join(key[:2])} is listed {count} times", place)
+        for key, count in Counter(store.instance_keys(provider)).items():
+            if count > 1:
+                yield Problem(f"{provider} {key[0]} is listed {count} times", _type_place(store, provider, key[0]))
 
 
-def impossible_prices(catalogue: Catalogue) -> Iterator[str]:
+def impossible_prices(catalogue: Catalogue) -> Iterator[Problem]:
     """Prices are above zero, of known regions, in the file of their group; spot is not above on-demand."""
     store = catalogue.store
     for provider in PROVIDERS:
         regions = store.regions(provider)
         for group in store.price_groups(provider):
-            for item, rows in store.prices(provider, group).items():
+            table = f"{provider}/prices/{group}.csv"
+            try:
+                items = store.prices(provider, group)
+            except InputError as error:
+                yield from _unreadable(error)
+                continue
+            for item, rows in items.items():
                 if group_of(provider, item) != group:
-                    yield f"{provider} {item} is in {group}.csv, where no look-up finds it"
+                    message = f"{provider} {item} is in {group}.csv, where no look-up finds it"
+                    yield Problem(message, store.place(table, item=item))
                 for region, row in rows.items():
-                    price = store.price(row)
-                    if region not in regions:
-                        yield f"{provider} {item}: no region {region}"
-                    for figure in (price.on_demand, price.spot):
-                        if figure is not None and figure <= 0:
-                            yield f"{provider} {item} in {region} costs {figure}"
-                    if price.spot and price.on_demand and price.spot > price.on_demand * _SPOT_SLACK:
-                        yield f"{provider} {item} in {region}: spot {price.spot} is above on-demand {price.on_demand}"
+                    try:
+                        price = store.price(row)
+                    except InputError as error:
+                        yield from _unreadable(error)
+                        continue
+                    for message in _impossible(price, region in regions):
+                        place = store.place(table, item=item, region=region)
+                        yield Problem(f"{provider} {item} in {region}: {message}", place)
 
 
-def impossible_types(catalogue: Catalogue) -> Iterator[str]:
+def _impossible(price: Price, known: bool) -> Iterator[str]:
+    if not known:
+        yield "there is no such region"
+    if price.currency != "USD":
+        yield f"prices are in USD, not in {price.currency}"
+    if price.spot and price.on_demand and price.spot > price.on_demand * _SPOT_SLACK:
+        yield f"spot {price.spot} is above on-demand {price.on_demand}"
+
+
+def impossible_types(catalogue: Catalogue) -> Iterator[Problem]:
     """Instance types have a shape, and an accelerator that the catalogue knows by model and memory."""
     for instance in instances(catalogue):
         for word, value in (("vCPU", instance.vcpu), ("memory", instance.memory_gib)):
             if value is not None and value <= 0:
-                yield f"{instance.provider} {instance.name} has {value} {word}"
+                yield _of_type(catalogue, instance, f"has {value} {word}")
         if not instance.source or not instance.as_of:
-            yield f"{instance.provider} {instance.name} has no source"
+            yield _of_type(catalogue, instance, "has no source")
 
 
-def wrong_counts(catalogue: Catalogue) -> Iterator[str]:
+def wrong_counts(catalogue: Catalogue) -> Iterator[Problem]:
     """The price of one device lies in the band of its model (bands.csv): outside, the count is wrong."""
     bands = catalogue.store.bands()
     for instance in instances(catalogue):
@@ -86,15 +157,17 @@ def wrong_counts(catalogue: Catalogue) -> Iterator[str]:
         band = bands.get((*key, instance.name)) or bands.get((*key, ""))
         each = cheapest / Decimal(repr(device.count))
         if band is None:
-            yield f"no band for {device.model} {device.memory_gib} GiB of {instance.provider} ({instance.name})"
+            message = f"no band in bands.csv for {device.model} with {device.memory_gib or 'unknown'} GiB"
+            yield _of_type(catalogue, instance, message)
         elif not band[0] <= each <= band[1]:
-            yield (
-                f"{instance.provider} {instance.name}: {each:.3f} an hour for one {device.model}, "
-                f"outside {band[0]} to {band[1]}: is the count of {device.count:g} right?"
+            message = (
+                f"{each:.3f} an hour for one {device.model}, outside {band[0]} to {band[1]}: "
+                f"is the count of {device.count:g} right?"
             )
+            yield _of_type(catalogue, instance, message)
 
 
-def placeholder_prices(catalogue: Catalogue) -> Iterator[str]:
+def placeholder_prices(catalogue: Catalogue) -> Iterator[Problem]:
     """No region asks many times what another asks: such a figure stands for "no price" (a table says 700)."""
     store = catalogue.store
     for provider in PROVIDERS:
@@ -104,24 +177,31 @@ def placeholder_prices(catalogue: Catalogue) -> Iterator[str]:
                 cheapest = min((price for price in prices.values() if price), default=None)
                 for region, price in prices.items():
                     if price and cheapest and price > cheapest * _REGIONS_APART:
-                        yield f"{provider} {item} costs {price} in {region} and {cheapest} elsewhere: is it a price?"
+                        yield Problem(
+                            f"{provider} {item} costs {price} in {region} and {cheapest} elsewhere: is it a price?",
+                            _price_place(store, provider, item, region),
+                        )
 
 
-def unused_sources(catalogue: Catalogue) -> Iterator[str]:
+def unused_sources(catalogue: Catalogue) -> Iterator[Problem]:
     """Every source stands behind a figure: one that no row names is a leftover of a figure that is gone."""
     known, named = set(catalogue.store.sources()), set(catalogue.store.named_sources())
-    yield from (f"source {id} stands behind nothing" for id in sorted(known - named))
-    yield from (f'no source "{id}" in sources.csv' for id in sorted(named - known))
+    for id in sorted(known - named):
+        yield Problem(f"source {id} stands behind nothing", catalogue.store.place("sources.csv", id=id))
+    for id in sorted(named - known):
+        places = (catalogue.store.place(table, source=id) for table in catalogue.store.tables())
+        yield Problem(f'no source "{id}" in sources.csv', next(filter(None, places), None))
 
 
-def uneven_factors(catalogue: Catalogue) -> Iterator[str]:
+def uneven_factors(catalogue: Catalogue) -> Iterator[Problem]:
     """Where a family lists more than one size in a region, its regional factors agree."""
     store = catalogue.store
     for provider in PROVIDERS:
         for family, reference in store.families(provider).items():
             home = store.listed(provider, reference)
             if "us-east-1" not in home:
-                yield f"{provider} {family}: {reference} has no price of us-east-1 to take a factor over"
+                message = f"{provider} {family}: {reference} has no price of us-east-1 to take a factor over"
+                yield Problem(message, store.place(f"{provider}/families.csv", family=family))
                 continue
             for item, rows in store.prices(provider, group_of(provider, reference) or "").items():
                 if item.split(".")[0] != family or "us-east-1" not in rows:
@@ -130,24 +210,51 @@ def uneven_factors(catalogue: Catalogue) -> Iterator[str]:
                     factor = Decimal(home[region]["on_demand"]) / Decimal(home["us-east-1"]["on_demand"])
                     own = Decimal(rows[region]["on_demand"]) / Decimal(rows["us-east-1"]["on_demand"])
                     if abs(own / factor - 1) > _FACTOR_SLACK:
-                        yield f"{provider} {item} in {region}: factor {own:.4f}, {reference} has {factor:.4f}"
+                        yield Problem(
+                            f"{provider} {item} in {region}: factor {own:.4f}, {reference} has {factor:.4f}",
+                            _price_place(store, provider, item, region),
+                        )
 
 
-def dangling_names(catalogue: Catalogue) -> Iterator[str]:
+def dangling_names(catalogue: Catalogue) -> Iterator[Problem]:
     """Labels, attachable accelerators and parts of bundles lead to something."""
     for label in catalogue.store.products():
         if catalogue.gpu_product(label) is None:
-            yield f"label {label} names no accelerator"
+            place = catalogue.store.place("gpu_products.csv", label=label)
+            yield Problem(f"label {label} names no accelerator", place)
     for provider in PROVIDERS:
         for name in catalogue.store.attachable(provider):
             if catalogue.attachable(provider, name) is None:
-                yield f"{provider} {name} names no accelerator"
+                place = catalogue.store.place(f"{provider}/attachable.csv", name=name)
+                yield Problem(f"{provider} {name} names no accelerator", place)
         for part in catalogue.store.parts(provider):
             if not catalogue.store.listed(provider, part):
-                yield f"{provider}: no price of the part {part}"
+                place = catalogue.store.place(f"{provider}/bundles.csv", part=part)
+                yield Problem(f"{provider}: no price of the part {part}", place)
 
 
-CHECKS = (
+def strange_private_prices(catalogue: Catalogue) -> Iterator[Problem]:
+    """A price of one's own is for something that exists, by its unit, and not far from what the public pays."""
+    public = catalogue.without_private()
+    for price in catalogue.store.private().values():
+        try:
+            unit_of(public, price.provider, price.item, price.unit, price.purchase)
+        except InputError as error:
+            yield Problem(f"{error.message}; {error.remedy}" if error.remedy else error.message, price.place)
+            continue
+        if price.unit != "hour":
+            continue
+        quote = public.quote(price.provider, price.item, price.region)
+        if quote.amount and not quote.amount / _DISCOUNT < price.price < quote.amount * _REGIONS_APART:
+            yield Problem(
+                f"{price.item} in {price.region} costs {price.price:f}, on demand {quote.amount:f}: is it a price?",
+                price.place,
+            )
+
+
+Check = Callable[[Catalogue], Iterator[Problem]]
+CHECKS: tuple[Check, ...] = (
+    unreadable_files,
     undated_sources,
     repeated_rows,
     impossible_prices,
@@ -157,7 +264,21 @@ CHECKS = (
     unused_sources,
     uneven_factors,
     dangling_names,
+    strange_private_prices,
 )
+
+
+def _of_type(catalogue: Catalogue, instance: InstanceType, message: str) -> Problem:
+    place = _type_place(catalogue.store, instance.provider, instance.name)
+    return Problem(f"{instance.provider} {instance.name}: {message}", place)
+
+
+def _type_place(store: Store, provider: str, name: str) -> Place | None:
+    return store.place(f"{provider}/instances/{group_of(provider, name)}.csv", name=name)
+
+
+def _price_place(store: Store, provider: str, item: str, region: str) -> Place | None:
+    return store.place(f"{provider}/prices/{group_of(provider, item)}.csv", item=item, region=region)
 
 
 def instances(catalogue: Catalogue) -> Iterator[InstanceType]:

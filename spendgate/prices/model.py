@@ -66,7 +66,7 @@ class Quote:
 
     ``amount`` is in ``currency`` per ``unit`` (``hour``, ``GiB-month``). ``low`` and ``high`` bound it where
     the price moves (spot). ``source`` and ``as_of`` (ISO date) say where the figure is from; ``derived`` marks
-    a figure computed from published ones, with the rule in ``note``.
+    a figure computed from published ones, with the rule in ``note``; ``private`` one from the user's own prices.
     """
 
     provider: str
@@ -83,6 +83,7 @@ class Quote:
     derived: bool = False
     reason: NoPrice | None = None
     note: str = ""
+    private: bool = False
 
     def __post_init__(self) -> None:
         if (self.amount is None) == (self.reason is None):

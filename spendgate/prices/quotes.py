@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+from spendgate.errors import InputError
 from spendgate.prices.model import NoPrice, Purchase, Quote
 from spendgate.prices.naming import family_of
+from spendgate.prices.private import quote_of
 from spendgate.prices.store import Price, Source, Store
 
 HOME: Final = "us-east-1"
@@ -20,7 +23,31 @@ _NOT_SOLD_HERE = {
 
 
 def hourly(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote:
-    """The price of one ``item`` for an hour. ``region`` is one that the store knows."""
+    """The price of one ``item`` for an hour, one's own before the public one. The store knows the ``region``."""
+    private = store.private()
+    if not private:
+        return _public(store, provider, item, region, purchase)
+    on_demand = private.get((provider, item, region, Purchase.ON_DEMAND))
+    own = private.get((provider, item, region, purchase))
+    if own is None:
+        quote = _public(store, provider, item, region, purchase)
+        return _capped(quote, on_demand.price) if on_demand is not None else quote
+    if own.unit != "hour":
+        raise InputError(f"{item} is billed by the hour, not by {own.unit}", place=own.place)
+    if purchase is not Purchase.SPOT:
+        return quote_of(own)
+    return quote_of(own, hourly(store, provider, item, region, Purchase.ON_DEMAND).amount)
+
+
+def _capped(quote: Quote, on_demand: Decimal) -> Quote:
+    """A public spot price where on-demand has a price of one's own: that is the most it costs."""
+    if quote.purchase is not Purchase.SPOT or quote.amount is None:
+        return quote
+    amount = min(quote.amount, on_demand)
+    return replace(quote, amount=amount, low=amount, high=on_demand)
+
+
+def _public(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote:
     if purchase in _NOT_SOLD_HERE:
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, _NOT_SOLD_HERE[purchase])
     row = store.listed(provider, item).get(region)
@@ -132,11 +159,13 @@ def _by_parts(store: Store, provider: str, item: str, region: str, purchase: Pur
         derived=True,
         reason=quote.reason,
         note=_join(f"{count:f} × {part}", quote.note),
+        private=quote.private,
     )
 
 
 def _by_family(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote | None:
     """A size that is not listed in the region: its home price × the family's regional factor (families.csv)."""
+    store = store.published
     family = family_of(provider, item)
     reference = store.families(provider).get(family)
     if reference is None or item.startswith("ml."):
@@ -184,6 +213,7 @@ def _managed(store: Store, provider: str, item: str, region: str, purchase: Purc
     """A SageMaker instance without a figure of its own here: it keeps its mark-up over the EC2 type behind it."""
     if not (provider == "aws" and item.startswith("ml.") and purchase is Purchase.ON_DEMAND):
         return None
+    store = store.published
     behind = item.removeprefix("ml.")
     here = hourly(store, provider, behind, region, purchase)
     if here.amount is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from spendgate.errors import InputError
+from spendgate.errors import InputError, Place
 from spendgate.prices.model import Accelerator, NoPrice
 from spendgate.prices.naming import PROVIDERS, group_of
+from spendgate.prices.private import FILE, Key, PrivatePrice, read_prices
 from spendgate.prices.tables import Layers, Row
 
 T = TypeVar("T")
@@ -41,7 +43,6 @@ class Price:
     source: Source
     spot_source: Source
     note: str
-    every_region: bool
     own: bool
 
 
@@ -59,20 +60,47 @@ class Availability:
 class Store:
     """Typed access to the tables of a stack of catalogue directories."""
 
-    def __init__(self, layers: Layers) -> None:
+    def __init__(self, layers: Layers, *, private: bool = True) -> None:
         self._layers = layers
+        self._private = private
         self._tables: dict[str, Any] = {}
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """The catalogue's directories, the one that wins last."""
+        return self._layers.directories
+
+    @property
+    def published(self) -> Store:
+        """The lowest layer alone: figures of one origin, from which others may be derived. A price of one's own for
+        one size says nothing about the other sizes of its family."""
+        if len(self.directories) == 1 and not self._private:
+            return self
+        return self._once("published", lambda: Store(Layers(self.directories[:1]), private=False))
+
+    def private(self) -> Mapping[Key, PrivatePrice]:
+        """Prices of one's own by provider, item, region and purchase option."""
+
+        def load() -> dict[Key, PrivatePrice]:
+            files = [directory / FILE for directory in self.directories if (directory / FILE).is_file()]
+            if not files or not self._private:
+                return {}
+            return {price.key: price for file in files for price in read_prices(file, self.regions)}
+
+        return self._once("private", load)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._tables:
             self._tables[name] = make()
         return cast(T, self._tables[name])
 
-    def source(self, id: str) -> Source:
-        """A source by id. Raises InputError for one that ``sources.csv`` does not have."""
+    def source(self, id: str, row: Row | None = None) -> Source:
+        """A source by id. Raises InputError, with the place of the ``row`` that names it, for one that
+        ``sources.csv`` does not have."""
         sources = self.sources()
         if id not in sources:
-            raise InputError(f'no source "{id}" in the catalogue', remedy="Add it to sources.csv, with its date.")
+            remedy = "Add it to sources.csv, with its date."
+            raise InputError(f'no source "{id}" in the catalogue', place=_place(row or {}), remedy=remedy)
         return sources[id]
 
     def sources(self) -> Mapping[str, Source]:
@@ -96,6 +124,18 @@ class Store:
         for table in tables:
             for row in self._layers.rows(table, ()):
                 yield from (row[column] for column in ("source", "spot_source") if row.get(column))
+
+    def place(self, table: str, /, **cells: str) -> Place | None:
+        """Where the winning row of a table with these cells stands (file and line); None where there is none."""
+        return self._layers.place(table, **cells)
+
+    def tables(self) -> Iterator[str]:
+        """The names of all tables that look-ups read, whether there is such a file or not."""
+        yield from ("accelerators.csv", "bands.csv", "gpu_products.csv", "mig.csv", "sources.csv", FILE)
+        for provider in PROVIDERS:
+            yield from (f"{provider}/{name}.csv" for name in (*_OF_A_PROVIDER, "regions"))
+            yield from (f"{provider}/instances/{group}.csv" for group in self.groups(provider))
+            yield from (f"{provider}/prices/{group}.csv" for group in self.price_groups(provider))
 
     def accelerators(self) -> Mapping[tuple[str, str], tuple[str, str]]:
         """Vendor and kind by model and memory: a name alone is no key."""
@@ -166,8 +206,10 @@ class Store:
 
     def price(self, row: Row) -> Price:
         """A price row with its figures and sources."""
-        source = self.source(row["source"])
-        spot_source = self.source(row["spot_source"]) if row.get("spot_source") else source
+        source = self.source(row["source"], row)
+        spot_source = self.source(row["spot_source"], row) if row.get("spot_source") else source
+        if row.get("layer"):
+            source, spot_source = (replace(one, where=f"{one.where} ({row['file']})") for one in (source, spot_source))
         return Price(
             on_demand=_figure(row["on_demand"], row),
             spot=_figure(row.get("spot", ""), row),
@@ -176,7 +218,6 @@ class Store:
             source=source,
             spot_source=spot_source,
             note=row.get("note", ""),
-            every_region=row.get("coverage") == "every region",
             own=bool(row.get("layer")),
         )
 
@@ -282,9 +323,17 @@ def _figure(text: str, row: Row) -> Decimal | None:
     if not text:
         return None
     try:
-        return Decimal(text)
+        figure = Decimal(text)
     except InvalidOperation:
-        raise InputError(f'"{text}" is no price ({row["item"]}, {row["region"]})') from None
+        figure = Decimal(0)
+    if not figure.is_finite() or figure <= 0:
+        raise InputError(f'"{text}" is no price ({row["item"]}, {row["region"]})', place=_place(row))
+    return figure
+
+
+def _place(row: Row) -> Place | None:
+    """Where a row stands; known of a user's rows only."""
+    return Place(row["file"], int(row["line"])) if row.get("file") else None
 
 
 def _parts(item: str, pattern: str, parts: str) -> Decimal | None:

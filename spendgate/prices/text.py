@@ -12,7 +12,7 @@ from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase,
 if TYPE_CHECKING:
     from spendgate.prices.command import PriceAnswer
 
-_REASONS = {
+REASONS = {
     NoPrice.NOT_OFFERED_IN_REGION: "not offered",
     NoPrice.RESERVATION_ONLY: "by reservation only",
     NoPrice.UNPRICED: "no public price",
@@ -24,7 +24,7 @@ _DERIVED = "*"
 
 def to_text(answer: PriceAnswer, color: bool) -> str:
     """What it is, a table with one line per region, and what the figures rest on. ``color`` adds ANSI colours."""
-    bold, dim, green = _style("1", color), _style("2", color), _style("32", color)
+    bold, dim, green = Style("1", color), Style("2", color), Style("32", color)
     provider = answer.quotes[0].provider if answer.quotes else next(iter(answer.instances), "")
     lines = [f"{bold(answer.name)}  {dim(_shape(provider, answer.instances.get(provider), answer.accelerator))}", ""]
     priced = any(quote.amount is not None for quote in answer.quotes)
@@ -36,16 +36,14 @@ def to_text(answer: PriceAnswer, color: bool) -> str:
     return "\n".join(lines).rstrip()
 
 
-class _Style:
+class Style:
+    """An ANSI style that is put around text where it is on."""
+
     def __init__(self, code: str, on: bool) -> None:
         self._code, self._on = code, on
 
     def __call__(self, text: str) -> str:
         return f"\x1b[{self._code}m{text}\x1b[0m" if self._on and text.strip() else text
-
-
-def _style(code: str, on: bool) -> _Style:
-    return _Style(code, on)
 
 
 def _shape(provider: str, instance: InstanceType | None, accelerator: Accelerator | None) -> str:
@@ -69,28 +67,29 @@ def show_accelerator(accelerator: Accelerator) -> str:
     return f"{many} × {_VENDORS.get(accelerator.vendor, accelerator.vendor)} {accelerator.model}{memory}"
 
 
-def _table(answer: PriceAnswer, bold: _Style, dim: _Style, green: _Style) -> list[str]:
+def _table(answer: PriceAnswer, bold: Style, dim: Style, green: Style) -> list[str]:
     purchases = list(dict.fromkeys(quote.purchase for quote in answer.quotes))
     factor = answer.factor
     head = ["region", *(_heading(purchase, answer.quotes) for purchase in purchases)]
     if factor is not None:
-        head += [f"{_purchase(purchase)}, {_asked(answer)}" for purchase in purchases]
+        head += [f"{purchase_name(purchase)}, {_asked(answer)}" for purchase in purchases]
     rows: list[list[str]] = []
     for region, quotes in _by_region(answer.quotes):
         by_purchase = {quote.purchase: quote for quote in quotes}
-        cells = [_price(by_purchase.get(purchase)) for purchase in purchases]
+        cells = [show_price(by_purchase.get(purchase)) for purchase in purchases]
         if factor is not None:
             cells += [_total(by_purchase.get(purchase), factor) for purchase in purchases]
         rows.append([region, *cells])
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = [bold(_row(head, widths))]
+    lines = [bold(row_text(head, widths))]
     for number, row in enumerate(rows):
-        text = _row(row, widths)
+        text = row_text(row, widths)
         lines.append(green(text) if number == 0 and len(rows) > 1 and answer.region is None else text)
     return lines
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+def row_text(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of a table."""
     return "  " + "   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
@@ -103,18 +102,20 @@ def _by_region(quotes: Iterable[Quote]) -> list[tuple[str, list[Quote]]]:
 
 def _heading(purchase: Purchase, quotes: Iterable[Quote]) -> str:
     dates = [quote.as_of for quote in quotes if quote.purchase is purchase and quote.amount is not None]
-    return f"spot (as of {min(dates)})" if purchase is Purchase.SPOT and dates else _purchase(purchase)
+    return f"spot (as of {min(dates)})" if purchase is Purchase.SPOT and dates else purchase_name(purchase)
 
 
-def _purchase(purchase: Purchase) -> str:
+def purchase_name(purchase: Purchase) -> str:
+    """A purchase option as a word."""
     return str(purchase).replace("_", " ")
 
 
-def _price(quote: Quote | None) -> str:
+def show_price(quote: Quote | None) -> str:
+    """The price with its range and the mark of a derived one; else the reason in words."""
     if quote is None:
         return ""
     if quote.amount is None:
-        return _REASONS.get(quote.reason, "") if quote.reason else ""
+        return REASONS.get(quote.reason, "") if quote.reason else ""
     mark = _DERIVED if quote.derived else ""
     if quote.low is not None and quote.high is not None and quote.low < quote.high:
         return f"{unit_price(quote.low, quote.currency)} – {unit_price(quote.high, quote.currency)}{mark}"
@@ -148,8 +149,8 @@ def _asked(answer: PriceAnswer) -> str:
 
 def _why_not(quote: Quote, region: str | None) -> str:
     where = f"{quote.region}  " if region is not None else ""
-    reason = _REASONS.get(quote.reason, "") if quote.reason else ""
-    return f"  {where}{_purchase(quote.purchase)}: {reason} ({quote.note})" if quote.note else f"  {where}{reason}"
+    reason = REASONS.get(quote.reason, "") if quote.reason else ""
+    return f"  {where}{purchase_name(quote.purchase)}: {reason} ({quote.note})" if quote.note else f"  {where}{reason}"
 
 
 def _footnotes(answer: PriceAnswer, priced: bool) -> list[str]:
@@ -164,13 +165,14 @@ def _footnotes(answer: PriceAnswer, priced: bool) -> list[str]:
         rule = next(iter(rules)) if len(rules) == 1 else "not listed itself; --region and --format json tell the rule"
         notes.append(f"{_DERIVED} {rule}.")
     if answer.region is not None and priced:
-        notes += [f"{_purchase(q.purchase)}: {q.note}." for q in answer.quotes if q.amount is None and q.note]
-    for source, dates in _sources(quotes).items():
+        notes += [f"{purchase_name(q.purchase)}: {q.note}." for q in answer.quotes if q.amount is None and q.note]
+    for source, dates in sources(quotes).items():
         notes.append(f"source: {source}, {', '.join(sorted(dates))}")
     return notes
 
 
-def _sources(quotes: Iterable[Quote]) -> dict[str, set[str]]:
+def sources(quotes: Iterable[Quote]) -> dict[str, set[str]]:
+    """Dates by source, in order of appearance."""
     found: dict[str, set[str]] = {}
     for quote in quotes:
         found.setdefault(quote.source, set()).add(quote.as_of)

@@ -148,6 +148,8 @@ def cautions(checked: Checked) -> list[str]:
 def notes(checked: Checked) -> list[str]:
     """What a reader has to know about how one input was read and estimated."""
     result = [*_line_assumptions(checked), *checked.estimate.assumptions]
+    if own := _own_prices(checked):
+        result.append(f"priced by your own catalogue: {own}")
     if checked.assumptions:
         tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
         result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
@@ -155,6 +157,15 @@ def notes(checked: Checked) -> list[str]:
     if len(checked.messages) > MOST_MESSAGES:
         result.append(f"the program says {len(checked.messages) - MOST_MESSAGES} things more (--format json)")
     return result
+
+
+def _own_prices(checked: Checked) -> str:
+    """Whose figures are not the public ones, with where they are from."""
+    items: dict[tuple[str, str], dict[str, None]] = {}
+    for line in checked.estimate.lines:
+        if line.quote.private and line.cost is not None:
+            items.setdefault((line.quote.source, line.quote.as_of), {})[line.item] = None
+    return "; ".join(f"{', '.join(names)} ({source}, {as_of})" for (source, as_of), names in items.items())
 
 
 def _line_assumptions(checked: Checked) -> list[str]:

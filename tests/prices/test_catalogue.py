@@ -231,7 +231,8 @@ def test_a_users_price_wins_over_ours_and_leaves_the_rest(tmp_path: Path):
         "# source: ours\n# unit: hour\n# currency: USD\nitem,region,on_demand\np5.48xlarge,us-east-1,40.00\n",
     )
     quote = catalogue.quote("aws", "p5.48xlarge", "us-east-1")
-    assert (quote.amount, quote.source, quote.as_of) == (Decimal("40.00"), "contract 4711", "2026-11-01")
+    assert (quote.amount, quote.as_of) == (Decimal("40.00"), "2026-11-01")
+    assert quote.source == f"contract 4711 ({tmp_path}/aws/prices/p.csv)"
     assert catalogue.quote("aws", "p4d.24xlarge", "us-east-1").amount == Decimal("21.957642")
 
 
@@ -269,6 +270,15 @@ def test_a_figure_that_is_no_number_is_an_input_error(tmp_path: Path):
     catalogue = _overlay(tmp_path, "aws/prices/p.csv", f"{head}p5.48xlarge,us-east-1,cheap\n")
     with pytest.raises(InputError, match="cheap"):
         catalogue.quote("aws", "p5.48xlarge", "us-east-1")
+
+
+@pytest.mark.parametrize("figure", ["-1", "0", "nan"])
+def test_a_figure_that_is_not_above_zero_is_told_with_its_row(tmp_path: Path, figure: str):
+    head = "# source: ours\n# unit: hour\n# currency: USD\nitem,region,on_demand\n"
+    catalogue = _overlay(tmp_path, "aws/prices/p.csv", f"{head}p5.48xlarge,us-east-1,{figure}\n")
+    with pytest.raises(InputError) as caught:
+        catalogue.quote("aws", "p5.48xlarge", "us-east-1")
+    assert str(caught.value) == f'{tmp_path}/aws/prices/p.csv:5: "{figure}" is no price (p5.48xlarge, us-east-1)'
 
 
 @given(st.sampled_from(["aws", "gcp", "azure", "moon"]), st.text(max_size=30), st.text(max_size=20) | st.none())

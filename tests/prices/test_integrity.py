@@ -25,7 +25,7 @@ def problems_after(tmp_path: Path, file: str, right: str, wrong: str) -> list[st
     text = (broken / file).read_text()
     assert right in text
     (broken / file).write_text(text.replace(right, wrong))
-    return list(problems(Catalogue(broken)))
+    return [problem.message for problem in problems(Catalogue(broken))]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -240,7 +240,7 @@ def test_a_placeholder_in_a_public_table_is_no_price(tmp_path: Path):
     quote = CATALOGUE.quote("gcp", "tpu-v6e", "asia-east1")  # listed as 700
     assert (quote.amount, quote.reason) == (None, NoPrice.UNPRICED)
     found = problems_after(tmp_path, "gcp/prices/tpu.csv", "tpu-v6e,asia-east1,,,", "tpu-v6e,asia-east1,700,,")
-    assert any("costs 700 in asia-east1" in problem for problem in found)
+    assert any("costs 700 in asia-east1" in message for message in found)
 
 
 def test_a_source_that_stands_behind_nothing_is_reported(tmp_path: Path):
@@ -317,7 +317,7 @@ def test_a_repeated_row_is_reported(tmp_path: Path):
     shutil.copytree(BUILTIN, broken)
     path = broken / "aws/prices/t.csv"
     path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
-    assert any("listed 2 times" in problem for problem in problems(Catalogue(broken)))
+    assert any("listed 2 times" in problem.message for problem in problems(Catalogue(broken)))
 
 
 def test_a_row_whose_source_is_unknown_is_reported(tmp_path: Path):
@@ -325,4 +325,4 @@ def test_a_row_whose_source_is_unknown_is_reported(tmp_path: Path):
     (tmp_path / "aws/prices/g.csv").write_text(
         "item,region,on_demand,source,unit,currency\ng5.xlarge,us-east-1,0.9,hearsay,hour,USD\n"
     )
-    assert any('no source "hearsay"' in problem for problem in problems(Catalogue.with_user(tmp_path)))
+    assert any('no source "hearsay"' in problem.message for problem in problems(Catalogue.with_user(tmp_path)))

@@ -1,0 +1,44 @@
+"""How old the prices behind an estimate are: a price list of last year is no price."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from spendgate.errors import InputError, Place
+from spendgate.prices.model import Quote
+from spendgate.prices.private import first_day
+
+_DAYS = re.compile(r"([1-9]\d{0,4})d")
+
+
+def days_of(text: str, place: Place | None = None) -> int:
+    """``180d`` as a number of days. Raises InputError for anything else."""
+    found = _DAYS.fullmatch(text)
+    if found is None:
+        raise InputError(f'"{text}" is no number of days', place=place, remedy="Write it as 180d.")
+    return int(found[1])
+
+
+def old_price_note(quotes: Iterable[Quote], max_age: int, today: date) -> str | None:
+    """One sentence that names each price older than ``max_age`` days; None where none is.
+
+    A date that is a month or a year counts from its first day: the price may be as old as that.
+    """
+    old: dict[str, dict[str, None]] = {}
+    for quote in quotes:
+        if quote.amount is not None and (age := age_of(quote, today)) is not None and age > max_age:
+            old.setdefault(quote.as_of, {})[f"{quote.item} {quote.purchase.replace('_', ' ')}, {quote.region}"] = None
+    if not old:
+        return None
+    parts = [f"{'; '.join(names)} (as of {as_of})" for as_of, names in sorted(old.items())]
+    return f"prices older than {max_age} days, so look them up again: {'; '.join(parts)}"
+
+
+def age_of(quote: Quote, today: date) -> int | None:
+    """Days since the price was true; None where it has no date."""
+    try:
+        return (today - first_day(quote.as_of)).days
+    except ValueError:
+        return None
