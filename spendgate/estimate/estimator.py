@@ -55,7 +55,23 @@ def cost_of(estimate: Estimate, address: str) -> Cost:
 
 
 def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogue) -> _Lines:
-    facts, type_ = workload.facts, workload.resource.type
+    """Lines of a workload; where it consists of several parts, those of each of them."""
+    type_ = workload.resource.type
+    machines = [part for part in workload.parts if not part.billed_as]
+    if len(machines) < 2:
+        found = _lines_of_one(workload.facts, type_, pools, catalogue)
+    else:
+        found = ()
+        for part in machines:
+            lines = _lines_of_one(part.facts, type_, pools, catalogue) or ()
+            found += tuple(replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines)
+    disks = [part for part in workload.parts if part.billed_as]
+    for part in disks:
+        found = (found or ()) + (_lines_of_one(part.facts, part.billed_as, pools, catalogue) or ())
+    return found
+
+
+def _lines_of_one(facts: Facts, type_: str, pools: Sequence[Workload], catalogue: Catalogue) -> _Lines:
     if facts.kind is Kind.TEMPLATE:
         return ()
     wrong = impossible(facts)
@@ -76,9 +92,12 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
 
 def _key(workload: Workload) -> Hashable:
     """All that a line depends on: equal facts share their lines, a stack of 10,000 resources has few different ones."""
-    facts: Facts = workload.facts
+    parts = tuple((part.name, part.billed_as, _key_of(part.facts)) for part in workload.parts)
+    return (workload.resource.type, _key_of(workload.facts), parts)
+
+
+def _key_of(facts: Facts) -> Hashable:
     return (
-        workload.resource.type,
         facts.kind,
         facts.provider,
         facts.region,
@@ -86,6 +105,7 @@ def _key(workload: Workload) -> Hashable:
         facts.instance_type,
         facts.instance_types,
         facts.accelerator,
+        facts.accelerator_models,
         facts.count,
         facts.purchase,
         facts.spot_share,

@@ -64,7 +64,7 @@ def _payers(facts: Facts, types: Sequence[str], unclear: str | None, pools: Sequ
     if unclear is not None and facts.accelerator is None:
         return True, f"{note}: what is asked for is unknown ({unclear})"
     if not sure:
-        return True, f"{note}, which may fit: what it carries is not known"
+        return True, f"{note}, which may fit: what its nodes carry is not certain"
     return True, note + _room(facts, sure)
 
 
@@ -78,6 +78,8 @@ def _fit(asked: Accelerator | None, types: Sequence[str], pool: Facts) -> str:
         carried = pool.accelerator
         if carried is None:
             return "may fit" if unknown(pool, "accelerator") else ""
+        if len(pool.accelerator_models) > 1:  # one of several types: which of them it gets is not known
+            return "may fit" if asked.model in ("", *pool.accelerator_models) else ""
         if asked.vendor != carried.vendor or asked.count > carried.count:
             return ""
         for mine, theirs in ((asked.model, carried.model), (asked.memory_gib, carried.memory_gib)):

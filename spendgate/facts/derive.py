@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
 from spendgate.facts.expression import Expression, Joined
-from spendgate.facts.hardware import Hardware, InstanceCatalogue, Requested, asked_units, attached, of_types, requested
+from spendgate.facts.hardware import (
+    Hardware,
+    InstanceCatalogue,
+    Requested,
+    asked_units,
+    attached,
+    models_of,
+    of_types,
+    requested,
+    weight_of,
+)
 from spendgate.facts.joins import Index
-from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Schedule, Workload
+from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
 from spendgate.facts.table import (
     FLAGS,
@@ -20,6 +31,7 @@ from spendgate.facts.table import (
     CountRow,
     FactRow,
     Mappings,
+    PartRow,
     Row,
     ScheduleRow,
     load_mappings,
@@ -53,7 +65,9 @@ def _workload(resource: Resource, tables: Mappings, index: Index, catalogue: Ins
     row = tables.row(resource.type)
     if row is None:
         return Workload(resource, Facts(Kind.OTHER, resource.package), mapped=False)
-    return Workload(resource, _Derivation(resource, row, tables, index, catalogue).facts())
+    derivation = _Derivation(resource, row, tables, index, catalogue)
+    facts = derivation.facts()
+    return Workload(resource, facts, parts=tuple(derivation.parts))
 
 
 class _Derivation:
@@ -71,6 +85,7 @@ class _Derivation:
         self.values: dict[str, Any] = {}
         self.unknowns: dict[str, str] = {}
         self.defaults: set[str] = set()
+        self.parts: list[Part] = []
         self._joined: dict[str, Joined] = {}
 
     # What expressions read
@@ -82,6 +97,8 @@ class _Derivation:
         return self._joined[name]
 
     def fact(self, name: str) -> Outcome:
+        if name in self.hardware.differing:
+            return Unclear(self.hardware.differing[name])
         if name in self.hardware.unknowns:
             return Unclear(self.hardware.unknowns[name])
         value = getattr(self.hardware, name)
@@ -158,6 +175,11 @@ class _Derivation:
             self._lifecycle(case.lifecycle)
         if case.schedule is not None:
             self._set("schedule", self._schedule(case.schedule), None)
+        for part in case.parts:
+            self._part(part, case.kind)
+        machines = [part.facts for part in self.parts if not part.billed_as]
+        if len(machines) > 1:
+            self._unite(machines)
 
     def _set(self, name: str, found: Outcome, read: Callable[[Any, str], Outcome] | None) -> None:
         if isinstance(found, Known) and read is not None:
@@ -204,6 +226,11 @@ class _Derivation:
             value = getattr(hardware, name)
             if value is not None:
                 self.values[name] = value
+        doubt = self.unknowns.get("accelerator") or self.unknowns.get("accelerator.model")
+        if doubt is not None:
+            self.unknowns["accelerator_models"] = doubt
+        elif hardware.accelerator is not None:
+            self.values["accelerator_models"] = hardware.models or models_of([hardware.accelerator])
 
     def _count(self, row: CountRow) -> Outcome:
         """Expected is what is declared as desired, else the minimum."""
@@ -229,6 +256,74 @@ class _Derivation:
         middle = max(least, stated.value) if most is None else min(max(least, stated.value), most)
         default = any(part is not None and part.default for part in parts)
         return Known(Count(least, middle, most), stated.path, default)
+
+    def _part(self, row: PartRow, kind: Kind) -> None:
+        """Parts of one list: each is derived as if it were a resource, with what the resource says for all of them."""
+        for outcome in row.of(self):
+            if isinstance(outcome, Absent):
+                continue
+            reason, name = "", row.label
+            if isinstance(outcome, Known) and isinstance(outcome.value, Mapping):
+                alone = Row(self.row.types, self.row.provider, ((None, row.facts),))
+                part = _Derivation(
+                    replace(self.resource, properties=outcome.value), alone, self.tables, self.index, self.catalogue
+                )
+                if row.when is not None and row.when(part) is False:
+                    continue
+                part._all(row.facts)
+                named = row.name(part) if row.name is not None else ABSENT
+                name = named.value if isinstance(named, Known) and isinstance(named.value, str) else outcome.path
+                values, unknowns = part.values, {k: f"{outcome.path}: {v}" for k, v in part.unknowns.items()}
+            else:
+                reason = outcome.reason if isinstance(outcome, Unclear) else f"{outcome.path}: expected an object"
+                values, unknowns = {}, dict.fromkeys((row.identity, "accelerator", "count"), reason)
+            shared = ("region", "zones") if row.facts.count is not None else ("region", "zones", "count", "schedule")
+            for fact in shared:
+                if fact in self.values:
+                    values.setdefault(fact, self.values[fact])
+                if fact in self.unknowns:
+                    unknowns.setdefault(fact, self.unknowns[fact])
+            if row.times is not None and "count" in values:
+                self._times(row.times, values, unknowns)
+            facts = Facts(row.facts.kind, self.row.provider, unknowns=unknowns, **values)
+            self.parts.append(Part(name, facts, row.billed_as))
+
+    def _times(self, times: Expression, values: dict[str, Any], unknowns: dict[str, str]) -> None:
+        found = _read(times(self), conversions.number)
+        if isinstance(found, Known):
+            count, by = values["count"], found.value
+            values["count"] = Count(count.min * by, count.expected * by, None if count.max is None else count.max * by)
+        elif isinstance(found, Unclear):
+            del values["count"]
+            unknowns["count"] = found.reason
+
+    def _unite(self, machines: Sequence[Facts]) -> None:
+        """The facts of all parts together: those of the worst one, its count such that the accelerators add up."""
+        for fact in ("accelerator", "accelerator_models", "vcpu", "memory_gib", "count", "purchase"):
+            self.values.pop(fact, None)
+        for fact in [fact for fact in self.unknowns if fact.split(".")[0] in _OF_PARTS]:
+            del self.unknowns[fact]
+        for facts in machines:
+            for fact, reason in facts.unknowns.items():
+                if fact.split(".")[0] in _OF_PARTS:
+                    self.unknowns.setdefault(fact, reason)
+        for fact in ("accelerator", "count"):
+            if fact in self.unknowns:
+                for other in _OF_PARTS:
+                    self.unknowns.setdefault(other, self.unknowns[fact])
+                return
+        worst = max(machines, key=lambda facts: weight_of(facts.accelerator))
+        united = {
+            "accelerator": worst.accelerator,
+            "accelerator_models": models_of(facts.accelerator for facts in machines),
+            "vcpu": worst.vcpu,
+            "memory_gib": worst.memory_gib,
+            "count": _united_count(machines, worst),
+            "purchase": worst.purchase if len({facts.purchase for facts in machines}) == 1 else Purchase.ON_DEMAND,
+        }
+        self.values |= {
+            fact: value for fact, value in united.items() if value is not None and fact not in self.unknowns
+        }
 
     def _lifecycle(self, row: Mapping[str, Expression]) -> None:
         days: dict[str, float] = {}
@@ -261,6 +356,30 @@ class _Derivation:
             return Unclear(f"{stop.path}: {error}")
         names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
         return Known(Schedule(hours, f"{names}: from {' and '.join(start.value)} to {' and '.join(stop.value)}"))
+
+
+def _united_count(machines: Sequence[Facts], worst: Facts) -> Count:
+    """Instances of all parts; counted in those of the worst where some carry accelerators."""
+
+    def total(count_of: Callable[[Count], float]) -> float:
+        result = 0.0
+        for facts in machines:
+            count = facts.count or Count(1, 1, 1)
+            share = 1.0
+            if worst.accelerator is not None:
+                share = facts.accelerator.count / worst.accelerator.count if facts.accelerator is not None else 0.0
+            result += count_of(count) * share
+        return result
+
+    bounded = all(facts.count is None or facts.count.max is not None for facts in machines)
+    return Count(
+        total(lambda count: count.min),
+        total(lambda count: count.expected),
+        total(lambda count: count.max or 0.0) if bounded else None,
+    )
+
+
+_OF_PARTS: Final = ("accelerator", "accelerator_models", "vcpu", "memory_gib", "count", "purchase")
 
 
 def _read(found: Outcome, read: Callable[[Any, str], Outcome]) -> Outcome:

@@ -24,12 +24,17 @@ class InstanceCatalogue(Protocol):
 
 @dataclass
 class Hardware:
-    """What one instance carries; ``unknowns`` by fact path. A model that is not known is an empty text there."""
+    """What one instance carries; ``unknowns`` by fact path. A model that is not known is an empty text there.
+
+    ``models`` are all that it may be one of; ``differing`` says of a fact how the types it may be one of differ.
+    """
 
     accelerator: Accelerator | None = None
     vcpu: float | None = None
     memory_gib: float | None = None
     unknowns: dict[str, str] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    differing: dict[str, str] = field(default_factory=dict)
 
     def unclear(self, reason: str, *facts: str) -> None:
         """Note facts as unknown."""
@@ -39,7 +44,7 @@ class Hardware:
 
 
 def of_types(provider: str, names: Sequence[str], catalogue: InstanceCatalogue) -> Hardware:
-    """What instances of these types carry. Where the types differ, what differs is unknown, with both words for it."""
+    """What instances of these types carry. Where they differ, it is that of the worst: which it gets is not known."""
     hardware = Hardware()
     types: list[InstanceType] = []
     for name in names:
@@ -53,45 +58,32 @@ def of_types(provider: str, names: Sequence[str], catalogue: InstanceCatalogue) 
     if not types:
         return hardware
     for fact in ("vcpu", "memory_gib"):
-        values = {getattr(found, fact) for found in types}
-        if len(values) == 1:
-            setattr(hardware, fact, values.pop())
-        else:
+        if len({getattr(found, fact) for found in types}) > 1:
             listed = ", ".join(f"{found.name}: {getattr(found, fact):g}" for found in types if getattr(found, fact))
-            hardware.unclear(f"the instance types differ ({listed})", fact)
-    carried = [found.accelerator for found in types]
-    if any(one is None for one in carried) and any(one is not None for one in carried):
-        listed = ", ".join(f"{found.name}: {in_words(found.accelerator)}" for found in types)
-        hardware.unclear(f"the instance types differ ({listed})", "accelerator")
-    else:
-        unite(hardware, [one for one in carried if one is not None])
+            hardware.differing[fact] = f"the instance types differ ({listed})"
+    hardest = max(types, key=lambda found: weight_of(found.accelerator))
+    hardware.vcpu, hardware.memory_gib = hardest.vcpu, hardest.memory_gib
+    unite(hardware, [found.accelerator for found in types if found.accelerator is not None])
     return hardware
 
 
 def unite(hardware: Hardware, accelerators: Sequence[Accelerator]) -> None:
-    """One accelerator for several possible ones; a model or count in which they differ becomes unknown."""
-    if not accelerators:
-        return
-    first = accelerators[0]
-    words = ", ".join(dict.fromkeys(in_words(one) for one in accelerators))
-    if any(one.vendor != first.vendor for one in accelerators):
-        hardware.unclear(f"one of {words}", "accelerator")
-        return
-    if any((one.model, one.memory_gib) != (first.model, first.memory_gib) for one in accelerators):
-        hardware.unknowns["accelerator.model"] = f"one of {words}"
-        first = replace(first, model="", memory_gib=None)
-    most = max(one.count for one in accelerators)
-    if any(one.count != most for one in accelerators):
-        hardware.unknowns["accelerator.count"] = f"one of {words}"
-    hardware.accelerator = replace(first, count=most)
+    """The worst of several accelerators stands for all of them; every model is named."""
+    if accelerators:
+        hardware.accelerator = max(accelerators, key=weight_of)
+        hardware.models = models_of(accelerators)
 
 
-def in_words(accelerator: Accelerator | None) -> str:
-    """``8 × H100 80 GiB``, or ``none``."""
+def weight_of(accelerator: Accelerator | None) -> tuple[float, float]:
+    """What orders accelerators from none to worst: their memory in all, then how many there are."""
     if accelerator is None:
-        return "none"
-    memory = f" {accelerator.memory_gib:g} GiB" if accelerator.memory_gib else ""
-    return f"{accelerator.count:g} × {accelerator.model or accelerator.vendor}{memory}"
+        return (0.0, 0.0)
+    return (accelerator.count * (accelerator.memory_gib or 0.0), accelerator.count)
+
+
+def models_of(accelerators: Iterable[Accelerator | None]) -> tuple[str, ...]:
+    """The models of accelerators, each once."""
+    return tuple(dict.fromkeys(one.model for one in accelerators if one is not None and one.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +210,21 @@ def requested(
     if isinstance(asked.shared_by, Known) and asked.shared_by.value > 1:
         total /= asked.shared_by.value
     accelerator = Accelerator(device.vendor, "", None, total, device.kind)
-    model = _model(device, known[0][0], asked, catalogue)
-    if isinstance(model, str):
-        hardware.unknowns["accelerator.model"] = model
+    models = _models(device, known[0][0], asked, catalogue)
+    if isinstance(models, str):
+        hardware.unknowns["accelerator.model"] = models
         hardware.accelerator = accelerator
     else:
+        model = max(models, key=lambda one: one.memory_gib or 0.0)
+        hardware.models = models_of(models)
         hardware.accelerator = replace(accelerator, model=model.model, memory_gib=model.memory_gib, kind=model.kind)
 
 
-def _model(device: Device, name: str, asked: Requested, catalogue: InstanceCatalogue) -> Accelerator | str:
-    """The model, or why it is not known."""
+def _models(device: Device, name: str, asked: Requested, catalogue: InstanceCatalogue) -> list[Accelerator] | str:
+    """The models that it may be, or why they are not known."""
     if device.product:
-        return catalogue.gpu_product(device.product) or f'"{device.product}" is not in the catalogue'
+        product = catalogue.gpu_product(device.product)
+        return [product] if product is not None else f'"{device.product}" is not in the catalogue'
     candidates: list[Accelerator | str] = []
     for outcome, look_up in ((asked.products, catalogue.gpu_product), (asked.instance_types, None)):
         if isinstance(outcome, Unclear):
@@ -248,9 +243,7 @@ def _model(device: Device, name: str, asked: Requested, catalogue: InstanceCatal
         return next(one for one in candidates if isinstance(one, str))
     if not models:
         return f"{name} is requested, but {asked.unnamed}"
-    if len({(one.model, one.memory_gib) for one in models}) > 1:
-        return f"one of {', '.join(dict.fromkeys(one.model for one in models))}"
-    return models[0]
+    return models
 
 
 CLOUDS = ("aws", "gcp", "azure")

@@ -62,7 +62,11 @@ class Facts:
 
     Units: memory and sizes in GiB, runtimes in hours, idle shutdown in minutes, retention in days. ``count`` is of
     instances; ``accelerator.count`` is per instance. ``spot_share`` is the share of spot among the instances above
-    ``on_demand_base``, which counts instances that are never spot. ``unknowns`` maps a fact's path (``instance_type``,
+    ``on_demand_base``, which counts instances that are never spot. Where instance types or parts differ,
+    ``accelerator``, ``vcpu`` and ``memory_gib`` are those of the one with the most accelerator memory,
+    ``accelerator_models`` lists every model that may appear, and ``count`` of differing parts is in instances of that
+    one: times ``accelerator.count`` it is the number of accelerators of all parts. ``unknowns`` maps a fact's path
+    (``instance_type``,
     ``tags.team``, ``accelerator``) to the property path and reason in words. ``tags`` hold labels as well,
     with the provider's default tags merged in. ``defaults`` names fields that hold the provider's documented default.
     """
@@ -74,6 +78,7 @@ class Facts:
     instance_type: str | None = None
     instance_types: tuple[str, ...] = ()
     accelerator: Accelerator | None = None
+    accelerator_models: tuple[str, ...] = ()
     vcpu: float | None = None
     memory_gib: float | None = None
     count: Count | None = None
@@ -97,9 +102,22 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several things that a resource consists of and that is billed for itself: a variant, a pool, a disk.
+
+    ``billed_as`` is the resource type that has the same price, where it is not the resource's own.
+    """
+
+    name: str
+    facts: Facts
+    billed_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """A resource with its facts; ``mapped`` is False for a type that no mapping table knows (listed, never dropped)."""
 
     resource: Resource
     facts: Facts
     mapped: bool = True
+    parts: tuple[Part, ...] = ()

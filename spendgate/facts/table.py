@@ -46,7 +46,7 @@ LIFECYCLE: Final = (
 )
 _ROW_KEYS: Final = {
     *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "joins", "let", "shapes", "cases", "when",
-    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note",
+    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note", "parts",
 }  # fmt: skip
 
 
@@ -102,11 +102,12 @@ class FactRow:
     attached_kinds: Expression | None = None
     attached_counts: Expression | None = None
     requests: RequestRow | None = None
+    parts: tuple[PartRow, ...] = ()
 
     @property
     def gives(self) -> tuple[str, ...]:
         """The facts that this row can give, other than kind, region and tags."""
-        of_hardware = ("accelerator", "vcpu", "memory_gib")
+        of_hardware = ("accelerator", "accelerator_models", "vcpu", "memory_gib")
         has_hardware = self.hardware and (
             "instance_type" in self.plain or self.attached_kinds is not None or self.requests is not None
         )
@@ -115,6 +116,24 @@ class FactRow:
             *(of_hardware if has_hardware else ()),
             *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """What a resource consists of: a list in it, of which every element is derived for itself.
+
+    ``label`` names an element that cannot be read, ``identity`` the fact that is unknown then. ``times`` multiplies the
+    counts, ``billed_as`` is another type with the same price.
+    """
+
+    of: Reader
+    facts: FactRow
+    label: str
+    identity: str
+    name: Expression | None = None
+    when: Condition | None = None
+    times: Expression | None = None
+    billed_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +349,32 @@ class _RowCompiler:
             attached_kinds=attached[0],
             attached_counts=attached[1],
             requests=self._with(merged, "requests", _requests),
+            parts=tuple(self._part(dict(part), own) for part in spec.get("parts", ())),
+        )
+
+    def _part(self, spec: dict[str, Any], outer: Compiler) -> PartRow:
+        """A part is compiled for itself: its paths start at the element, and are noted as they are in the whole."""
+        of = spec.pop("of")
+        times = outer.expression(spec.pop("times")) if "times" in spec else None
+        name, billed_as = spec.pop("name", None), spec.pop("billed_as", "")
+        root, _, rest = of.partition(".") if of.startswith("@") else ("", "", of)
+        reads, self.reads = self.reads, []
+        when, facts = self._case(spec)
+        named = self._compiler(spec).expression(name) if name is not None else None
+        inside, self.reads = self.reads, reads
+        for read in inside:
+            if read.root:
+                raise TableError(f"a part reads itself only, not {read.root}")
+            self.reads.append(Read(root.removeprefix("@"), f"{rest}.{read.path}"))
+        return PartRow(
+            of=outer.reader(of),
+            facts=facts,
+            label=of,
+            identity="size_gib" if billed_as else "instance_type",
+            name=named,
+            when=when,
+            times=times,
+            billed_as=billed_as,
         )
 
     def _with(self, merged: Mapping[str, tuple[Any, Compiler]], key: str, build: Callable[[Any, Compiler], Any]) -> Any:

@@ -145,3 +145,53 @@ def test_a_node_selector_that_names_a_type_must_be_met_by_the_pool():
     assert lines(pool, job(1, **wanted))[1].quote.reason == NoPrice.UNPRICED
     wanted = {"node.kubernetes.io/instance-type": "g6.xlarge"}
     assert lines(pool, job(1, **wanted))[1].quote.reason == NoPrice.PAID_BY_NODES
+
+
+def variant(name: str, type_: str, count: int) -> dict[str, Any]:
+    return {"variantName": name, "instanceType": type_, "initialInstanceCount": count}
+
+
+def test_variants_of_an_endpoint_are_priced_one_by_one_and_their_accelerators_add_up():
+    variants = [variant("big", "ml.g5.12xlarge", 2), variant("small", "ml.m5.large", 3)]
+    endpoint = resource("aws:sagemaker/endpointConfiguration:EndpointConfiguration", productionVariants=variants)
+    found = lines(endpoint)
+    assert [(line.item, line.quantity.expected) for line in found] == [("ml.g5.12xlarge", 2), ("ml.m5.large", 3)]
+    assert found[0].cost is not None
+    facts = workloads(endpoint)[0].facts
+    assert facts.accelerator is not None
+    assert facts.count is not None
+    assert (facts.accelerator.model, facts.accelerator.count * facts.count.expected) == ("A10G", 8)
+    assert facts.instance_types == ("ml.g5.12xlarge", "ml.m5.large")
+
+
+def test_pools_of_a_cluster_are_priced_one_by_one():
+    pools = [
+        {"name": "gpu", "nodeCount": 2, "nodeConfig": {"machineType": "a2-highgpu-1g"}},
+        {"name": "cpu", "nodeCount": 3, "nodeConfig": {"machineType": "n2-standard-4"}},
+        {"name": "t4", "nodeCount": 1, "nodeConfig": {
+            "machineType": "n1-standard-4", "guestAccelerators": [{"type": "nvidia-tesla-t4", "count": 4}]}},
+    ]  # fmt: skip
+    cluster = resource("gcp:container/cluster:Cluster", location="us-central1-a", nodePools=pools)
+    found = [(line.item, line.quantity.expected) for line in lines(cluster)]
+    assert found == [
+        ("a2-highgpu-1g", 2),
+        ("n2-standard-4", 3),
+        ("n1-standard-4", 1),
+        ("nvidia-tesla-t4", 4),
+    ]
+    facts = workloads(cluster)[0].facts
+    assert facts.accelerator_models == ("A100", "T4")
+    assert facts.accelerator is not None
+    assert facts.count is not None
+    assert facts.accelerator.count * facts.count.expected == 2 + 4
+
+
+def test_a_choice_of_types_is_judged_by_its_worst_and_names_all_models():
+    types = ["m5.large", "g5.xlarge", "p5.48xlarge"]
+    group = resource("aws:eks/nodeGroup:NodeGroup", instanceTypes=types, scalingConfig={"desiredSize": 1})
+    facts = workloads(group)[0].facts
+    assert facts.accelerator is not None
+    assert (facts.accelerator.model, facts.accelerator.count) == ("H100", 8)
+    assert facts.accelerator_models == ("A10G", "H100")
+    assert facts.instance_types == tuple(types)
+    assert facts.unknowns == {}

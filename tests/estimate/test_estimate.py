@@ -104,7 +104,7 @@ def test_pods_that_no_pool_of_the_stack_can_hold_have_no_price(pools, pod, note)
         (
             [_pool("a", None, unknowns={"accelerator": "later"}), _pool("b", None)],
             _pod(),
-            "paid by node pool a, which may fit: what it carries is not known",
+            "paid by node pool a, which may fit: what its nodes carry is not certain",
         ),
         (
             [_pool("a", ["L4", 24, 4], count=[0, 1, 2])],

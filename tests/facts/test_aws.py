@@ -98,18 +98,18 @@ def test_a_node_group_without_a_type_gets_the_documented_default(aws: FactsOf) -
     assert "instance_type" in facts.defaults
 
 
-def test_instance_types_with_different_models_leave_the_model_unknown(aws: FactsOf) -> None:
+def test_instance_types_with_different_models_are_judged_by_the_worst_and_name_all(aws: FactsOf) -> None:
     facts = aws("nodes-mixed")
     assert facts.instance_types == ("g5.xlarge", "g6.xlarge")
-    assert facts.accelerator == Accelerator("nvidia", "", None, 1.0)
-    assert facts.unknowns["accelerator.model"] == "one of 1 × A10G 24 GiB, 1 × L4 24 GiB"
+    assert facts.accelerator == A10G
+    assert facts.accelerator_models == ("A10G", "L4")
 
 
-def test_instance_types_with_different_counts_of_one_model_keep_the_model(aws: FactsOf) -> None:
+def test_instance_types_with_different_counts_of_one_model_count_the_most(aws: FactsOf) -> None:
     facts = aws("nodes-sized")
     assert facts.accelerator == Accelerator("nvidia", "A10G", 24.0, 8.0)
-    assert "accelerator.count" in facts.unknowns
-    assert "accelerator.model" not in facts.unknowns
+    assert facts.accelerator_models == ("A10G",)
+    assert "accelerator" not in facts.unknowns
 
 
 def test_a_scaling_group_expects_its_desired_capacity_else_its_minimum(aws: FactsOf) -> None:
@@ -159,16 +159,17 @@ def test_a_notebook_without_a_script_never_stops(aws: FactsOf) -> None:
 
 def test_an_endpoint_is_counted_once_by_its_configuration(aws: FactsOf) -> None:
     assert aws("serving").kind is Kind.ENDPOINT
-    assert aws("serving").count == Count(1, 3, 5)
+    assert aws("serving").count == Count(3, 3, 7)
     assert aws("endpoint").kind is Kind.OTHER
     assert aws("endpoint").count is None
 
 
-def test_variants_of_different_types_are_all_listed_and_the_type_is_unknown(aws: FactsOf) -> None:
+def test_variants_of_different_types_are_all_listed_and_judged_by_the_worst(aws: FactsOf) -> None:
     facts = aws("serving-two")
-    assert facts.instance_type is None
     assert facts.instance_types == ("ml.g5.xlarge", "ml.p4d.24xlarge")
-    assert "ml.g5.xlarge, ml.p4d.24xlarge" in facts.unknowns["instance_type"]
+    assert facts.accelerator == Accelerator("nvidia", "A100", 40.0, 8.0)
+    assert facts.accelerator_models == ("A10G", "A100")
+    assert "instance_type" not in facts.unknowns
 
 
 def test_studio_spaces_inherit_the_idle_time_of_their_domain(aws: FactsOf) -> None:

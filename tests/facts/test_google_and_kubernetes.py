@@ -145,8 +145,11 @@ def test_the_node_type_names_the_model_too(google: FactsOf) -> None:
     assert google("pod-by-type").accelerator == Accelerator("nvidia", "A100", 40.0, 8.0)
 
 
-def test_an_affinity_to_several_models_leaves_the_model_unknown(google: FactsOf) -> None:
-    assert google("pod-affinity").unknowns["accelerator.model"] == "one of T4, L4"
+def test_an_affinity_to_several_models_names_them_all(google: FactsOf) -> None:
+    facts = google("pod-affinity")
+    assert facts.accelerator_models == ("T4", "L4")
+    assert facts.accelerator is not None
+    assert facts.accelerator.model == "L4"
 
 
 def test_an_init_container_counts_where_it_asks_for_more(google: FactsOf) -> None:
@@ -158,9 +161,8 @@ def test_an_init_container_counts_where_it_asks_for_more(google: FactsOf) -> Non
 def test_an_unknown_request_makes_the_accelerator_unknown(google: FactsOf) -> None:
     facts = google("pod-later")
     assert facts.accelerator is None
-    assert facts.unknowns == {
-        "accelerator": 'spec.containers[0].resources.limits["nvidia.com/gpu"]: known only after apply'
-    }
+    reason = 'spec.containers[0].resources.limits["nvidia.com/gpu"]: known only after apply'
+    assert facts.unknowns == {"accelerator": reason, "accelerator_models": reason}
 
 
 def test_a_deployment_scales_between_its_autoscalers_bounds(google: FactsOf) -> None:
