@@ -133,11 +133,21 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A data source that was called plainly and for which there is no answer: what, and the line that calls it."""
+
+    token: str
+    arguments: Mapping[str, Value]
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """What one input declares: its resources in order of registration, and how they were read.
 
     ``engine`` is ``embedded`` or ``pulumi``. ``incomplete`` says why when the program did not run to its end
-    (a time-out): what it had declared by then is here.
+    (a time-out): what it had declared by then is here. ``unanswered`` are data sources that failed for want of the
+    cloud and without which the program went on: a real run may declare something else.
     """
 
     project: str
@@ -151,6 +161,7 @@ class Declaration:
     config: Mapping[str, str | Secret] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     incomplete: str | None = None
+    unanswered: tuple[Unanswered, ...] = ()
 
 
 def reveal(value: Value) -> Value:

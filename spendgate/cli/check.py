@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     # A folder that is named twice is checked, and counted, once.
     directories = list({path.resolve(): path for path in options.directories or [Path()]}.values())
     config = _config_values(options.config)
-    if options.timeout <= 0:
+    if not 0 < options.timeout < float("inf"):
         raise InputError("--timeout is a number of seconds above 0")
     progress = _Progress()
     verdict = Verdict(tuple(_check_one(directory, options, config, progress) for directory in directories))

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     wrong = [pair for pair in options.config if "=" not in pair.strip("=")]
     if wrong:
         raise InputError(f'--config "{wrong[0]}" is not of the form key=value')
-    if options.timeout <= 0:
+    if not 0 < options.timeout < float("inf"):
         raise InputError("--timeout is a number of seconds above 0")
     found = record(
         options.directory,

@@ -11,20 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.errors import InputError, Place
-from spendgate.resource import Assumption, Provider, Resource, Secret, Value
+from spendgate.errors import InputError
+from spendgate.resource import Assumption, Provider, Resource, Secret, Unanswered, Value
 from spendgate.sources import providers
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A data source that was called plainly and for which there is no answer."""
-
-    token: str
-    arguments: Mapping[str, Value]
-    place: Place | None
 
 
 @dataclass(slots=True)

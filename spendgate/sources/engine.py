@@ -26,7 +26,7 @@ from spendgate.resource import Declaration, Resource, Value
 from spendgate.sources import pulumi_cli
 from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.masking import mask
-from spendgate.sources.positions import located
+from spendgate.sources.positions import INSTALLED, located
 from spendgate.sources.project import Project, read_project
 from spendgate.sources.stack_config import StackConfig, load_config, select_stack
 from spendgate.sources.wire import decode_text
@@ -184,7 +184,7 @@ def _declaration(
     for urn, state in states.items():
         if state.get("external") and urn not in unique:
             unique[urn] = _read(urn, state, providers)
-    placed = tuple(_placed(item, states.get(item.address, {}), project) for item in unique.values())
+    placed = _placed(unique, states, project)
     messages = [*settings.notes, *_messages(digest)]
     if result.throwaway:
         messages.append(f'info: the stack "{stack}" does not exist; this is its first preview')
@@ -206,10 +206,25 @@ def _states(digest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {step["urn"]: step["newState"] for step in digest.get("steps") or () if step.get("newState")}
 
 
-def _placed(resource: Resource, state: Mapping[str, Any], project: Project) -> Resource:
-    if resource.type == STACK_TYPE:
-        return resource
-    return replace(resource, position=_position(state, project.directory))
+def _placed(
+    resources: Mapping[str, Resource], states: Mapping[str, Mapping[str, Any]], project: Project
+) -> tuple[Resource, ...]:
+    """The resources with their places: one that a library declares has its nearest ancestor's."""
+    own = {
+        urn: None if item.type == STACK_TYPE else _position(states.get(urn, {}), project.directory)
+        for urn, item in resources.items()
+    }
+
+    def place(urn: str | None) -> Place | None:
+        seen: set[str] = set()
+        while urn is not None and urn in resources and urn not in seen:
+            if own[urn] is not None:
+                return own[urn]
+            seen.add(urn)
+            urn = resources[urn].parent
+        return None
+
+    return tuple(replace(item, position=place(urn)) for urn, item in resources.items())
 
 
 def _position(state: Mapping[str, Any], root: Path) -> Place | None:
@@ -223,7 +238,8 @@ def _position(state: Mapping[str, Any], root: Path) -> Place | None:
         place, own = _place(position, root)
         if place is not None and own:
             return place
-    return _place(named, root)[0]
+    place = _place(named, root)[0]
+    return None if place is None or INSTALLED.search(place.file) else place
 
 
 def _place(position: str | None, root: Path) -> tuple[Place | None, bool]:

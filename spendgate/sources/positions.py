@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -10,14 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from spendgate.errors import Place
 
-INSTALLED = ("site-packages", "dist-packages")
+INSTALLED = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[^/]*)/")
+"""Folders of installed packages and of Python itself: no place in them is one that the user wrote."""
 
 
 def position(request: Any, root: Path) -> Place | None:
     """The line that declared the resource of ``request``: the innermost frame of the project itself.
 
     Code of installed packages and of virtual environments inside the project is not the project's. Where no frame
-    is the project's, the position the SDK names is taken; ``None`` where it names none (old SDKs).
+    is the project's, the position the SDK names is taken, unless that is in a library: ``None`` then, and where it
+    names none (old SDKs).
     """
     named = getattr(request, "sourcePosition", None)
     for place in (*_frames(request), named):
@@ -26,9 +29,13 @@ def position(request: Any, root: Path) -> Place | None:
         shown, own = located(place.uri, root)
         if own:
             return Place(shown, int(place.line) or None)
-    if named is not None and named.uri:
-        return Place(located(named.uri, root)[0], int(named.line) or None)
-    return None
+    return outside(named.uri, int(named.line) or None, root) if named is not None and named.uri else None
+
+
+def outside(uri: str, line: int | None, root: Path) -> Place | None:
+    """A place outside the project (code that several share); ``None`` in a library."""
+    shown = located(uri, root)[0]
+    return None if INSTALLED.search(shown) else Place(shown, line)
 
 
 def place_in(root: Path, file: str | None, line: int | None) -> Place | None:
@@ -52,7 +59,7 @@ def _shown(path: Path, root: Path) -> tuple[str, bool]:
         relative = path.relative_to(root)
     except ValueError:
         return str(path), False
-    if any(part in INSTALLED for part in relative.parts):
+    if INSTALLED.search(relative.as_posix()):
         return relative.as_posix(), False
     folders = (root / parent for parent in relative.parents)
     return relative.as_posix(), not any((folder / "pyvenv.cfg").is_file() for folder in folders)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.errors import InputError, InputErrors, Place
-from spendgate.resource import Secret, Unknown
-from spendgate.sources.deployment import Deployment, Unanswered
+from spendgate.resource import Secret, Unanswered, Unknown
+from spendgate.sources.deployment import Deployment
 from spendgate.sources.masking import masked, secret_texts
 from spendgate.sources.positions import place_in
 from spendgate.sources.process import Ended
@@ -140,6 +140,15 @@ def _unanswered(deployment: Deployment) -> list[InputError]:
             )
         )
     return errors
+
+
+def went_on_without(call: Unanswered) -> str:
+    """What is to be known of a data source whose failure the program swallowed."""
+    where = f"{call.place}: " if call.place else ""
+    return (
+        f"warning: {where}{call.token}({_arguments(call)}) has no answer without the cloud, and the program went on"
+        " without one: a real run may declare something else"
+    )
 
 
 def _arguments(call: Unanswered) -> str:

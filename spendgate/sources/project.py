@@ -10,6 +10,18 @@ from typing import Any
 from spendgate.errors import InputError, Place, did_you_mean
 from spendgate.yamlfile import YamlFile, read_yaml
 
+TOOLCHAINS = ("pip", "poetry", "uv")
+"""Of ``runtime.options.toolchain`` for Python (``sdk/python/toolchain`` of pulumi/pulumi)."""
+
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list, tuple),
+    "object": (Mapping,),
+}
+"""Types of a setting (``simpleConfigType`` of Pulumi's schema of project files) and the values they take."""
+
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 
 
@@ -108,6 +120,13 @@ def _project(yaml: YamlFile, directory: Path, file: Path) -> Project:
         )
     if not isinstance(name, (str, int, float)) or isinstance(name, bool) or str(name).strip() == "":
         raise InputError("name must be a text that is not empty", place=yaml.key_place("name"))
+    toolchain = _text(options.get("toolchain"))
+    if toolchain not in (None, *TOOLCHAINS) and runtime == "python":
+        raise InputError(
+            f'"{toolchain}" is not a toolchain of Python programs',
+            place=yaml.key_place("runtime", "options", "toolchain"),
+            remedy=did_you_mean(str(toolchain), TOOLCHAINS) or f"It is one of {', '.join(TOOLCHAINS)}.",
+        )
     config = document.get("config")
     config_dir = document.get("stackConfigDir") or (config if isinstance(config, str) else None)
     return Project(
@@ -116,7 +135,7 @@ def _project(yaml: YamlFile, directory: Path, file: Path) -> Project:
         file=file,
         runtime=runtime,
         virtualenv=_text(options.get("virtualenv")),
-        toolchain=_text(options.get("toolchain")),
+        toolchain=toolchain,
         main=_text(document.get("main")),
         stack_config_dir=_text(config_dir),
         settings={} if isinstance(config, str) else _settings(config, str(name), yaml),
@@ -129,16 +148,31 @@ def _settings(config: Any, project: str, yaml: YamlFile) -> dict[str, Setting]:
     if not isinstance(config, Mapping):
         raise InputError("config must be a mapping of keys to values", place=yaml.key_place("config"))
     return {
-        full_key(str(key), project): _setting(value, yaml.key_place("config", key)) for key, value in config.items()
+        full_key(str(key), project): _setting(str(key), value, yaml, yaml.key_place("config", key))
+        for key, value in config.items()
     }
 
 
-def _setting(value: Any, place: Place) -> Setting:
+def _setting(key: str, value: Any, yaml: YamlFile, place: Place) -> Setting:
     if isinstance(value, Mapping) and ({"type", "default", "value", "secret"} & set(value)):
         default = value.get("value", value.get("default"))
         declared = value.get("type")
+        if declared is not None and str(declared) not in TYPES:
+            raise InputError(
+                f'"{declared}" is not a type of a setting',
+                place=yaml.key_place("config", key, "type"),
+                remedy=did_you_mean(str(declared), TYPES) or f"It is one of {', '.join(TYPES)}.",
+            )
+        if declared is not None and value.get("default") is not None and not _is_a(value["default"], str(declared)):
+            raise InputError(f'the default of "{key}" is no {declared}', place=yaml.key_place("config", key, "default"))
         return Setting(default, str(declared) if declared is not None else None, value.get("secret") is True, place)
     return Setting(value, None, False, place)
+
+
+def _is_a(value: Any, declared: str) -> bool:
+    if isinstance(value, bool):
+        return declared == "boolean"
+    return isinstance(value, TYPES[declared])
 
 
 def full_key(key: str, project: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from spendgate.errors import InputError
-from spendgate.resource import Declaration
+from spendgate.resource import Declaration, Unanswered
 from spendgate.sources import program_errors
 from spendgate.sources.deployment import Deployment
 from spendgate.sources.interpreter import interpreter
@@ -23,7 +23,7 @@ from spendgate.sources.invokes import Answers, RecordedInvoke
 from spendgate.sources.masking import masked, masked_value
 from spendgate.sources.process import Ended, run_child
 from spendgate.sources.project import NeedsEngine, Project, read_project, require_python
-from spendgate.sources.stack_config import StackConfig, load_config, select_stack
+from spendgate.sources.stack_config import StackConfig, load_config, require_known, select_stack
 from spendgate.sources.wire import UNKNOWN_TEXT, decode_properties
 
 __all__ = ["NeedsEngine", "Project", "RecordedInvoke", "read_project", "run_program"]
@@ -56,6 +56,8 @@ def run_program(
     project = read_project(Path(directory))
     require_python(project)
     organization, name = select_stack(project, stack)
+    if (stack or os.environ.get("PULUMI_STACK")) and not config:
+        require_known(project, name)
     settings = load_config(project, name, config)
     program_errors.require_main(project)
     run = _Run(project, organization, name, settings, recorded, timeout, progress)
@@ -150,7 +152,12 @@ def _declaration(
         logged = list(deployment.messages)
     printed = [line for text in (ended.stdout, ended.stderr) for line in text.splitlines() if line.strip()]
     hidden = program_errors.hidden_texts(settings, deployment, ended)
-    messages = tuple(masked(text, hidden) for text in (*settings.notes, *logged, *printed))
+    unanswered: list[Unanswered] = []
+    for call in deployment.unanswered:
+        shown = replace(call, arguments=masked_value(call.arguments, hidden))
+        unanswered += [shown] if shown not in unanswered else []
+    noted = [program_errors.went_on_without(call) for call in unanswered]
+    messages = tuple(masked(text, hidden) for text in (*settings.notes, *noted, *logged, *printed))
     return Declaration(
         project=project.name,
         stack=deployment.stack,
@@ -164,7 +171,19 @@ def _declaration(
         outputs=decode_properties(exported) if exported is not None else {},
         config=dict(settings.values),
         messages=messages,
-        incomplete=f"the program did not end within {timeout:g} s" if ended.timed_out else None,
+        incomplete=_incomplete(deployment, timeout) if ended.timed_out else None,
+        unanswered=tuple(unanswered),
+    )
+
+
+def _incomplete(deployment: Deployment, timeout: float) -> str:
+    """Why a run that was ended for its time is incomplete, with what that leaves unknown."""
+    text = f"the program did not end within {timeout:g} s"
+    if deployment.resources:
+        return text
+    return (
+        f"{text}; nothing of it is known: it never came to the end of its own code, and resources are registered only"
+        " then or while it waits for one"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spendgate.errors import Place
 from spendgate.resource import Options, Provider, Resource
 from spendgate.sources.deployment import STACK_TYPE, Deployment
 from spendgate.sources.positions import position
@@ -40,7 +41,7 @@ def managed(deployment: Deployment, request: Any, parent: str, properties: Any, 
             for name, item in sorted(request.propertyDependencies.items())
             if item.urns and name in decoded
         },
-        position=None if request.type == STACK_TYPE else position(request, deployment.root),
+        position=None if request.type == STACK_TYPE else _position(deployment, request, parent),
     )
 
 
@@ -57,8 +58,16 @@ def read(deployment: Deployment, request: Any, parent: str) -> Resource:
         external=True,
         options=Options(additional_secret_outputs=tuple(request.additionalSecretOutputs)),
         dependencies=tuple(sorted(request.dependencies)),
-        position=position(request, deployment.root),
+        position=_position(deployment, request, parent),
     )
+
+
+def _position(deployment: Deployment, request: Any, parent: str) -> Place | None:
+    """Where the resource is declared: one that a library declares, where its nearest ancestor is."""
+    place = position(request, deployment.root)
+    if place is None and (above := deployment.resources.get(parent)) is not None:
+        return above.position
+    return place
 
 
 def inherit(deployment: Deployment, request: Any, parent: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spendgate.errors import InputError, Place
+from spendgate.errors import InputError, Place, did_you_mean
 from spendgate.resource import Secret
 from spendgate.sources import passphrase
 from spendgate.sources.project import PROJECT_FILES, Project, full_key
@@ -18,6 +19,9 @@ from spendgate.sources.wire import UNKNOWN_SECRET_TEXT
 from spendgate.yamlfile import YamlFile, read_yaml
 
 DEFAULT_STACK = "dev"
+
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""What Pulumi takes as a name (``tokens.ParseStackName`` of pulumi/pulumi)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,31 @@ def select_stack(project: Project, stack: str | None) -> tuple[str, str]:
     name = stack or os.environ.get("PULUMI_STACK") or _only_stack(project) or _selected(project) or DEFAULT_STACK
     parts = name.split("/")
     if not all(parts) or len(parts) > 3:
-        raise InputError(f'"{name}" is not a stack name', remedy="Write <stack> or <organization>/<stack>.")
+        raise _no_name(name)
+    if not all(STACK_NAME.fullmatch(part) and part.strip(".") for part in parts):
+        raise _no_name(name)
     return (parts[0] if len(parts) > 1 else "organization"), parts[-1]
+
+
+def require_known(project: Project, stack: str) -> None:
+    """Refuse a stack that has no file while others of the project have: most likely a slip of the pen.
+
+    A stack that is selected in Pulumi's workspace may have none; so may any, where the project has no such files.
+    """
+    known = [name for name in stacks(project) if f"Pulumi.{name}.yaml" not in PROJECT_FILES]
+    if known and stack_file(project, stack) is None and stack != _selected(project):
+        raise InputError(
+            f'no stack "{stack}": there is no Pulumi.{stack}.yaml',
+            place=_config_folder(project),
+            remedy=did_you_mean(stack, known) or f"It is one of {', '.join(known)}; a new one needs its file.",
+        )
+
+
+def _no_name(name: str) -> InputError:
+    return InputError(
+        f'"{name}" is not a stack name',
+        remedy="Write <stack> or <organization>/<stack>, in letters, digits, -, _ and . alone.",
+    )
 
 
 def load_config(project: Project, stack: str, overrides: Mapping[str, str]) -> StackConfig:

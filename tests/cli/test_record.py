@@ -107,6 +107,13 @@ def test_without_a_cli_one_line_says_so(
     assert "spendgate record needs the Pulumi CLI on PATH" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["check", "record"])
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "0", "-1"])
+def test_a_timeout_is_a_number_of_seconds(command: str, seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, f"--timeout={seconds}"]) == 2
+    assert "--timeout is a number of seconds above 0" in capsys.readouterr().err
+
+
 def test_what_the_log_marks_secret_or_unknown_is_left_out(tmp_path: Path) -> None:
     mark = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "hunter22"}
     unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

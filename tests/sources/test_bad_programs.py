@@ -58,6 +58,10 @@ def test_a_folder_below_the_project_is_asked_about(tmp_path: Path) -> None:
         ("- a\n", None, "mapping"),
         ("name: x\nruntime: [python]\n", 2, "runtime"),
         ("name: x\nruntime: python\nconfig: [a]\n", 3, "config"),
+        ("name: x\nruntime:\n  name: python\n  options:\n    toolchain: conda\n", 5, '"conda"'),
+        ("name: x\nruntime: python\nconfig:\n  a: {type: integer, default: zz}\n", 4, "no integer"),
+        ("name: x\nruntime: python\nconfig:\n  a: {type: boolean, default: 1}\n", 4, "no boolean"),
+        ("name: x\nruntime: python\nconfig:\n  a:\n    type: intger\n", 5, 'did you mean "integer"'),
     ],
 )
 def test_a_broken_project_file_is_shown_with_its_place(
@@ -339,6 +343,17 @@ def test_a_program_that_copes_without_an_answer_is_well(program: WriteProgram) -
         )
     )
     assert declaration.outputs == {"version": "15"}
+    (left,) = declaration.unanswered
+    assert (left.token, left.arguments) == ("aws:rds/getEngineVersion:getEngineVersion", {"engine": "postgres"})
+    assert str(left.place) == "__main__.py:6"
+    assert any(
+        message.startswith('warning: __main__.py:6: aws:rds/getEngineVersion:getEngineVersion(engine="postgres")')
+        for message in declaration.messages
+    )
+
+
+def test_a_program_whose_data_sources_are_answered_has_none_unanswered(program: WriteProgram) -> None:
+    assert run_program(program("import pulumi_aws as aws\naws.get_region()\n")).unanswered == ()
 
 
 def test_a_program_that_copes_and_then_fails_tells_its_own_failure(program: WriteProgram) -> None:

@@ -285,3 +285,39 @@ def test_secrets_do_not_appear_in_the_programs_traceback(
     assert "bad [secret]" in str(error)
     assert "s3cr3t" not in str(error)
     assert "s3cr3t" not in repr(error.args)
+
+
+# --- which stack
+
+
+def stacked(program: WriteProgram) -> Path:
+    return program("", **{"Pulumi.prod.yaml": "config: {}\n", "Pulumi.staging.yaml": "config: {}\n"})
+
+
+def test_a_stack_that_is_misspelt_is_asked_about(program: WriteProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stacked(program)
+    monkeypatch.setenv("PULUMI_STACK", "stagin")
+    for options, meant in (({"stack": "prdo"}, "prod"), ({"stack": "acme/prdo"}, "prod"), ({}, "staging")):
+        with pytest.raises(InputError) as caught:
+            run_program(folder, **options)  # type: ignore[arg-type]
+        assert "no stack" in caught.value.message
+        assert caught.value.remedy == f'did you mean "{meant}"?'
+
+
+def test_a_stack_like_no_other_names_those_there_are(program: WriteProgram) -> None:
+    with pytest.raises(InputError, match="It is one of prod, staging"):
+        run_program(stacked(program), stack="zz")
+
+
+def test_a_stack_without_a_file_may_be_given_its_configuration(program: WriteProgram) -> None:
+    assert run_program(stacked(program), stack="new", config={"a": "1"}).stack == "new"
+
+
+def test_any_stack_will_do_where_none_has_a_file(program: WriteProgram) -> None:
+    assert run_program(program(""), stack="anything").stack == "anything"
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "a/../b", "a b", "x" * 101, "a//b", "a/b/c/d", "-s;x"])
+def test_a_name_that_no_stack_can_have_is_refused(program: WriteProgram, name: str) -> None:
+    with pytest.raises(InputError, match="is not a stack name"):
+        run_program(program(""), stack=name)

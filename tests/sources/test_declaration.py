@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from spendgate.resource import UNKNOWN, Blob, Declaration, Reference, Resource, Secret, Unknown, reveal, unknown_paths
+from spendgate.sources.pulumi_program import run_program
 
 
 def named(declaration: Declaration, name: str) -> Resource:
@@ -236,3 +240,18 @@ def test_the_configuration_is_the_stacks_over_the_projects(wide: Declaration) ->
     assert wide.config["wide:team"] == "research"
     assert wide.config["wide:size"] == "3"
     assert wide.config["wide:nested"] == '{"a":"text","b":[1,2.5,true]}'
+
+
+def test_what_a_library_declares_is_placed_where_the_program_calls_for_it(program: Callable[..., Path]) -> None:
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {}\n"
+    folder = program(
+        """
+        import pulumi_kubernetes as k8s
+
+        k8s.yaml.ConfigGroup("group", files=["a.yaml"])
+        """,
+        **{"a.yaml": manifest},
+    )
+    resources = {resource.type: resource for resource in run_program(folder).resources}
+    assert str(resources["kubernetes:core/v1:ConfigMap"].position) == "__main__.py:4"
+    assert not any("site-packages" in str(resource.position) for resource in resources.values())

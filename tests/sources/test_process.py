@@ -69,6 +69,14 @@ def test_a_program_that_hangs_is_ended_with_what_it_had_declared(program: WriteP
     assert not any(alive(pid) for pid in pids(folder))
 
 
+def test_a_program_that_never_yields_says_why_nothing_of_it_is_known(program: WriteProgram) -> None:
+    folder = program("import time, pulumi\npulumi.ComponentResource('a:b:C', 'c')\ntime.sleep(600)\n")
+    declaration = run_program(folder, timeout=3.0)
+    assert declaration.resources == ()
+    assert "did not end within 3 s; nothing of it is known" in str(declaration.incomplete)
+    assert "resources are registered only" in str(declaration.incomplete)
+
+
 # As HANGS, with a process in a session of its own, and one that has no parent any more.
 HIDES = HANGS.replace(
     'child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])',
