@@ -81,7 +81,9 @@ def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, s
             progress=progress.say,
         )
     except InputError as error:
-        return Checked(path=directory, error=error)
+        from spendgate.sources.positions import from_here
+
+        return Checked(path=directory, error=from_here(error, directory))
 
 
 def check_directory(

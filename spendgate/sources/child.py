@@ -447,6 +447,8 @@ def _find_places_quickly(order: dict[str, Any]) -> None:
             # The constructor of the resource's own class declares nothing: who calls it does.
             if _is_own(filename, roots) and not _is_method_of(frame, declared):
                 positions.append(source_pb2.SourcePosition(uri=uri(filename), line=frame.f_lineno))
+                if declared is not None:
+                    DECLARED.setdefault(id(declared), (declared, filename, frame.f_lineno))
             frame = frame.f_back
         return positions
 
@@ -467,6 +469,22 @@ def _find_places_quickly(order: dict[str, Any]) -> None:
             return next(iter(own_positions()), None) or older(*args)
 
         resource._get_source_position = _get_source_position
+
+
+DECLARED: dict[int, tuple[Any, str, int]] = {}
+"""Resources by identity (each is kept, so that none takes another's) with the line that declares them."""
+
+
+def _declared_at(error: BaseException) -> tuple[str | None, int | None]:
+    """The line that declares the resource whose registration failed: that goes on long after the line has."""
+    for link in _chain(error):
+        step = link.__traceback__
+        while step is not None:
+            found = DECLARED.get(id(step.tb_frame.f_locals.get("res")))
+            if found is not None:
+                return found[1], found[2]
+            step = step.tb_next
+    return None, None
 
 
 def _is_method_of(frame: Any, instance: Any) -> bool:
@@ -557,7 +575,7 @@ def _collect_missing_config(pulumi: Any, order: dict[str, Any], collected: dict[
 def _raised(error: BaseException, outcome: str, order: dict[str, Any]) -> dict[str, Any]:
     roots = (order["root"], order["cwd"])
     own = [frame for frame in _frames(error) if _is_own(frame.filename, roots)]
-    last: tuple[str | None, int | None] = (own[-1].filename, own[-1].lineno) if own else (None, None)
+    last: tuple[str | None, int | None] = (own[-1].filename, own[-1].lineno) if own else _declared_at(error)
     if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename, roots):
         last = (error.filename, error.lineno)
     return {

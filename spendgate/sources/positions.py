@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from spendgate.errors import Place
+from spendgate.errors import InputError, InputErrors, Place
 
 INSTALLED = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[^/]*)/")
 """Folders of installed packages and of Python itself: no place in them is one that the user wrote."""
@@ -47,6 +47,28 @@ def place_in(root: Path, file: str | None, line: int | None) -> Place | None:
 def located(uri: str, root: Path) -> tuple[str, bool]:
     """The file of a ``file://`` URI as it is shown, and whether it is the project's own."""
     return _shown(Path(unquote(urlsplit(uri).path)), root)
+
+
+def from_here(error: InputError, root: Path) -> InputError:
+    """``error`` with its places as a user can open them: relative to the working directory where they lie below it.
+
+    Places in the program of ``root`` come relative to that; others are left relative to where they were named.
+    """
+    if isinstance(error, InputErrors):
+        return InputErrors(from_here(one, root) for one in error.errors)
+    place = error.place
+    if place is None:
+        return error
+    file = Path(place.file)
+    if not file.is_absolute():
+        file = root / file
+        if not file.is_file():
+            return error
+    file, here = file.resolve(), Path.cwd()
+    if file.is_relative_to(here):
+        file = file.relative_to(here)
+    error.place = Place(str(file), place.line, place.column)
+    return error
 
 
 def _frames(request: Any) -> Iterable[Any]:

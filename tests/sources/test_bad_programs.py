@@ -119,6 +119,29 @@ def test_a_callback_that_raises_shows_its_own_traceback(program: WriteProgram) -
     assert str(error.place) == "__main__.py:3"
 
 
+def test_a_value_of_the_wrong_type_is_placed_where_the_resource_is_declared(program: WriteProgram) -> None:
+    source = "import pulumi_aws as aws\n\naws.ec2.Instance('ok', ami='a')\n"
+    error = error_of(program(source + "aws.ec2.Instance('bad', ami='a', instance_type=['x'])\n"))
+    assert "AssertionError" in error.message
+    assert str(error.place) == "__main__.py:4"
+
+
+def test_errors_of_two_programs_are_placed_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from spendgate.cli import main
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Pulumi.yaml").write_text("name: demo\nruntime: python\n")
+        (tmp_path / name / "__main__.py").write_text("raise ValueError('no')\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "one", "two"]) == 2
+    told = capsys.readouterr().err
+    assert "error: one/__main__.py:1: " in told
+    assert "error: two/__main__.py:1: " in told
+
+
 def test_a_syntax_error_is_shown_with_its_place(program: WriteProgram) -> None:
     error = error_of(program("import pulumi\ndef broken(:\n"))
     assert "SyntaxError" in error.message
