@@ -230,7 +230,7 @@ def _managed(store: Store, provider: str, item: str, region: str, purchase: Purc
                 price.unit,
                 _micro(price.on_demand * here.amount / there.amount),
                 price.source.where,
-                price.source.as_of,
+                min(price.source.as_of, here.as_of),
                 currency=price.currency,
                 derived=True,
                 note=_join(

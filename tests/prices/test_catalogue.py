@@ -94,6 +94,7 @@ def test_a_sagemaker_name_carries_what_the_ec2_type_behind_it_carries():
     derived = CATALOGUE.quote("aws", "ml.g5.xlarge", "eu-west-1")
     assert derived.derived
     assert derived.amount == Decimal("1.573986")  # 1.41 × 1.123 ÷ 1.006
+    assert derived.as_of == CATALOGUE.quote("aws", "g5.xlarge", "eu-west-1").as_of  # the older of the two it rests on
     assert CATALOGUE.quote("aws", "ml.g5.16xlarge", "us-east-1").amount == Decimal("5.12")  # 4.096 × 1.25
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -346,3 +348,13 @@ def test_the_nearest_folder_in_the_repository_counts(tmp_path: Path):
     (repository / "team" / ".spendgate" / "prices").mkdir(parents=True)
     assert find_folder(inside) == folder_for(inside) == repository / "team" / ".spendgate" / "prices"
     assert find_folder(tmp_path / "elsewhere") == tmp_path / ".spendgate" / "prices"
+
+
+def test_private_prices_and_a_comparison_import_nothing_heavy(tmp_path: Path):
+    add(tmp_path / ".spendgate" / "prices", "aws", "g5.xlarge", "us-east-1", "0.9")
+    code = "import sys; from spendgate.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    for arguments in (("g5.xlarge",), ("--compare", "H100x8")):
+        command = [sys.executable, "-c", code, "price", *arguments]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+        heavy = {"pulumi", "grpc", "google.protobuf", "rich", "jsonschema", "ruamel.yaml", "celpy"}
+        assert not heavy & set(said.splitlines()[-1].split())
