@@ -12,6 +12,9 @@ from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice, Purchase
 
+_WRONG = (": expected ", "no instance type is declared", "no possible number", "refuses it", "is below the minimum")
+"""How the reasons of facts sound that no apply will make known."""
+
 _NO_TYPE = "no instance type is declared: it is set elsewhere, or billed by use"
 
 
@@ -28,7 +31,7 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
     for fact in ("instance_type", "instance_types", "region", "zones", "count"):
         reason = unknown(facts, fact)
         if reason is not None and not (fact in ("zones", "instance_types") and (facts.region and types)):
-            return line(NoPrice.UNKNOWN_UNTIL_APPLY, f"{fact} is unknown: {reason}")
+            return line(unknown_as(reason), f"{fact} is unknown: {reason}")
     if facts.kind is Kind.DATABASE:
         return line(NoPrice.UNPRICED, "no database prices are in the catalogue")
     if not types:
@@ -45,19 +48,19 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
 
 
 def impossible(facts: Facts) -> str | None:
-    """The first figure that no workload can have: below zero, or not finite. None where all are possible."""
+    """The first figure that no workload can have: below zero, not finite, or absurd. None where all are possible."""
     count = facts.count
     figures = {
-        "count": (count.min, count.expected, count.max) if count else (),
-        "size": (facts.size_gib,),
-        "max runtime": (facts.max_runtime_hours,),
-        "number of runs": (facts.runs_per_month,),
-        "schedule": (facts.schedule.hours_per_week,) if facts.schedule else (),
-        "number of accelerators": (facts.accelerator.count,) if facts.accelerator else (),
+        "count": (1e9, (count.min, count.expected, count.max) if count else ()),
+        "size": (1e12, (facts.size_gib,)),
+        "max runtime": (1e6, (facts.max_runtime_hours,)),
+        "number of runs": (1e6, (facts.runs_per_month,)),
+        "schedule": (1e6, (facts.schedule.hours_per_week,) if facts.schedule else ()),
+        "number of accelerators": (1e6, (facts.accelerator.count,) if facts.accelerator else ()),
     }
-    for name, values in figures.items():
+    for name, (most, values) in figures.items():
         for value in values:
-            if value is not None and not 0 <= value < float("inf"):
+            if value is not None and not 0 <= value <= most:
                 return f"a {name} of {value:g} is declared"
     return None
 
@@ -93,6 +96,12 @@ def unknown(facts: Facts, fact: str) -> str | None:
         if path == fact or path.startswith((f"{fact}.", f"{fact}[")):
             return reason
     return None
+
+
+def unknown_as(reason: str) -> NoPrice:
+    """What an unknown fact is for a price: known after apply, or not at all (a wrong type, an impossible value)."""
+    wrong = any(words in reason for words in _WRONG)
+    return NoPrice.UNPRICED if wrong else NoPrice.UNKNOWN_UNTIL_APPLY
 
 
 def show_accelerator(accelerator: Accelerator) -> str:
@@ -149,7 +158,7 @@ def _attached(
     reason = unknown(facts, "accelerator")
     if reason is not None:
         note = f"accelerator is unknown: {reason}"
-        asked = (facts.provider, "accelerator", region, purchase, NoPrice.UNKNOWN_UNTIL_APPLY, note)
+        asked = (facts.provider, "accelerator", region, purchase, unknown_as(reason), note)
         return (without_price(*asked, quantity),)
     if facts.accelerator is None:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from spendgate.estimate.compute import count_of, region_of, show_accelerator, unknown
+from spendgate.estimate.compute import count_of, region_of, show_accelerator, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, without_price
 from spendgate.estimate.model import CostLine
 from spendgate.estimate.usage import exactly, usage_of
@@ -35,7 +35,7 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
         return (without_price(*asked, NoPrice.PAID_BY_NODES if paid else NoPrice.UNPRICED, note, quantity),)
     if facts.accelerator is None and reason is not None:
         note = f"accelerator is unknown: {reason}"
-        return (without_price(*asked, NoPrice.UNKNOWN_UNTIL_APPLY, note, quantity),)
+        return (without_price(*asked, unknown_as(reason), note, quantity),)
     node = _node(types, catalogue)
     if node is None:
         return (without_price(*asked, NoPrice.UNPRICED, _ELSEWHERE, quantity),)

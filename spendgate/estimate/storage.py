@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from spendgate.estimate.compute import count_of, region_of, unknown
+from spendgate.estimate.compute import count_of, region_of, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, monthly_line, without_price
 from spendgate.estimate.model import CostLine
 from spendgate.estimate.usage import exactly, usage_of
@@ -26,7 +26,7 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
         reason = unknown(facts, fact)
         if reason is not None:
             note = f"{fact} is unknown: {reason}"
-            asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNKNOWN_UNTIL_APPLY, note)
+            asked = (facts.provider, item, region, Purchase.ON_DEMAND, unknown_as(reason), note)
             if facts.size_gib is None:
                 return (replace(without_price(*asked, quantity, "GiB-month"), unit=str(facts.kind)),)
             return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)

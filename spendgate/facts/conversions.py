@@ -23,7 +23,7 @@ _SUFFIX: Final[Mapping[str | None, float]] = {None: 1.0, "n": 1e-9, "u": 1e-6, "
     f"{letter}{mark}": base**n for mark, base in (("", 1000.0), ("i", 1024.0)) for n, letter in enumerate("kMGTPE", 1)
 } | {"Ki": 1024.0}  # fmt: skip
 _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-_IDLE_NUMBER: Final = re.compile(r"(?:\bIDLE_TIME(?:OUT)?=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
+_IDLE_NUMBER: Final = re.compile(r"(?:\b(IDLE_TIME(?:OUT)?)=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
 _IDLE_WORDS: Final = re.compile(r"auto-?stop|idle|shutdown|stop-notebook-instance", re.IGNORECASE)
 
 
@@ -84,7 +84,8 @@ def duration_hours(value: Any, path: str) -> Outcome:
 def idle_script_minutes(value: Any, path: str) -> Outcome:
     """Minutes after which a start script (base64 or plain) stops an idle machine, where it states a number of seconds.
 
-    The script of the AWS samples writes ``IDLE_TIME=3600`` or ``--time 3600``. A script that speaks of stopping but
+    The script of the AWS samples writes ``IDLE_TIME=3600``, and reads it later, or ``--time 3600``. Comments do not
+    count. A script that speaks of stopping but
     states no number is unclear; any other script has nothing to do with it.
     """
     if not isinstance(value, str):
@@ -93,9 +94,11 @@ def idle_script_minutes(value: Any, path: str) -> Outcome:
         script = base64.b64decode(value, validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         script = value
-    found = _IDLE_NUMBER.search(script)
-    if found is not None:
-        return Known(int(found[1]) / 60, path)
+    script = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
+    for found in _IDLE_NUMBER.finditer(script):
+        # A variable that nothing reads stops nothing.
+        if found[1] is None or re.search(rf"\$\{{?{found[1]}\b", script[found.end() :]):
+            return Known(int(found[2]) / 60, path)
     if _IDLE_WORDS.search(script):
         return Unclear(f"{path}: the script speaks of stopping when idle, but states no time that could be read")
     return ABSENT

@@ -40,6 +40,9 @@ from spendgate.prices.model import Purchase
 from spendgate.resource import Declaration, Resource
 
 _PROVIDER_TYPE: Final = "pulumi:providers:"
+NO_TYPE: Final = "no instance type is declared"
+MOST_INSTANCES: Final = 1e9
+"""More than any provider has: a slip of the keyboard, or an overflow."""
 
 
 def facts_of(
@@ -163,7 +166,11 @@ class _Derivation:
         plain = case.plain
         for name in ("instance_type", "instance_types"):
             if name in plain:
-                self._set(name, plain[name](self), _READ[name])
+                found = plain[name](self)
+                empty = isinstance(found, Known) and "" in (
+                    found.value if isinstance(found.value, list) else [found.value]
+                )
+                self._set(name, Unclear(NO_TYPE) if empty else found, _READ[name])
         if case.hardware:
             self._hardware(case)
         for name, expression in plain.items():
@@ -254,6 +261,8 @@ class _Derivation:
             asked = f"{stated.value:g} instances are asked for, the maximum is {most:g}"
             return Unclear(f"{stated.path or 'count'}: {asked}: the provider refuses it")
         middle = max(least, stated.value) if most is None else min(max(least, stated.value), most)
+        if max(middle, most or 0.0) > MOST_INSTANCES:
+            return Unclear(f"{stated.path or 'count'}: {max(middle, most or 0.0):g} instances are no possible number")
         default = any(part is not None and part.default for part in parts)
         return Known(Count(least, middle, most), stated.path, default)
 

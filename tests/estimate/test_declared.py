@@ -12,7 +12,7 @@ from spendgate.facts import facts_of
 from spendgate.facts.model import Count, Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase
-from spendgate.resource import Declaration, Provider, Resource
+from spendgate.resource import UNKNOWN, Declaration, Provider, Resource
 from tests.conftest import ROOT
 
 CATALOGUE = Catalogue.builtin()
@@ -195,3 +195,33 @@ def test_a_choice_of_types_is_judged_by_its_worst_and_names_all_models():
     assert facts.accelerator_models == ("A10G", "H100")
     assert facts.instance_types == tuple(types)
     assert facts.unknowns == {}
+
+
+INSTANCE = "aws:ec2/instance:Instance"
+GROUP = "aws:eks/nodeGroup:NodeGroup"
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        (resource(INSTANCE, instanceType=5), "instanceType: expected a text, found a number"),
+        (resource(INSTANCE, instanceType=""), "no instance type is declared"),
+        (resource(INSTANCE, ami="ami-1"), "no instance type is declared"),
+        (resource(GROUP, instanceTypes=[""], scalingConfig={"desiredSize": 1}), "no instance type is declared"),
+        (resource(GROUP, scalingConfig={"desiredSize": -2}), "expected a number of 0 or more"),
+        (resource(GROUP, scalingConfig={"desiredSize": 1, "maxSize": 1e300}), "1e+300 instances are no possible"),
+        (
+            resource("aws:ebs/volume:Volume", availabilityZone="us-east-1a", size=1e300, type="gp3"),
+            "a size of 1e+300 is declared",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_in_words_and_not_called_known_after_apply(declared, words):
+    (line,) = lines(declared)
+    assert line.quote.reason == NoPrice.UNPRICED
+    assert words in line.quote.note
+
+
+def test_what_is_known_after_apply_is_still_called_so():
+    (line,) = lines(resource(INSTANCE, instanceType=UNKNOWN))
+    assert line.quote.reason == NoPrice.UNKNOWN_UNTIL_APPLY
