@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
-from spendgate.facts.expression import Expression, Joined
+from spendgate.facts.expression import Expression, Joined, Scope
 from spendgate.facts.hardware import (
     Hardware,
     InstanceCatalogue,
@@ -30,8 +30,10 @@ from spendgate.facts.table import (
     TEXTS,
     CountRow,
     FactRow,
+    GroupRow,
     Mappings,
     PartRow,
+    RequestRow,
     Row,
     ScheduleRow,
     load_mappings,
@@ -80,6 +82,7 @@ class _Derivation:
         self, resource: Resource, row: Row, tables: Mappings, index: Index, catalogue: InstanceCatalogue
     ) -> None:
         self.resource = resource
+        self.trail = ""
         self.row = row
         self.tables = tables
         self.index = index
@@ -203,7 +206,7 @@ class _Derivation:
     def _hardware(self, case: FactRow) -> None:
         names = self.values.get("instance_types") or tuple(filter(None, [self.values.get("instance_type")]))
         doubt = self.unknowns.get("instance_types") or (None if names else self.unknowns.get("instance_type"))
-        if case.requests is not None:
+        if case.requests is not None or case.groups:
             names, doubt = (), None  # a pod carries what it asks for, not what the node it names has
         hardware = self.hardware
         if doubt is not None:
@@ -214,20 +217,9 @@ class _Derivation:
             kinds, counts = case.attached_kinds(self), case.attached_counts(self)
             attached(hardware, self.row.provider, _read(kinds, _texts), _read(counts, _numbers), self.catalogue)
         if case.requests is not None:
-            row, devices = case.requests, self.tables.devices
-            units = {name: _read(expression(self), conversions.quantity) for name, expression in row.units.items()}
-            if row.containers is not None:
-                init = row.init_containers(self) if row.init_containers is not None else []
-                units |= asked_units(row.containers(self), init, row.places, devices)
-            if units:
-                asked = Requested(
-                    units,
-                    _read(row.products(self), _texts),
-                    _read(row.instance_types(self), _texts),
-                    _read(row.shared_by(self), conversions.number),
-                    row.unnamed,
-                )
-                requested(hardware, asked, devices, self.catalogue)
+            self._requested(hardware, case.requests, self)
+        if case.groups:
+            self._set("count", self._grouped(hardware, case.groups), None)
         self.unknowns |= hardware.unknowns
         for name in ("accelerator", "vcpu", "memory_gib"):
             value = getattr(hardware, name)
@@ -239,11 +231,63 @@ class _Derivation:
         elif hardware.accelerator is not None:
             self.values["accelerator_models"] = hardware.models or models_of([hardware.accelerator])
 
-    def _count(self, row: CountRow) -> Outcome:
+    def _requested(self, hardware: Hardware, row: RequestRow, scope: Scope) -> None:
+        """What the pods of one template ask for."""
+        devices = self.tables.devices
+        units = {name: _read(expression(scope), conversions.quantity) for name, expression in row.units.items()}
+        if row.containers is not None:
+            init = row.init_containers(scope) if row.init_containers is not None else []
+            units |= asked_units(row.containers(scope), init, row.places, devices)
+        if units:
+            asked = Requested(
+                units,
+                _read(row.products(scope), _texts),
+                _read(row.instance_types(scope), _texts),
+                _read(row.shared_by(scope), conversions.number),
+                row.unnamed,
+            )
+            requested(hardware, asked, devices, self.catalogue)
+
+    def _grouped(self, hardware: Hardware, rows: Sequence[GroupRow]) -> Outcome:
+        """Pods of several templates: those that ask for most speak for all. How many they are, so that the accelerators
+        of all add up; without accelerators, all pods.
+
+        Where it cannot be told which templates there are, or whether one asks, nothing can be told.
+        """
+        groups: list[tuple[Hardware, Outcome]] = []
+        doubt: Unclear | None = None
+        for row in rows:
+            for element in row.elements(self):
+                scope = _Element(self, element.value, element.path) if isinstance(element, Known) else None
+                holds = element if scope is None else True if row.when is None else row.when(scope)
+                if isinstance(holds, Unclear):
+                    doubt = doubt or holds
+                if holds is True and scope is not None:
+                    own = Hardware()
+                    self._requested(own, row.requests, scope)
+                    if "accelerator" in own.unknowns:
+                        doubt = doubt or Unclear(own.unknowns["accelerator"])
+                    groups.append((own, self._count(row.count, scope)))
+        if doubt is not None:
+            hardware.unclear(doubt.reason, "accelerator")
+            return doubt
+        asking = [(own.accelerator, count) for own, count in groups if own.accelerator is not None]
+        if not asking:
+            return _total([(1.0, count) for _, count in groups])
+        # How much a pod asks for orders them, not the model: that may be unknown.
+        worst = max((one for one, _ in asking), key=lambda one: (one.count, one.vendor, one.memory_gib or 0.0))
+        hardware.accelerator = worst
+        hardware.models = models_of(one for one, _ in asking)
+        for own, _ in groups:
+            hardware.unknowns |= own.unknowns
+        return _total([(one.count / worst.count, count) for one, count in asking])
+
+    def _count(self, row: CountRow, scope: Scope | None = None) -> Outcome:
         """Expected is what is declared as desired, else the minimum."""
+        scope = scope or self
         parts: list[Known | None] = []
         for expression in (row.min, row.expected, row.max):
-            found = _read(expression(self), conversions.number) if expression is not None else ABSENT
+            found = _read(expression(scope), conversions.number) if expression is not None else ABSENT
             if isinstance(found, Unclear):
                 return found
             parts.append(found if isinstance(found, Known) else None)
@@ -365,6 +409,30 @@ class _Derivation:
             return Unclear(f"{stop.path}: {error}")
         names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
         return Known(Schedule(hours, f"{names}: from {' and '.join(start.value)} to {' and '.join(stop.value)}"))
+
+
+class _Element:
+    """An element of a list as the scope of expressions: paths start there."""
+
+    def __init__(self, whole: _Derivation, properties: Any, trail: str) -> None:
+        self.resource = replace(whole.resource, properties=properties)
+        self.trail = trail
+        self.joined, self.fact = whole.joined, whole.fact
+        self.zone_region, self.place = whole.zone_region, whole.place
+
+
+def _total(counts: Sequence[tuple[float, Outcome]]) -> Outcome:
+    """The sum of counts, each with its weight; one without a maximum leaves the sum without."""
+    low, expected, most, default = 0.0, 0.0, 0.0, False
+    bounded = True
+    for weight, found in counts:
+        if not isinstance(found, Known):
+            return found
+        low, expected = low + weight * found.value.min, expected + weight * found.value.expected
+        bounded = bounded and found.value.max is not None
+        most += weight * (found.value.max or 0.0)
+        default = default or found.default
+    return Known(Count(low, expected, most if bounded else None), "", default) if counts else ABSENT
 
 
 def _united_count(machines: Sequence[Facts], worst: Facts) -> Count:

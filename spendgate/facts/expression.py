@@ -26,6 +26,11 @@ class Scope(Protocol):
     @property
     def resource(self) -> Resource: ...
 
+    @property
+    def trail(self) -> str:
+        """The path at which its properties stand: empty, but for an element of a list that is read for itself."""
+        ...
+
     def joined(self, name: str) -> Joined:
         """The resources joined under a name."""
         ...
@@ -147,7 +152,7 @@ class Compiler:
         if not text.startswith(("@", "$")):
             self.reads.append(Read("", text))
             segments = paths.parse(text)
-            return lambda scope: paths.look(scope.resource.properties, segments)
+            return lambda scope: paths.look(scope.resource.properties, segments, scope.trail)
         root, _, rest = text.partition(".")
         if root == PROVIDER:
             self.reads.append(Read(PROVIDER, rest))

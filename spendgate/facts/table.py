@@ -17,7 +17,7 @@ from spendgate.facts.expression import Compiler, Condition, Expression, Read, Re
 from spendgate.facts.hardware import Device
 from spendgate.facts.joins import Join
 from spendgate.facts.model import Kind
-from spendgate.facts.outcome import Unclear
+from spendgate.facts.outcome import Known, Outcome, Unclear
 from spendgate.facts.tags import Layer, compile_layers
 from spendgate.resource import Resource
 
@@ -46,7 +46,7 @@ LIFECYCLE: Final = (
 )
 _ROW_KEYS: Final = {
     *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "joins", "let", "shapes", "cases", "when",
-    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note", "parts",
+    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "groups", "note", "parts",
 }  # fmt: skip
 
 
@@ -90,6 +90,16 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupRow:
+    """Pods of one template: where such templates stand, which of them count, what a pod asks for, and how many run."""
+
+    elements: Reader
+    when: Condition | None
+    requests: RequestRow
+    count: CountRow
+
+
+@dataclass(frozen=True, slots=True)
 class FactRow:
     """The facts of a type, or of one case of it. ``hardware``: whether instance types are looked up."""
 
@@ -102,6 +112,7 @@ class FactRow:
     attached_kinds: Expression | None = None
     attached_counts: Expression | None = None
     requests: RequestRow | None = None
+    groups: tuple[GroupRow, ...] = ()
     parts: tuple[PartRow, ...] = ()
 
     @property
@@ -114,6 +125,7 @@ class FactRow:
         return (
             *self.plain,
             *(of_hardware if has_hardware else ()),
+            *(("accelerator", "accelerator_models", "count") if self.groups else ()),
             *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
         )
 
@@ -349,8 +361,25 @@ class _RowCompiler:
             attached_kinds=attached[0],
             attached_counts=attached[1],
             requests=self._with(merged, "requests", _requests),
+            groups=tuple(self._group(dict(group)) for group in spec.get("groups", ())),
             parts=tuple(self._part(dict(part), own) for part in spec.get("parts", ())),
         )
+
+    def _group(self, spec: dict[str, Any]) -> GroupRow:
+        """Paths of a group start at its element; ``each`` is the resource itself where it is not said."""
+        each = spec.pop("each", "")
+        reads: list[Read] = []
+        lets = self.spec.get("let", {})
+        row = GroupRow(
+            elements=Compiler("", {}, self.reads).reader(each) if each else _itself,
+            when=Compiler("", lets, reads).condition(spec.pop("when")) if "when" in spec else None,
+            requests=_requests(self.table["shapes"]["pod"]["requests"], Compiler(spec.pop("pod"), lets, reads)),
+            count=_count(spec.pop("count"), Compiler("", lets, reads)),
+        )
+        if spec:
+            raise TableError(f"unknown in a group: {', '.join(spec)}")
+        self.reads += [Read("", f"{each}.{read.path}") if each and not read.root else read for read in reads]
+        return row
 
     def _part(self, spec: dict[str, Any], outer: Compiler) -> PartRow:
         """A part is compiled for itself: its paths start at the element, and are noted as they are in the whole."""
@@ -393,9 +422,11 @@ def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
     def containers(key: str) -> Reader | None:
         if key not in spec:
             return None
-        for place in places:
-            compiler.reader(f"{spec[key]}.{place}")  # so that it is among the paths read
-        return compiler.reader(spec[key])
+        found = [spec[key]] if isinstance(spec[key], str) else spec[key]
+        for path in found:
+            for place in places:
+                compiler.reader(f"{path}.{place}")  # so that it is among the paths read
+        return compiler.readers(found)
 
     return RequestRow(
         containers=containers("containers"),
@@ -432,8 +463,14 @@ def _schedule(spec: Mapping[str, Any], compiler: Compiler) -> ScheduleRow:
     return ScheduleRow(compiler.expression(spec["start"]), compiler.expression(spec["stop"]), tuple(spec["by"]))
 
 
+def _itself(scope: Scope) -> list[Outcome]:
+    return [Known(scope.resource.properties)]
+
+
 class _Alone:
     """A resource looked at for itself: what a join's own condition may read."""
+
+    trail = ""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource

@@ -44,6 +44,17 @@ def google_more_declaration() -> Declaration:
 
 
 @pytest.fixture(scope="session")
+def custom_declaration() -> Declaration:
+    return run_program(PROGRAMS / "custom")
+
+
+@pytest.fixture(scope="session")
+def custom(custom_declaration: Declaration) -> FactsOf:
+    workloads = by_name(custom_declaration)
+    return lambda name: workloads[name].facts
+
+
+@pytest.fixture(scope="session")
 def aws_more(aws_more_declaration: Declaration) -> FactsOf:
     workloads = by_name(aws_more_declaration)
     return lambda name: workloads[name].facts

@@ -89,6 +89,11 @@ def problem(token: str, text: str) -> str | None:
 
 
 def _problem(args: type, text: str) -> str | None:
+    return within(args, parse(text), text)
+
+
+def within(args: type, path: Any, text: str) -> str | None:
+    """Why the segments of a path lead nowhere in an input class, or None; ``text`` is the path as it is shown."""
 
     def step(hint: Any, segments: Any) -> str | None:
         for place, segment in enumerate(segments):
@@ -114,7 +119,7 @@ def _problem(args: type, text: str) -> str | None:
                 return f"{text}: {segment} is asked of {hint}"
         return None
 
-    return step(args, parse(text))
+    return step(args, path)
 
 
 @functools.cache

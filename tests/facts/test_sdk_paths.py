@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 from spendgate.facts.table import Mappings, Row
-from tests.facts import sdk
+from tests.facts import crds, sdk
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -28,14 +28,14 @@ def test_every_mapped_type_and_property_is_in_the_sdk(token: str, package: str) 
     problems = []
     for read in row.reads:
         if read.root == "":
-            problems.append(sdk.problem(token, read.path))
+            problems.append(crds.problem(token, read.path))
         elif read.root == "$provider":
             problems.append(sdk.provider_problem(package, read.path))
         else:
-            problems += [sdk.problem(other, read.path) for other in row.join_reads[read.root][0]]
+            problems += [crds.problem(other, read.path) for other in row.join_reads[read.root][0]]
     for name, (others, theirs, conditions) in row.join_reads.items():
         assert row.joins[name].types == others
-        problems += [sdk.problem(other, path) for other in others for path in (*theirs, *conditions)]
+        problems += [crds.problem(other, path) for other in others for path in (*theirs, *conditions)]
     assert [problem for problem in problems if problem] == []
 
 
@@ -79,3 +79,12 @@ def test_an_invented_path_is_found() -> None:
     assert "no list" in str(sdk.problem("aws:ec2/instance:Instance", "tags[*].x"))
     assert sdk.problem("aws:ec2/nothing:Nothing", "x") == "the SDK has no type aws:ec2/nothing:Nothing"
     assert sdk.problem("kubernetes:core/v1:Pod", 'spec.nodeSelector["a/b"]') is None
+
+
+def test_an_invented_path_of_a_custom_resource_is_found() -> None:
+    ray = "kubernetes:ray.io/v1:RayCluster"
+    assert crds.problem(ray, "spec.workerGroupSpecs[*].template.spec.containers[*].resources.limits") is None
+    assert "no property workers" in str(crds.problem(ray, "spec.workers[*].replicas"))
+    assert "no property image" in str(crds.problem(ray, "spec.headGroupSpec.template.spec.image"))
+    assert "no list" in str(crds.problem(ray, "spec.headGroupSpec[*].template"))
+    assert "no type" in str(crds.problem("kubernetes:ray.io/v1:RayNothing", "spec"))

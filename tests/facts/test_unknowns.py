@@ -26,7 +26,7 @@ ROWS = [
     if (row := TABLES.row(token)) is not None
 ]  # fmt: skip
 
-PROGRAMS = ["aws_declaration", "aws_more_declaration", "google_declaration", "google_more_declaration"]
+PROGRAMS = [f"{program}_declaration" for program in ("aws", "aws_more", "google", "google_more", "custom")]
 URNS = [f"urn:pulumi:dev::p::t::r{index}" for index in range(4)]
 
 scalars = st.one_of(
