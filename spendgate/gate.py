@@ -66,6 +66,7 @@ def check(
         unmapped=Counter(item.resource.type for item in workloads if not item.mapped),
         names={item.resource.address: item.resource.name for item in workloads},
         assumptions=declaration.assumptions,
+        unanswered=declaration.unanswered,
         messages=declaration.messages,
         guardrails=tuple(compiled.selected for compiled in guardrails),
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spendgate.errors import InputError, Place
 from spendgate.estimate.model import Estimate
-from spendgate.resource import Assumption
+from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 
@@ -77,6 +77,7 @@ class Checked:
     unmapped: Mapping[str, int] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     assumptions: tuple[Assumption, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
     messages: tuple[str, ...] = ()
     guardrails: tuple[Selected, ...] = ()
     error: InputError | None = None

@@ -114,6 +114,7 @@ def _input(checked: Checked) -> dict[str, Any]:
             {"token": item.token, "arguments": _plain(item.arguments), "answer": item.answer}
             for item in checked.assumptions
         ],
+        "unanswered": [{"token": item.token, "arguments": _plain(item.arguments)} for item in checked.unanswered],
         "messages": list(checked.messages),
         "error": str(checked.error) if checked.error else None,
     }

@@ -139,6 +139,9 @@ def cautions(checked: Checked) -> list[str]:
         result.append(
             f"the total leaves out {plural(unpriced, 'line')} that {'has' if unpriced == 1 else 'have'} no price"
         )
+    if checked.unanswered:
+        calls = ", ".join(f"{item.token} ({item.place})" if item.place else item.token for item in checked.unanswered)
+        result.append(f"the program went on without an answer to {calls}; with one it may declare something else")
     if checked.unmapped:
         types = ", ".join(f"{name} ({count})" for name, count in sorted(checked.unmapped.items()))
         result.append(f"not understood, so neither priced nor checked for facts: {types}")
@@ -153,9 +156,10 @@ def notes(checked: Checked) -> list[str]:
     if checked.assumptions:
         tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
         result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
-    result += [f"the program says: {' '.join(message.split())}" for message in checked.messages[:MOST_MESSAGES]]
-    if len(checked.messages) > MOST_MESSAGES:
-        result.append(f"the program says {len(checked.messages) - MOST_MESSAGES} things more (--format json)")
+    said = [text for text in checked.messages if not any(item.token in text for item in checked.unanswered)]
+    result += [f"the program says: {' '.join(text.split())}" for text in said[:MOST_MESSAGES]]
+    if len(said) > MOST_MESSAGES:
+        result.append(f"the program says {len(said) - MOST_MESSAGES} things more (--format json)")
     return result
 
 

@@ -15,6 +15,7 @@ from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice, Purchase, Quote
 from spendgate.report import as_json, markdown, terminal
+from spendgate.resource import Unanswered
 from spendgate.rules.guardrail import Enforcement, Severity
 from spendgate.schemas import schema
 from spendgate.verdict import Checked, Exit, Finding, Status, Verdict
@@ -214,3 +215,10 @@ def test_a_total_of_nothing_but_missing_prices_is_no_amount(name: str) -> None:
     text = RENDERERS[name](verdict(lines=(UNPRICED,)))
     assert "$" not in text
     assert "no line has a price of its own" in text
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_a_data_source_that_the_program_swallowed_is_told(name: str) -> None:
+    call = Unanswered("aws:ssm/getParameter:getParameter", {"name": "/gpu/type"}, Place("__main__.py", 2))
+    text = RENDERERS[name](Verdict((replace(verdict().inputs[0], unanswered=(call,)),)))
+    assert "aws:ssm/getParameter:getParameter" in text
