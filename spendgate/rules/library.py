@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,14 @@ def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
 
     Raises InputErrors naming every file that is wrong, and every name that stands twice.
     """
+    return load_folders((policies_dir(), *folders))
+
+
+def load_folders(folders: Iterable[Path]) -> dict[str, Guardrail]:
+    """The guardrails of some folders by name; errors as of ``load_library``."""
     library: dict[str, Guardrail] = {}
     errors: list[InputError] = []
-    for folder in (policies_dir(), *folders):
+    for folder in folders:
         if not folder.is_dir():
             errors.append(InputError("no such folder of guardrails", place=folder))
             continue
@@ -28,6 +33,40 @@ def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
     if errors:
         raise errors[0] if len(errors) == 1 else InputErrors(errors)
     return library
+
+
+class Library(Mapping[str, Guardrail]):
+    """Guardrails by name, of which the shipped ones are read when they are first asked for: most runs use a dozen."""
+
+    def __init__(self, own: Mapping[str, Guardrail]) -> None:
+        self._files = {path.stem: path for path in guardrail_files(policies_dir())}
+        self._read: dict[str, Guardrail] = {}
+        errors = [
+            InputError(
+                f'guardrail "{name}" is already defined at {self._files[name]}',
+                place=guardrail.place,
+                remedy="Give it another name.",
+            )
+            for name, guardrail in own.items()
+            if name in self._files
+        ]
+        if errors:
+            raise errors[0] if len(errors) == 1 else InputErrors(errors)
+        self._own = own
+
+    def __getitem__(self, name: str) -> Guardrail:
+        if name in self._own:
+            return self._own[name]
+        if name not in self._read:
+            self._read[name] = load_guardrail(self._files[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._files
+        yield from self._own
+
+    def __len__(self) -> int:
+        return len(self._files) + len(self._own)
 
 
 def add_files(library: dict[str, Guardrail], files: Iterable[Path]) -> list[InputError]:

@@ -11,7 +11,7 @@ from typing import Any
 from spendgate import schemas
 from spendgate.errors import InputError, InputErrors, Place, did_you_mean
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
-from spendgate.rules.library import load_library
+from spendgate.rules.library import Library, load_folders
 from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
 
@@ -150,9 +150,9 @@ def select(
     return tuple(chosen.values())
 
 
-def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> dict[str, Guardrail]:
+def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> Library:
     """The shipped guardrails with those of the packs and of ``policies``."""
-    return load_library((*(folder for pack in packs for folder in pack.policies), *policies))
+    return Library(load_folders((*(folder for pack in packs for folder in pack.policies), *policies)))
 
 
 def param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
