@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import new_parser, print_error
@@ -101,14 +102,29 @@ def check_directory(
     if not directory.is_dir():
         what = "is a file, not a folder" if directory.exists() else "no such folder"
         raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
+    started = Event()
+
+    def tell(text: str) -> None:
+        started.set()
+        if progress is not None:
+            progress(text)
+
+    def prepare_beside() -> Prepared:
+        # The program spends its first second importing its SDKs; the guardrails are read and compiled meanwhile,
+        # but not before it is on its way: what is imported here would hold it up.
+        started.wait()
+        return prepare(directory, settings, packs)
+
     with ThreadPoolExecutor(1) as beside:
-        # The program spends its first second importing its SDKs; the guardrails are read and compiled meanwhile.
-        preparing = beside.submit(prepare, directory, settings, packs)
+        preparing = beside.submit(prepare_beside)
         try:
-            declaration = declare(directory, _Recorded(preparing), stack, config or {}, engine, timeout, progress)
+            declaration = declare(directory, _Recorded(preparing), stack, config or {}, engine, timeout, tell)
         except InputError as error:
+            started.set()
             faults = [fault for fault in (preparing.exception(), error) if isinstance(fault, InputError)]
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
+        finally:
+            started.set()
         project, guardrails = preparing.result()
     from spendgate.gate import check
     from spendgate.prices.catalogue import Catalogue

@@ -122,6 +122,8 @@ class _Run:
         }
         monitor = Monitor(deployment, Answers(self.recorded, deployment.assume))
         with serve(monitor) as address:
+            if self.progress is not None:
+                self.progress("starting the program")
             try:
                 ended = run_child(self.python, {**order, "address": address}, self.timeout, _environment())
             except OSError as error:
