@@ -239,7 +239,7 @@ def test_a_program_cannot_wait_for_input(program: WriteProgram) -> None:
 def test_progress_counts_what_is_declared(program: WriteProgram) -> None:
     shown: list[str] = []
     run_program(program(""), progress=shown.append)
-    assert shown == ["1 resource declared"]
+    assert shown == ["starting the program", "1 resource declared"]
 
 
 # --- where the program runs
