@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,12 @@ class InputErrors(InputError):
 
     def __str__(self) -> str:
         return self.message
+
+
+def raise_together(errors: Sequence[InputError]) -> None:
+    """Raise what was found: nothing, the one error, or all of them in one."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.config import Config, load_config
-from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Pack, Setting, library_of, select
@@ -57,8 +57,7 @@ class PackSettings:
         )
         unknown = configured.keys() - {item.guardrail.name for item in chosen}
         errors = [self._no_policy(name, chosen) for name in sorted(unknown)]
-        if errors:
-            raise errors[0] if len(errors) == 1 else InputErrors(errors)
+        raise_together(errors)
         return select((self.pack,), [*layers, changed], library=self.library) if changed else chosen
 
     def _own(self, settings: Iterable[Setting]) -> tuple[Setting, ...]:

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.prices.model import Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest, short_name
 from spendgate.prices.tables import Row, read_table, shown
@@ -107,8 +107,7 @@ def read_prices(path: Path, regions: Regions) -> tuple[PrivatePrice, ...]:
             )
         seen.setdefault(price.key, place.line)
         prices.append(price)
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     return tuple(prices)
 
 

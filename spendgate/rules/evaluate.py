@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spendgate.errors import InputError, InputErrors, Place
+from spendgate.errors import InputError, InputErrors, Place, raise_together
 from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
@@ -108,8 +108,7 @@ def compile_all(selection: Iterable[Selected]) -> tuple[Compiled, ...]:
             errors.extend(error.errors)
         except InputError as error:
             errors.append(error)
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     return tuple(compiled)
 
 
@@ -130,8 +129,7 @@ def compile_guardrail(selected: Selected) -> Compiled:
         )
         for item in guardrail.validations
     )
-    if compiler.errors:
-        raise compiler.errors[0] if len(compiler.errors) == 1 else InputErrors(compiler.errors)
+    raise_together(compiler.errors)
     # A path through one of the guardrail's own variables reads what the variable's expression reads.
     uses = {path for program in compiler.programs for path in program.uses}
     reads = sorted({path[:2] for path in uses if path[0] not in ("params", "variables")})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate import schemas
-from spendgate.errors import InputError, InputErrors
+from spendgate.errors import InputError, InputErrors, raise_together
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
 from spendgate.shipped import policies_dir
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -30,8 +30,7 @@ def load_folders(folders: Iterable[Path]) -> dict[str, Guardrail]:
             errors.append(InputError("no such folder of guardrails", place=folder))
             continue
         errors.extend(add_files(library, guardrail_files(folder)))
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     return library
 
 
@@ -50,8 +49,7 @@ class Library(Mapping[str, Guardrail]):
             for name, guardrail in own.items()
             if name in self._files
         ]
-        if errors:
-            raise errors[0] if len(errors) == 1 else InputErrors(errors)
+        raise_together(errors)
         self._own = own
 
     def __getitem__(self, name: str) -> Guardrail:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate import schemas
-from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.library import Library, load_folders
 from spendgate.shipped import packs_dir
@@ -133,8 +133,7 @@ def select(
         chosen[guardrail.name] = replace(
             base, enforcement=setting.enforcement or base.enforcement, params={**base.params, **setting.params}
         )
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
         if complete and missing and selected.enforcement is not Enforcement.DISABLED:
@@ -145,8 +144,7 @@ def select(
                     remedy="Set it under guardrails in spendgate.yaml.",
                 )
             )
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     return tuple(chosen.values())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-from spendgate.errors import InputError, InputErrors, did_you_mean
+from spendgate.errors import InputError, did_you_mean, raise_together
 from spendgate.yamlfile import YamlFile
 
 NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price", "test")
@@ -24,8 +24,7 @@ def schema(name: str) -> dict[str, Any]:
 def validate(file: YamlFile, name: str) -> None:
     """Hold a YAML file against a schema; raises InputErrors with the place of every fault."""
     errors = list(_errors(file, schema(name)))
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
 
 
 def _errors(file: YamlFile, rules: Mapping[str, Any]) -> Iterator[InputError]:

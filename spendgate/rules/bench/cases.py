@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate import schemas
-from spendgate.errors import InputError, InputErrors, Place, did_you_mean
+from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource, Secret, unknown_paths
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Setting, param_errors
@@ -72,8 +72,7 @@ def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | Non
         errors.extend(faults)
         if not faults:
             cases.append(_case(library[name], file, index))
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     return tuple(cases)
 
 
