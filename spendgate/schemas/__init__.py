@@ -13,12 +13,20 @@ from spendgate.yamlfile import YamlFile
 NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price", "test")
 """Every schema that ``spendgate schema NAME`` prints."""
 
+BASE = "https://spendgate.dev/schemas/v1/"
+"""What the $id of every schema starts with."""
+
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one kind of file or output."""
     text = files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
+
+
+def modeline(name: str) -> str:
+    """The comment at the top of a YAML file by which editors find its schema; it ends with a newline."""
+    return f"# yaml-language-server: $schema={BASE}{name}.schema.json\n"
 
 
 def validate(file: YamlFile, name: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from spendgate import schemas
 from spendgate.config import FILE_NAME, find_config
 from spendgate.errors import InputError, did_you_mean
 from spendgate.resource import Secret, Value, unknown_paths
@@ -32,7 +33,7 @@ PROVIDER_CALL: Final = "/pulumirpc.ResourceProvider/Invoke"
 SECRET_NAME: Final = re.compile(r"secret|passw|token|credential|private_?key|access_?key|kube_?config|auth", re.I)
 """Names of result properties whose texts are not recorded even where the provider does not mark them secret."""
 
-HEADER: Final = "apiVersion: spendgate.dev/v1\nkind: Config\n"
+HEADER: Final = schemas.modeline("config") + "apiVersion: spendgate.dev/v1\nkind: Config\n"
 
 
 @dataclass(frozen=True, slots=True)
