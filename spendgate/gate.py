@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spendgate.errors import InputError, Place
 from spendgate.estimate import estimate as estimate_of
+from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
@@ -32,8 +33,9 @@ def check(
     *,
     environment: str,
     now: datetime,
+    carbon: bool = False,
 ) -> Checked:
-    """Facts, estimate and findings of one declaration.
+    """Facts, estimate and findings of one declaration; with ``carbon``, also its footprint.
 
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
@@ -41,6 +43,8 @@ def check(
     declaration = replace(declaration, resources=in_source_order(declaration.resources))
     workloads = facts_of(declaration, catalogue)
     estimate = estimate_of(workloads, catalogue)
+    carbon_of = CarbonOf(catalogue) if carbon or reads_carbon(guardrails) else None
+    footprint = carbon_of.footprint(estimate.lines) if carbon_of else None
     context = StackContext(
         declaration.stack,
         declaration.project,
@@ -49,9 +53,10 @@ def check(
         estimate,
         workloads,
         now,
+        footprint,
     )
     findings = (
-        *resource_findings(workloads, estimate, guardrails, context),
+        *resource_findings(workloads, estimate, guardrails, context, carbon_of),
         *stack_findings(declaration, guardrails, context),
     )
     return Checked(
@@ -69,6 +74,7 @@ def check(
         unanswered=declaration.unanswered,
         messages=declaration.messages,
         guardrails=tuple(compiled.selected for compiled in guardrails),
+        footprint=footprint if carbon else None,
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
 
@@ -86,7 +92,11 @@ def in_source_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
 
 def resource_findings(
-    workloads: Iterable[Workload], estimate: Estimate, guardrails: Iterable[Compiled], context: StackContext
+    workloads: Iterable[Workload],
+    estimate: Estimate,
+    guardrails: Iterable[Compiled],
+    context: StackContext,
+    carbon_of: CarbonOf | None = None,
 ) -> Iterable[Finding]:
     """The word of every resource guardrail on every workload, in order of declaration."""
     asked = [compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE]
@@ -94,9 +104,16 @@ def resource_findings(
     shared = context.values()
     memo: Memo = {}
     for workload in workloads:
-        subject = resource_subject(workload, lines.get(workload.resource.address, ()), shared, estimate.currency)
+        own = lines.get(workload.resource.address, ())
+        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of)
         for compiled in asked:
             yield from ask(compiled, subject, memo)
+
+
+def reads_carbon(guardrails: Iterable[Compiled]) -> bool:
+    """Whether any guardrail reads the carbon of a resource or of the stack; else it is not worked out."""
+    wanted = {("cost", "carbon"), ("stack", "carbon"), ("cost",), ("stack",)}
+    return any(path in wanted for compiled in guardrails for path in compiled.reads)
 
 
 def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
@@ -108,13 +125,18 @@ def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
 
 
 def resource_subject(
-    workload: Workload, lines: tuple[CostLine, ...], shared: Mapping[str, Value], currency: str
+    workload: Workload,
+    lines: tuple[CostLine, ...],
+    shared: Mapping[str, Value],
+    currency: str,
+    carbon_of: CarbonOf | None = None,
 ) -> Subject:
-    """One workload as the guardrails are asked about it."""
+    """One workload as the guardrails are asked about it; with its carbon where one of them reads it."""
     own = Estimate(lines, currency)
+    carbon = carbon_of.footprint(lines) if carbon_of else None
     resource = workload.resource
     return Subject(
-        values={**resource_values(workload, own, own.total), **shared},
+        values={**resource_values(workload, own, own.total, carbon), **shared},
         unknown=unknown_facts(workload.facts),
         address=resource.address,
         type=resource.type,

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 
 from spendgate.errors import InputError, Place
+from spendgate.estimate.carbon import Footprint
 from spendgate.estimate.model import Estimate
 from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
@@ -80,6 +81,7 @@ class Checked:
     unanswered: tuple[Unanswered, ...] = ()
     messages: tuple[str, ...] = ()
     guardrails: tuple[Selected, ...] = ()
+    footprint: Footprint | None = None
     error: InputError | None = None
 
 

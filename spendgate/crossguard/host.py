@@ -23,10 +23,11 @@ from spendgate.crossguard import answers, requests
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate import estimate as estimate_of
+from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.model import Estimate
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
-from spendgate.gate import lines_by_resource, resource_subject, stack_subject
+from spendgate.gate import lines_by_resource, reads_carbon, resource_subject, stack_subject
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Compiled, Memo, Subject, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
@@ -34,7 +35,7 @@ from spendgate.rules.selection import Pack
 from spendgate.rules.vocabulary import StackContext
 from spendgate.verdict import Finding, Status
 
-_STACK_FIGURES: Final = ("cost", "accelerators", "resources")
+_STACK_FIGURES: Final = ("cost", "accelerators", "resources", "carbon")
 
 
 @dataclass(slots=True)
@@ -179,7 +180,8 @@ class PackHost:
     def _early_subject(self, workload: Workload) -> Subject:
         """The resource with everything unknown that only the whole stack settles."""
         estimate = estimate_of((workload,), self.catalogue)
-        subject = resource_subject(workload, estimate.lines, self.stack_so_far, estimate.currency)
+        carbon_of = self._carbon_of()
+        subject = resource_subject(workload, estimate.lines, self.stack_so_far, estimate.currency, carbon_of)
         values, unknown = dict(subject.values), dict(subject.unknown)
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
         # Pods are paid for by the stack's node pools where it has any.
@@ -210,13 +212,16 @@ class PackHost:
     def _stack_diagnostics(self, declaration: Declaration, run: Run) -> Iterator[Any]:
         workloads = facts_of(declaration, self.catalogue)
         estimate = estimate_of(workloads, self.catalogue)
+        carbon_of = self._carbon_of()
         context = self._context(workloads, estimate)
+        if carbon_of is not None:
+            context = replace(context, carbon=carbon_of.footprint(estimate.lines))
         shared, lines = context.values(), lines_by_resource(estimate)
         findings: list[Finding] = []
         memo: Memo = {}  # the answers of single resources were given without the stack's figures
         for workload in workloads:
             address = workload.resource.address
-            subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency)
+            subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency, carbon_of)
             for compiled in self.resource_guardrails:
                 if (compiled.guardrail.name, address) not in run.told:
                     findings.extend(_ask(compiled, subject, memo))
@@ -233,6 +238,9 @@ class PackHost:
         return StackContext(
             self.stack, self.project, self.organization, self.environment, estimate, workloads, self.now
         )
+
+    def _carbon_of(self) -> CarbonOf | None:
+        return CarbonOf(self.catalogue) if reads_carbon(self.guardrails) else None
 
     def _diagnostics(self, findings: Iterable[Finding]) -> list[Any]:
         return [

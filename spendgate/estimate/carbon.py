@@ -219,6 +219,13 @@ def coefficient(name: str, provider: str) -> Coefficient:
     return found[name, provider] if (name, provider) in found else found[name, "*"]
 
 
+def show_figure(amount: Decimal) -> str:
+    """``1,234`` of kWh or kg; below ten two decimals, for a small figure is not nothing."""
+    if abs(amount) >= 10:
+        return f"{amount.quantize(_ONE, ROUND_HALF_EVEN, EXACT):,f}"
+    return f"{amount.quantize(Decimal('0.01'), ROUND_HALF_EVEN, EXACT):f}"
+
+
 def models() -> tuple[tuple[str, str], ...]:
     """Model and memory of every row of the power table, also of those without a figure."""
     return tuple(_powers())

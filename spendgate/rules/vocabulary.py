@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from spendgate.estimate.model import Cost, Estimate
+from spendgate.estimate.carbon import Footprint, show_figure
+from spendgate.estimate.model import Cost, Estimate, Range
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.rules import cel
@@ -29,6 +30,26 @@ _COST = cel.Message(
         "unpriced": cel.ListOf(_UNPRICED),
     },
 )
+_CARBON = cel.Message(
+    "Carbon",
+    {
+        "kwh": _RANGE,
+        "kg_co2e": _RANGE,
+        "missing": cel.ListOf(
+            cel.Message(
+                "MissingCarbon",
+                {
+                    "resource": cel.STRING,
+                    "name": cel.STRING,
+                    "item": cel.STRING,
+                    "reason": cel.STRING,
+                    "unknown_until_apply": cel.BOOL,
+                },
+            )
+        ),
+    },
+)
+_RESOURCE_COST = cel.Message("ResourceCost", {**_COST.fields, "carbon": _CARBON})
 _RESOURCE = cel.Message(
     "Resource",
     {
@@ -60,6 +81,7 @@ _STACK = cel.Message(
         "resources": cel.INT,
         "cost": _COST,
         "accelerators": cel.MapOf(cel.DOUBLE),
+        "carbon": _CARBON,
     },
 )
 
@@ -75,7 +97,7 @@ def schema(
         "now": cel.TIMESTAMP,
     }
     if not stack_only:
-        types |= {"resource": _RESOURCE, "facts": _FACTS, "cost": _COST}
+        types |= {"resource": _RESOURCE, "facts": _FACTS, "cost": _RESOURCE_COST}
     return cel.Schema.of(types)
 
 
@@ -99,7 +121,8 @@ def _json_type(rules: Mapping[str, Any]) -> cel.Type:
 
 @dataclass(frozen=True, slots=True)
 class StackContext:
-    """What is said of the stack as a whole; the same for every resource of it."""
+    """What is said of the stack as a whole; the same for every resource of it. ``carbon`` is None where no guardrail
+    reads it."""
 
     name: str
     project: str
@@ -108,6 +131,7 @@ class StackContext:
     estimate: Estimate
     workloads: tuple[Workload, ...]
     now: datetime
+    carbon: Footprint | None = None
 
     def values(self) -> dict[str, Any]:
         """``stack`` and ``now`` as CEL sees them."""
@@ -118,7 +142,7 @@ class StackContext:
                 many = facts.count.max if facts.count.max is not None else facts.count.expected
                 model = facts.accelerator.model
                 accelerators[model] = accelerators.get(model, 0.0) + facts.accelerator.count * many
-        stack = {
+        stack: dict[str, Any] = {
             "name": self.name,
             "project": self.project,
             "organization": self.organization,
@@ -127,17 +151,24 @@ class StackContext:
             "cost": cost_values(self.estimate.total, self.estimate),
             "accelerators": accelerators,
         }
+        if self.carbon is not None:
+            stack["carbon"] = carbon_values(self.carbon)
         return {"stack": cel.plain(stack, _STACK, ("stack",), {}), "now": self.now}
 
 
-def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict[str, Any]:
+def resource_values(
+    workload: Workload, estimate: Estimate, total: Cost, carbon: Footprint | None = None
+) -> dict[str, Any]:
     """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them.
 
-    ``estimate`` holds the lines of this workload only.
+    ``estimate`` and ``carbon`` hold the lines of this workload only.
     """
     resource = workload.resource
     facts = _record(workload.facts)
     facts["tag_keys"] = tag_keys(workload.facts)
+    cost = cost_values(total, estimate)
+    if carbon is not None:
+        cost["carbon"] = carbon_values(carbon)
     return {
         "resource": {
             "type": resource.type,
@@ -151,7 +182,7 @@ def resource_values(workload: Workload, estimate: Estimate, total: Cost) -> dict
             },
         },
         "facts": facts,
-        "cost": cost_values(total, estimate),
+        "cost": cost,
     }
 
 
@@ -235,4 +266,31 @@ def _range(low: Decimal, expected: Decimal, high: Decimal, currency: str) -> dic
         "expected": float(expected),
         "high": float(high),
         "text": show_money(expected, currency),
+    }
+
+
+def carbon_values(carbon: Footprint) -> dict[str, Any]:
+    """A footprint as CEL sees it: kWh and kg CO2e of a month, and the lines that have no figure."""
+    return {
+        "kwh": _amount(carbon.kwh, "kWh"),
+        "kg_co2e": _amount(carbon.kg, "kg CO2e"),
+        "missing": [
+            {
+                "resource": item.resource,
+                "name": item.resource.rsplit("::", 1)[-1],
+                "item": item.item,
+                "reason": item.reason,
+                "unknown_until_apply": item.unknown_until_apply,
+            }
+            for item in carbon.missing
+        ],
+    }
+
+
+def _amount(figure: Range, unit: str) -> dict[str, Any]:
+    return {
+        "low": float(figure.low),
+        "expected": float(figure.expected),
+        "high": float(figure.high),
+        "text": f"{show_figure(figure.expected)} {unit}",
     }
