@@ -138,6 +138,8 @@ def check_directory(
         )
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
+    if project.differs_by_stack:
+        applied = compile_for_stack(project, declaration.stack, applied)
     catalogue = Catalogue.of_project(directory)
     checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC))
     checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
@@ -189,16 +191,30 @@ def compile_for_environments(config: Config) -> dict[str, tuple[Compiled, ...]]:
     from spendgate.rules.selection import library_of, select
 
     library = library_of(config.packs, config.policies)
-    settings = {NO_ENVIRONMENT: (), **{environment.name: environment.settings for environment in config.environments}}
-    selections = {
-        name: select(config.packs, (config.settings, layer), config.policies, library=library)
-        for name, layer in settings.items()
-    }
+    names = (NO_ENVIRONMENT, *(environment.name for environment in config.environments))
+    selections = {name: select(config.packs, config.layers(name), library=library) for name in names}
     compiled: dict[str, tuple[Compiled, ...]] = {}
     for name, selection in selections.items():
         same = next((other for other in compiled if selections[other] == selection), None)
         compiled[name] = compile_all(selection) if same is None else compiled[same]
     return compiled
+
+
+def compile_for_stack(config: Config, stack: str, compiled: tuple[Compiled, ...]) -> tuple[Compiled, ...]:
+    """A project's guardrails for one stack; what is the same as in its environment is not compiled again."""
+    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.guardrail import Enforcement
+    from spendgate.rules.selection import library_of, select
+
+    layers = config.layers(config.environment(stack).name, stack)
+    selection = select(config.packs, layers, library=library_of(config.packs, config.policies))
+    known = {one.guardrail.name: one for one in compiled}
+    found: list[Compiled] = []
+    for item in selection:
+        same = known.get(item.guardrail.name)
+        if item.enforcement is not Enforcement.DISABLED:
+            found.extend((same,) if same and same.selected == item else compile_all((item,)))
+    return tuple(found)
 
 
 def declare(

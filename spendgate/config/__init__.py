@@ -1,15 +1,24 @@
-"""spendgate.yaml: what a project says about its packs, guardrails, environments and recorded data sources."""
+"""spendgate.yaml: what a project says about its packs, guardrails, environments, budgets and recorded data sources,
+under the file of its organisation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
-from spendgate.errors import InputError
+from spendgate.config.budgets import Budget, budgets_from, said_twice, settings_of, unknown_environments
+from spendgate.config.environment import (
+    DEFAULT_ENVIRONMENTS,
+    Environment,
+    environments_from,
+    with_organization,
+)
+from spendgate.config.organization import Organization, find_organization, load_organization
+from spendgate.errors import InputError, raise_together
+from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
 from spendgate.yamlfile import YamlFile, read_yaml
 
@@ -20,31 +29,10 @@ FILE_NAME = "spendgate.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
-    """A named environment: the stacks that belong to it (names or globs) and what differs there."""
-
-    name: str
-    stacks: tuple[str, ...]
-    settings: tuple[Setting, ...] = ()
-
-    def holds(self, stack: str) -> bool:
-        """Whether the stack belongs to this environment."""
-        return any(fnmatchcase(stack, pattern) for pattern in self.stacks)
-
-
-DEFAULT_ENVIRONMENTS = (
-    Environment("production", ("prod", "prod-*", "production", "production-*")),
-    Environment("staging", ("staging", "staging-*", "stage", "stage-*")),
-    Environment("development", ("*",)),
-)
-"""Without a word in spendgate.yaml: production by its usual stack names, staging likewise, all else development."""
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
-    ``max_price_age`` is in days: an older price is noted in the report.
+    ``max_price_age`` is in days: an older price is noted in the report. ``yaml`` is the file as read, for places.
     """
 
     packs: tuple[Pack, ...]
@@ -53,6 +41,34 @@ class Config:
     environments: tuple[Environment, ...] = DEFAULT_ENVIRONMENTS
     recorded: tuple[RecordedInvoke, ...] = field(default=())
     max_price_age: int | None = None
+    budgets: tuple[Budget, ...] = ()
+    organization: Organization | None = None
+    yaml: YamlFile | None = None
+
+    def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
+        """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
+        and of each file what it says of the environment and its budgets.
+
+        Budgets of single stacks hold only where ``stack`` is given.
+        """
+        here = next((item for item in self.environments if item.name == environment), None)
+        own = (self.settings, here.settings if here else ())
+        given = (self.organization.settings if self.organization else (), here.given if here else ())
+        selected = {setting.guardrail for pack in self.packs for setting in pack.settings}
+        selected |= {setting.guardrail for layer in (*own, *given) for setting in layer}
+        budgets = self.organization.budgets if self.organization else ()
+        return (
+            *given,
+            settings_of(budgets, environment, stack, selected),
+            *own,
+            settings_of(self.budgets, environment, stack, selected),
+        )
+
+    @property
+    def differs_by_stack(self) -> bool:
+        """Whether stacks of one environment have different budgets."""
+        budgets = (*self.budgets, *(self.organization.budgets if self.organization else ()))
+        return any(budget.stacks for budget in budgets)
 
     def environment(self, stack: str) -> Environment:
         """The first environment that holds the stack; one named after the stack when none does."""
@@ -62,31 +78,72 @@ class Config:
         return Environment(stack, (stack,))
 
 
-def load_config(folder: Path, *, file: Path | None = None, packs: tuple[str, ...] = ()) -> Config:
+def load_config(folder: Path | None, *, file: Path | None = None, packs: tuple[str, ...] = ()) -> Config:
     """The configuration of the project in ``folder``: its spendgate.yaml, or that of the nearest parent folder
-    inside the same repository; ``file`` names another one. ``packs`` replaces its packs.
+    inside the same repository; ``file`` names another one. ``packs`` replaces its packs. Without a folder, what holds where
+    no project is known.
 
     Raises InputError with file, line and column.
     """
-    path = file or find_config(folder)
-    if path is None:
-        return Config(packs=tuple(load_pack(name) for name in packs or (DEFAULT_PACK,)))
-    yaml = read_yaml(path, shown_as=_shown(path))
-    schemas.validate(yaml, "config")
-    data: Mapping[str, Any] = yaml.data
-    base = path.parent
-    named = tuple(
-        load_pack(name, base, yaml.place("packs", index))
-        for index, name in enumerate(data.get("packs", [DEFAULT_PACK]))
+    path = file or (find_config(folder) if folder else None)
+    yaml = None
+    if path is not None:
+        yaml = read_yaml(path, shown_as=_shown(path))
+        schemas.validate(yaml, "config")
+    base = path.parent if path else Path()
+    organization = _organization(yaml, base)
+    project = _project(yaml, base) if yaml is not None else Config(packs=(), environments=())
+    _check_budgets(project, organization)
+    return replace(
+        project,
+        packs=tuple(load_pack(name) for name in packs) if packs else _packs(project, organization),
+        policies=(*(organization.policies if organization else ()), *project.policies),
+        environments=_environments(project, organization),
+        max_price_age=_max_price_age(yaml, organization),
+        organization=organization,
     )
+
+
+def _project(yaml: YamlFile, base: Path) -> Config:
+    """What a spendgate.yaml itself says."""
     return Config(
-        packs=tuple(load_pack(name) for name in packs) if packs else named,
+        packs=tuple(
+            load_pack(name, base, yaml.place("packs", index)) for index, name in enumerate(yaml.data.get("packs", ()))
+        ),
         settings=settings_from(yaml, "guardrails"),
-        policies=_policies(yaml, base),
-        environments=_environments(yaml) or DEFAULT_ENVIRONMENTS,
-        recorded=_recorded(data),
-        max_price_age=_max_price_age(yaml),
+        policies=policies_from(yaml, base),
+        environments=environments_from(yaml, Layer.PROJECT),
+        recorded=_recorded(yaml.data),
+        budgets=budgets_from(yaml, Layer.PROJECT),
+        yaml=yaml,
     )
+
+
+def _organization(yaml: YamlFile | None, base: Path) -> Organization | None:
+    found = find_organization(yaml, base)
+    return None if found is None else load_organization(*found, _shown(found[0]))
+
+
+def _packs(project: Config, organization: Organization | None) -> tuple[Pack, ...]:
+    return project.packs or (organization.packs if organization else ()) or (load_pack(DEFAULT_PACK),)
+
+
+def _environments(project: Config, organization: Organization | None) -> tuple[Environment, ...]:
+    given = organization.environments if organization else ()
+    return with_organization(project.environments, given) or DEFAULT_ENVIRONMENTS
+
+
+def _check_budgets(project: Config, organization: Organization | None) -> None:
+    """Raise what is wrong with the budgets of both files."""
+    known = [environment.name for environment in _environments(project, organization)]
+    errors = unknown_environments(project.budgets, known)
+    own = (*project.settings, *(setting for item in project.environments for setting in item.settings))
+    errors += said_twice(project.budgets, own)
+    if organization is not None:
+        errors += unknown_environments(organization.budgets, known)
+        theirs = (*organization.settings, *(setting for item in organization.environments for setting in item.settings))
+        errors += said_twice(organization.budgets, theirs)
+    raise_together(errors)
 
 
 def find_config(folder: Path) -> Path | None:
@@ -99,18 +156,8 @@ def find_config(folder: Path) -> Path | None:
     return None
 
 
-def _environments(yaml: YamlFile) -> tuple[Environment, ...]:
-    return tuple(
-        Environment(
-            name=name,
-            stacks=tuple((settings or {}).get("stacks", [name])),
-            settings=settings_from(yaml, "environments", name, "guardrails"),
-        )
-        for name, settings in yaml.data.get("environments", {}).items()
-    )
-
-
-def _policies(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
+def policies_from(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
+    """The folders of guardrails that a file names, relative to it. Raises InputError where there is none."""
     folders = []
     for index, name in enumerate(yaml.data.get("policies", ())):
         if not (base / name).is_dir():
@@ -123,14 +170,15 @@ def _policies(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
     return tuple(folders)
 
 
-def _max_price_age(yaml: YamlFile) -> int | None:
-    """Days, or None where no age is too much."""
-    text = yaml.data.get("prices", {}).get("maxAge")
-    if text is None:
-        return None
-    from spendgate.prices.age import days_of
+def _max_price_age(yaml: YamlFile | None, organization: Organization | None) -> int | None:
+    """Days, or None where no age is too much: the project's word, else that of its organisation."""
+    for file in (yaml, organization.yaml if organization else None):
+        text = file.data.get("prices", {}).get("maxAge") if file is not None else None
+        if file is not None and text is not None:
+            from spendgate.prices.age import days_of
 
-    return days_of(text, yaml.place("prices", "maxAge"))
+            return days_of(text, file.place("prices", "maxAge"))
+    return None
 
 
 def _recorded(data: Mapping[str, Any]) -> tuple[RecordedInvoke, ...]:

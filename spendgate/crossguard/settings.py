@@ -1,21 +1,21 @@
 """Which guardrails a served pack asks, at which level and with which parameters.
 
-Weakest first: the guardrail, the pack, the project's spendgate.yaml, its environment for the stack, and what the
-engine configures (``--policy-pack-config`` or Pulumi Cloud).
+Weakest first: the guardrail, the pack, the organisation file, the project's spendgate.yaml, its environment for the
+stack, and what the engine configures (``--policy-pack-config`` or Pulumi Cloud).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate.config import Config, load_config
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.prices.catalogue import Catalogue
-from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
+from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Selected
 from spendgate.rules.selection import Pack, Setting, library_of, select
 
 PROJECT_VARIABLE: Final = "SPENDGATE_PROJECT"
@@ -48,7 +48,7 @@ class PackSettings:
         Raises InputErrors for guardrails and parameters that do not exist or have a wrong value. A parameter without
         any value is no error before the engine has said its word.
         """
-        layers = [self._own(self.config.settings), self._own(self.config.environment(stack).settings)]
+        layers = [self._own(layer) for layer in self.config.layers(self.environment(stack), stack)]
         chosen = select((self.pack,), layers, library=self.library, complete=False)
         if configured is None:
             return chosen
@@ -74,7 +74,9 @@ class PackSettings:
             if name not in selected.params or value != selected.params[name]
         }
         place = Place(f"policy configuration of {self.pack.name}")
-        return Setting(selected.guardrail.name, place, configured.enforcement, params, lambda name: place)
+        return Setting(
+            selected.guardrail.name, place, configured.enforcement, params, lambda name: place, layer=Layer.ENGINE
+        )
 
     def _no_policy(self, name: str, chosen: Iterable[Selected]) -> InputError:
         known = [item.guardrail.name for item in chosen]
@@ -88,7 +90,7 @@ class PackSettings:
 def load_settings(pack: Pack, project: str) -> PackSettings:
     """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
     folder = project_folder(project)
-    config = Config(packs=(pack,)) if folder is None else load_config(folder)
+    config = replace(load_config(None), packs=(pack,)) if folder is None else load_config(folder)
     return PackSettings(pack, config, library_of((pack, *_others(pack, config)), config.policies))
 
 

@@ -87,10 +87,40 @@ class Guardrail:
         return {name: schema["default"] for name, schema in self.params.items() if "default" in schema}
 
 
+class Layer(StrEnum):
+    """Who may say how a guardrail applies, weakest first."""
+
+    BUILT_IN = "built-in"
+    PACK = "pack"
+    ORGANIZATION = "organization"
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+    ENGINE = "policy-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a level or the value of a parameter comes from; ``name`` is that of the pack, environment or budget.
+
+    ``locked_at`` is where the organisation locked it. A locked ``ceiling`` may still be lowered.
+    """
+
+    layer: Layer
+    place: Place
+    name: str = ""
+    locked_at: Place | None = None
+    ceiling: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A guardrail as it applies here: with its effective level and parameters."""
+    """A guardrail as it applies here: with its effective level and parameters.
+
+    ``level_from`` and ``params_from`` tell where each comes from; what is not in them is built in.
+    """
 
     guardrail: Guardrail
     enforcement: Enforcement
     params: Mapping[str, Any]
+    level_from: Origin | None = field(default=None, compare=False)
+    params_from: Mapping[str, Origin] = field(default_factory=dict, compare=False)

@@ -1,4 +1,8 @@
-"""Which guardrails apply, at which level, with which parameters: built-in < pack < spendgate.yaml < environment."""
+"""Which guardrails apply, at which level, with which parameters.
+
+Weakest first: built-in, pack, organisation file, spendgate.yaml, its environment. What the organisation locks can no
+longer be weakened.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
-from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
+from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Origin, Selected
 from spendgate.rules.library import Library, load_folders
 from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -20,13 +24,22 @@ DEFAULT_PACK = "gpu-baseline"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What one file says of one guardrail: a level and parameters, with the place of each for errors."""
+    """What one file says of one guardrail: a level and parameters, with the place of each for errors.
+
+    ``name`` is that of the pack, environment or budget that says it. ``locked``, of an organisation, keeps the level
+    and the parameters it names from being changed later; those of ``ceilings`` may be lowered.
+    """
 
     guardrail: str
     place: Place
     enforcement: Enforcement | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     param_place: Callable[[str], Place] = field(default=lambda name: Place(""))
+    layer: Layer = Layer.PROJECT
+    name: str = ""
+    level_place: Place | None = None
+    locked: bool = False
+    ceilings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,14 @@ class Pack:
     repository: str = ""
 
 
-def settings_from(file: YamlFile, *path: str | int) -> tuple[Setting, ...]:
-    """The settings below ``path``: a list of ``{name, …}`` (packs) or a mapping by name (spendgate.yaml)."""
+def settings_from(
+    file: YamlFile, *path: str | int, layer: Layer = Layer.PROJECT, name: str = ""
+) -> tuple[Setting, ...]:
+    """The settings below ``path``: a list of ``{name, …}`` (packs) or a mapping by name (spendgate.yaml).
+
+    ``layer`` and ``name`` say whose they are.
+    """
+    said_by = name
     node: Any = file.data
     for part in path:
         node = node.get(part, {}) if isinstance(node, Mapping) else node[part]
@@ -63,6 +82,10 @@ def settings_from(file: YamlFile, *path: str | int) -> tuple[Setting, ...]:
             enforcement=Enforcement(setting["enforcement"]) if "enforcement" in setting else None,
             params=setting.get("params", {}),
             param_place=param_place(where),
+            layer=layer,
+            name=said_by,
+            level_place=file.key_place(*where, "enforcement"),
+            locked=setting.get("locked", False),
         )
         for name, setting, where in entries
     )
@@ -88,7 +111,7 @@ def load_pack(reference: str, relative_to: Path | None = None, place: Place | No
         description=" ".join(metadata["description"].split()),
         repository=metadata.get("repository", ""),
         folder=folder,
-        settings=settings_from(file, "spec", "guardrails"),
+        settings=settings_from(file, "spec", "guardrails", layer=Layer.PACK, name=metadata["name"]),
         policies=tuple(folder / path for path in spec.get("policies", ())),
     )
 
@@ -130,9 +153,8 @@ def select(
             continue
         errors.extend(param_errors(guardrail, setting))
         base = chosen.get(guardrail.name) or Selected(guardrail, guardrail.enforcement, guardrail.defaults)
-        chosen[guardrail.name] = replace(
-            base, enforcement=setting.enforcement or base.enforcement, params={**base.params, **setting.params}
-        )
+        errors.extend(weakenings(base, setting))
+        chosen[guardrail.name] = _set(base, setting)
     raise_together(errors)
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
@@ -146,6 +168,72 @@ def select(
             )
     raise_together(errors)
     return tuple(chosen.values())
+
+
+def _set(base: Selected, setting: Setting) -> Selected:
+    """The guardrail with one more setting over it."""
+
+    def origin(place: Place, before: Origin | None) -> Origin:
+        locked_at = place if setting.locked else before.locked_at if before else None
+        ceiling = setting.ceilings if setting.locked else bool(before and before.ceiling)
+        return Origin(setting.layer, place, setting.name, locked_at, ceiling)
+
+    level, level_from = base.enforcement, base.level_from
+    if setting.enforcement is not None:
+        level, level_from = setting.enforcement, origin(setting.level_place or setting.place, level_from)
+    elif setting.locked:
+        # Locked without a level: its own holds, whatever the packs of a project make of it.
+        if level_from is None or level_from.layer is not setting.layer:
+            level = base.guardrail.enforcement
+        level_from = origin(setting.place, level_from)
+    params_from = {name: origin(setting.param_place(name), base.params_from.get(name)) for name in setting.params}
+    return replace(
+        base,
+        enforcement=level,
+        params={**base.params, **setting.params},
+        level_from=level_from,
+        params_from={**base.params_from, **params_from},
+    )
+
+
+_STRENGTH = {Enforcement.DISABLED: 0, Enforcement.ADVISORY: 1, Enforcement.REMEDIATE: 2, Enforcement.MANDATORY: 2}
+
+
+def weakenings(base: Selected, setting: Setting) -> list[InputError]:
+    """What a setting changes although the organisation has locked it. A stronger level and a lower ceiling are no
+    weakening; the organisation's own settings may differ by environment."""
+    if setting.layer is Layer.ORGANIZATION:
+        return []
+    errors = []
+    level = base.level_from
+    weaker = setting.enforcement is not None and _STRENGTH[setting.enforcement] < _STRENGTH[base.enforcement]
+    if weaker and level and level.locked_at:
+        place = setting.level_place or setting.place
+        errors.append(_locked(f'the level of "{setting.guardrail}"', base.enforcement, place, level.locked_at))
+    for name, value in setting.params.items():
+        origin = base.params_from.get(name)
+        if origin is None or origin.locked_at is None or value == base.params[name]:
+            continue
+        if origin.ceiling and _lowers(value, base.params[name]):
+            continue
+        what = f'"{name}" of "{setting.guardrail}"'
+        errors.append(_locked(what, base.params[name], setting.param_place(name), origin.locked_at))
+    return errors
+
+
+def _lowers(value: Any, limit: Any) -> bool:
+    """Whether an amount, or each amount of a mapping, is no higher than the limit, and none is new."""
+    if isinstance(value, Mapping) and isinstance(limit, Mapping):
+        return all(name in limit and _lowers(amount, limit[name]) for name, amount in value.items())
+    return isinstance(value, (int, float)) and isinstance(limit, (int, float)) and value <= limit
+
+
+def _locked(what: str, value: Any, place: Place, locked_at: Place) -> InputError:
+    return InputError(
+        f"{what} is locked by the organisation: {value}",
+        place=place,
+        remedy=f"It is locked at {locked_at}: leave it out here, or have it changed there.",
+    )
 
 
 def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> Library:

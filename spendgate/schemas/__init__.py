@@ -10,7 +10,7 @@ from typing import Any
 from spendgate.errors import InputError, did_you_mean, raise_together
 from spendgate.yamlfile import YamlFile
 
-NAMES = ("guardrail", "guardrail-test", "pack", "config", "check", "price", "test")
+NAMES = ("guardrail", "guardrail-test", "pack", "config", "organization", "check", "price", "test")
 """Every schema that ``spendgate schema NAME`` prints."""
 
 BASE = "https://spendgate.dev/schemas/v1/"
@@ -70,6 +70,9 @@ def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> 
         expected = error.validator_value
         expected = " or ".join(expected) if isinstance(expected, list) else expected
         yield InputError(f"{where} is {_kind(error.instance)}, not of type {expected}", place=file.place(*path))
+    elif error.validator == "anyOf" and all(set(option) == {"required"} for option in error.validator_value):
+        either = " or ".join(key for option in error.validator_value for key in option["required"])
+        yield InputError(f"{where} lacks {either}", place=file.place(*path))
     else:
         yield InputError(f"{where}: {error.message}", place=file.place(*path))
 

@@ -1,0 +1,82 @@
+"""The organisation file: what a platform team says for all projects, between the packs and each spendgate.yaml."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spendgate import schemas
+from spendgate.config.budgets import Budget, budgets_from
+from spendgate.config.environment import Environment, environments_from
+from spendgate.errors import InputError, Place
+from spendgate.rules.guardrail import Layer
+from spendgate.rules.selection import Pack, Setting, load_pack, settings_from
+from spendgate.yamlfile import YamlFile, read_yaml
+
+VARIABLE: Final = "SPENDGATE_ORGANIZATION"
+"""Names the organisation file; wins over what a project names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organisation file as loaded. ``packs`` hold for projects that name none."""
+
+    yaml: YamlFile
+    packs: tuple[Pack, ...]
+    settings: tuple[Setting, ...]
+    policies: tuple[Path, ...]
+    environments: tuple[Environment, ...]
+    budgets: tuple[Budget, ...]
+    named_by: str
+
+
+def find_organization(project: YamlFile | None, base: Path) -> tuple[Path, str] | None:
+    """The organisation file and who names it: the environment variable, then the project's spendgate.yaml, then the
+    user's own configuration folder.
+
+    Raises InputError where a file is named that does not exist.
+    """
+    if named := os.environ.get(VARIABLE):
+        return _existing(Path(named).expanduser(), VARIABLE, None), VARIABLE
+    if project is not None and (written := project.data.get("organization")):
+        place = project.place("organization")
+        return _existing(base / Path(written).expanduser(), "organization", place), str(place)
+    path = user_file()
+    return (path, "the user's configuration folder") if path is not None and path.is_file() else None
+
+
+def user_file() -> Path | None:
+    """Where a user's own organisation file lies (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("HOME")
+    if not home:
+        return None
+    folder = Path(home) if os.environ.get("XDG_CONFIG_HOME") else Path(home) / ".config"
+    return folder / "spendgate" / "organization.yaml"
+
+
+def _existing(path: Path, who: str, place: Place | None) -> Path:
+    if path.is_file():
+        return path
+    raise InputError(f'{who} names no file: "{path}"', place=place, remedy="It names a YAML file of kind Organization.")
+
+
+def load_organization(path: Path, named_by: str, shown_as: str) -> Organization:
+    """Read an organisation file. Raises InputErrors with file, line and column."""
+    from spendgate.config import policies_from
+
+    yaml = read_yaml(path, shown_as=shown_as)
+    schemas.validate(yaml, "organization")
+    base = path.parent
+    return Organization(
+        yaml=yaml,
+        packs=tuple(
+            load_pack(name, base, yaml.place("packs", index)) for index, name in enumerate(yaml.data.get("packs", ()))
+        ),
+        settings=settings_from(yaml, "guardrails", layer=Layer.ORGANIZATION),
+        policies=policies_from(yaml, base),
+        environments=environments_from(yaml, Layer.ORGANIZATION),
+        budgets=budgets_from(yaml, Layer.ORGANIZATION),
+        named_by=named_by,
+    )

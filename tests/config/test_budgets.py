@@ -1,0 +1,81 @@
+"""Budgets by name: written once, read by every budget guardrail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spendgate.config import load_config
+from spendgate.errors import InputError
+from spendgate.rules.selection import select
+from tests.conftest import Run
+
+HEAD = "apiVersion: spendgate.dev/v1\nkind: Config\n"
+APART = """\
+budgets:
+  big-training: {stacks: [train-*], runUsd: 5000}
+  exploration: {environments: [development], monthlyUsd: 2000, dailyUsd: 100, runUsd: 50}
+  production: {environments: [production], monthlyUsd: 20000}
+"""
+
+
+def params(folder: Path, text: str, stack: str) -> dict[str, object]:
+    """The parameters of the budget guardrails, as they hold for a stack."""
+    (folder / ".git").mkdir(exist_ok=True)
+    (folder / "spendgate.yaml").write_text(HEAD + text, encoding="utf-8")
+    config = load_config(folder)
+    layers = config.layers(config.environment(stack).name, stack)
+    return {
+        f"{item.guardrail.name}.{name}": value
+        for item in select(config.packs, layers)
+        for name, value in item.params.items()
+        if item.guardrail.category == "budget"
+    }
+
+
+def test_exploration_and_production_are_budgeted_apart(tmp_path: Path) -> None:
+    assert params(tmp_path, APART, "dev") == {
+        "monthly-stack-budget.monthly_usd": 2000,
+        "daily-burn.daily_usd": 100,
+        "run-budget.run_usd": 50,
+    }
+    assert params(tmp_path, APART, "prod") == {"monthly-stack-budget.monthly_usd": 20000}
+
+
+def test_the_first_budget_that_holds_a_stack_counts_for_each_amount(tmp_path: Path) -> None:
+    found = params(tmp_path, APART, "train-llm")
+    assert found["run-budget.run_usd"] == 5000
+    assert found["daily-burn.daily_usd"] == 100
+
+
+def test_the_month_of_an_environment_is_told_to_the_guardrail_that_asks_by_environment(tmp_path: Path) -> None:
+    found = params(tmp_path, "packs: [cost-gate]\n" + APART, "dev")
+    assert found["environment-budget.monthly_usd"] == {"development": 2000}
+    assert "monthly-stack-budget.monthly_usd" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("budgets: {a: {monthlyUsd: 1}}\nguardrails: {monthly-stack-budget: {params: {monthly_usd: 2}}}\n", "is written twice"),
+        ("budgets: {a: {environments: [prodution], monthlyUsd: 1}}\n", ':3:30: the budget "a" names no environment that there is: "prodution"\ndid you mean "production"?'),
+        ("budgets: {a: {monthly: 1}}\n", 'unknown key "monthly"\ndid you mean "monthlyUsd"?'),
+        ("budgets: {a: {stacks: [dev]}}\n", "budgets.a lacks monthlyUsd or dailyUsd or runUsd"),
+        ("budgets: {a: {runUsd: much}}\n", "budgets.a.runUsd is a string, not of type number"),
+        ("budgets: {a: {runUsd: .inf}}\n", "which no figure can be held to"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        params(tmp_path, text, "dev")
+    assert says in str(caught.value)
+
+
+def test_a_budget_of_one_stack_is_asked_of_a_program(spendgate: Run, project: Callable[..., Path]) -> None:
+    program = "import pulumi_aws as aws\naws.ec2.Instance('i', ami='ami-1', instance_type='g5.xlarge')\n"
+    text = f"{HEAD}packs: [cost-gate]\nbudgets: {{mine: {{stacks: [dev], dailyUsd: 3}}, others: {{dailyUsd: 900}}}}\n"
+    done = spendgate("check", project(program, spendgate__yaml=text))
+    assert "the limit is $3" in done.stdout
+    assert done.returncode == 1

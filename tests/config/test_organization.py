@@ -1,0 +1,149 @@
+"""The organisation file: between the packs and a project, and what it locks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spendgate.config import load_config
+from spendgate.errors import InputError
+from spendgate.rules.guardrail import Enforcement, Selected
+from spendgate.rules.selection import select
+
+HEAD = "apiVersion: spendgate.dev/v1\nkind: {kind}\n"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SPENDGATE_ORGANIZATION", raising=False)
+
+
+def written(folder: Path, project: str = "", organization: str | None = None) -> Path:
+    """A repository with a spendgate.yaml, and an organisation file that it names."""
+    (folder / ".git").mkdir(exist_ok=True)
+    if organization is not None:
+        (folder / "org.yaml").write_text(HEAD.format(kind="Organization") + organization, encoding="utf-8")
+        project = f"organization: org.yaml\n{project}"
+    (folder / "spendgate.yaml").write_text(HEAD.format(kind="Config") + project, encoding="utf-8")
+    return folder
+
+
+def selected(folder: Path, stack: str = "dev") -> dict[str, Selected]:
+    config = load_config(folder)
+    layers = config.layers(config.environment(stack).name, stack)
+    return {item.guardrail.name: item for item in select(config.packs, layers, config.policies)}
+
+
+def budget(folder: Path, stack: str = "dev") -> float:
+    return float(selected(folder, stack)["monthly-stack-budget"].params["monthly_usd"])
+
+
+GUARDRAIL = "guardrails: {{monthly-stack-budget: {{params: {{monthly_usd: {}}}}}}}\n"
+PER_ENVIRONMENT = (
+    "environments: {{production: {{stacks: [prod], guardrails: {{monthly-stack-budget: "
+    "{{params: {{monthly_usd: {}}}}}}}}}}}\n"
+)
+
+
+def test_the_nearer_file_wins_and_in_a_file_the_environment(tmp_path: Path) -> None:
+    assert budget(written(tmp_path)) == 5000
+    organization = GUARDRAIL.format(1) + PER_ENVIRONMENT.format(2)
+    assert budget(written(tmp_path, "", organization)) == 1
+    assert budget(tmp_path, "prod") == 2
+    assert budget(written(tmp_path, GUARDRAIL.format(3), organization), "prod") == 3
+    assert budget(written(tmp_path, GUARDRAIL.format(3) + PER_ENVIRONMENT.format(4), organization), "prod") == 4
+
+
+def test_the_variable_wins_over_the_project_and_the_user_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home" / "spendgate" / "organization.yaml"
+    home.parent.mkdir(parents=True)
+    home.write_text(HEAD.format(kind="Organization") + GUARDRAIL.format(7), encoding="utf-8")
+    assert budget(written(tmp_path)) == 7
+    assert budget(written(tmp_path, "", GUARDRAIL.format(8))) == 8
+    other = tmp_path / "other.yaml"
+    other.write_text(HEAD.format(kind="Organization") + GUARDRAIL.format(9), encoding="utf-8")
+    monkeypatch.setenv("SPENDGATE_ORGANIZATION", str(other))
+    assert budget(tmp_path) == 9
+
+
+def test_packs_and_folders_of_the_organisation_are_for_projects_that_name_none(tmp_path: Path) -> None:
+    folder = written(tmp_path, "", "packs: [cost-gate]\n")
+    assert [pack.name for pack in load_config(folder).packs] == ["cost-gate"]
+    folder = written(tmp_path, "packs: [gpu-guardrails]\n", "packs: [cost-gate]\n")
+    assert [pack.name for pack in load_config(folder).packs] == ["gpu-guardrails"]
+
+
+LOCKED = "guardrails: {gpu-approved-models: {locked: true, params: {approved: [L4]}}, required-tags: {locked: true}}\n"
+
+
+@pytest.mark.parametrize(
+    ("project", "says"),
+    [
+        ("guardrails: {gpu-approved-models: {enforcement: advisory}}", 'spendgate.yaml:4:36: the level of "gpu-approved-models" is locked'),
+        ("guardrails: {gpu-approved-models: {params: {approved: [H100]}}}", """spendgate.yaml:4:45: "approved" of "gpu-approved-models" is locked by the organisation: ['L4']"""),
+        ("environments: {x: {stacks: [dev], guardrails: {required-tags: {enforcement: disabled}}}}", 'the level of "required-tags" is locked'),
+    ],
+)  # fmt: skip
+def test_what_is_locked_cannot_be_weakened(tmp_path: Path, project: str, says: str) -> None:
+    folder = written(tmp_path, project, LOCKED)
+    with pytest.raises(InputError) as caught:
+        selected(folder)
+    assert says in str(caught.value)
+    assert f"It is locked at {tmp_path}/org.yaml:3:" in str(caught.value)
+
+
+def test_what_is_locked_holds_in_a_project_without_the_pack_and_over_a_pack_that_weakens_it(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pack.yaml").write_text(
+        HEAD.format(kind="Pack") + "metadata: {name: mine, version: 1.0.0, title: T, description: D}\n"
+        "spec: {guardrails: [{name: required-tags, enforcement: disabled}]}\n",
+        encoding="utf-8",
+    )
+    chosen = selected(written(tmp_path, "packs: [mine]\n", LOCKED))
+    assert chosen["required-tags"].enforcement is Enforcement.MANDATORY
+    assert chosen["gpu-approved-models"].params["approved"] == ["L4"]
+
+
+def test_the_same_value_a_stronger_level_and_a_lower_budget_are_no_weakening(tmp_path: Path) -> None:
+    organization = (
+        "guardrails: {estimate-complete: {locked: true, enforcement: advisory}}\n"
+        "budgets: {all: {locked: true, monthlyUsd: 100}}\n"
+    )
+    project = "guardrails: {estimate-complete: {enforcement: mandatory}}\nbudgets: {ours: {monthlyUsd: 90}}\n"
+    chosen = selected(written(tmp_path, project, organization))
+    assert chosen["estimate-complete"].enforcement is Enforcement.MANDATORY
+    assert chosen["monthly-stack-budget"].params["monthly_usd"] == 90
+    folder = written(tmp_path, "budgets: {ours: {monthlyUsd: 101}}\n", organization)
+    with pytest.raises(InputError, match='"monthly_usd" of "monthly-stack-budget" is locked by the organisation: 100'):
+        selected(folder)
+    folder = written(tmp_path, "guardrails: {monthly-stack-budget: {enforcement: disabled}}\n", organization)
+    with pytest.raises(InputError, match='the level of "monthly-stack-budget" is locked'):
+        selected(folder)
+
+
+def test_the_stacks_of_a_locked_environment_are_not_the_projects_to_say(tmp_path: Path) -> None:
+    organization = "environments: {production: {stacks: ['prod*'], locked: true}}\n"
+    config = load_config(written(tmp_path, "environments: {development: {stacks: ['*']}}\n", organization))
+    assert config.environment("prod-eu").name == "production"
+    assert config.environment("other").name == "development"
+    written(tmp_path, "environments: {production: {stacks: [live]}}\n", organization)
+    with pytest.raises(InputError, match='the stacks of the environment "production" are locked'):
+        load_config(tmp_path)
+
+
+def test_an_organisation_file_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "organization: nowhere.yaml\n")
+    with pytest.raises(InputError, match=r"spendgate\.yaml:3:15: organization names no file"):
+        load_config(tmp_path)
+    monkeypatch.setenv("SPENDGATE_ORGANIZATION", "/nowhere.yaml")
+    with pytest.raises(InputError, match="SPENDGATE_ORGANIZATION names no file"):
+        load_config(tmp_path)
+
+
+def test_a_project_cannot_lock(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='unknown key "locked"'):
+        load_config(written(tmp_path, "guardrails: {gpu-priced: {locked: true}}\n"))
