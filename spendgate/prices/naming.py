@@ -8,11 +8,12 @@ from collections.abc import Iterable
 PROVIDERS = ("aws", "azure", "gcp")
 
 # The file a name is looked up in: the letters before the first digit (g5.xlarge: g), for SageMaker "ml",
-# the series of a GCP machine type (a2-highgpu-1g: a2), the leading capitals of an Azure size (NC24ads…: NC).
+# the series of a GCP machine type (a2-highgpu-1g: a2), the leading capitals of an Azure size (NC24ads…: NC); of those
+# without an accelerator there are so many that each version has a file (D4ads_v5: Dv5).
 _GROUPS = {
     "aws": re.compile(r"(ml)\.|([a-z]+)"),
     "gcp": re.compile(r"([a-z0-9]+)-"),
-    "azure": re.compile(r"Standard_([A-Z]+)"),
+    "azure": re.compile(r"Standard_(?:(N[A-Z]*)|([A-Z]+)\d[^_]*(?:_(v\d+))?)"),
 }
 _REGION_OF_ZONE = {
     "aws": re.compile(r"([a-z]{2,4}(?:-[a-z]+)+-\d+)(?:[a-z]|-.+)"),
@@ -25,11 +26,12 @@ def group_of(provider: str, name: str) -> str | None:
     """The group (and file) that holds a name, or None where the name does not follow the provider's form."""
     pattern = _GROUPS.get(provider)
     found = pattern.match(name) if pattern else None
-    return found[found.lastindex or 0] if found else None
+    return "".join(filter(None, found.groups())) if found else None
 
 
 def family_of(provider: str, name: str) -> str:
-    """``g5`` of ``g5.xlarge`` and ``ml.g5.xlarge``, ``a2`` of ``a2-highgpu-1g``, ``NC`` of ``Standard_NC6s_v3``."""
+    """``g5`` of ``g5.xlarge`` and ``ml.g5.xlarge``, ``a2`` of ``a2-highgpu-1g``, ``NC`` of ``Standard_NC6s_v3``
+    and ``Dv5`` of ``Standard_D4ads_v5``."""
     if provider == "aws":
         return name.removeprefix("ml.").split(".", 1)[0]
     return group_of(provider, name) or name

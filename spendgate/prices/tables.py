@@ -1,8 +1,8 @@
 """The catalogue's files: plain CSV, grouped so that a person finds a price by eye and a look-up reads little.
 
-Lines that start with ``#`` are remarks; those of the form ``# source: ID`` (also ``unit``, ``currency``,
-``coverage``) hold for every row that does not say otherwise. A catalogue is a stack of directories with the same
-layout: a later directory adds rows and replaces those with the same key, so a user's figures win over ours.
+Lines that start with ``#`` are remarks; those of the form ``# source: ID`` (also ``spot_source``, ``unit``,
+``currency``, ``coverage``) hold for every row that does not say otherwise. A catalogue is a stack of directories with
+the same layout: a later directory adds rows and replaces those with the same key, so a user's figures win over ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BUILTIN = Path(__file__).parent / "data"
 
 Row = dict[str, str]
 
-INHERITED = ("source", "unit", "currency", "coverage")
+INHERITED = ("source", "spot_source", "unit", "currency", "coverage")
 
 
 def shown(path: Path) -> str:

@@ -39,7 +39,7 @@ def test_a_listed_price_is_exact_with_source_and_date():
         ("gcp", "nvidia-tesla-k80", "us-central1", NoPrice.NOT_OFFERED_IN_REGION),
         ("gcp", "custom-4-8192", "us-central1", NoPrice.UNPRICED),
         ("azure", "Standard_NC24ads_A100_v4", "indonesiacentral", NoPrice.NOT_OFFERED_IN_REGION),
-        ("azure", "Standard_D4s_v5", "eastus", NoPrice.UNPRICED),
+        ("azure", "Standard_L8s_v3", "eastus", NoPrice.UNPRICED),
         ("oracle", "BM.GPU.H100.8", "us-ashburn-1", NoPrice.UNPRICED),
         ("aws", "g5.xlarge", None, NoPrice.UNPRICED),
     ],
@@ -177,7 +177,7 @@ def test_a_slice_that_the_device_does_not_have_names_nothing():
         ("gcp", "n1-standard-3", False),
         ("gcp", "q7-standard-4", None),
         ("azure", "Standard_NC999_v9", True),
-        ("azure", "Standard_D4s_v5", None),
+        ("azure", "Standard_L8s_v3", None),
     ],
 )
 def test_an_unknown_type_of_an_accelerated_family_is_told_from_an_unknown_family(provider, name, accelerated):
