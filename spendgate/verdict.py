@@ -107,6 +107,12 @@ class Verdict:
         )
 
     @property
+    def footprint(self) -> Footprint | None:
+        """The carbon of all cost lines; None where it was not asked for."""
+        found = [checked.footprint for checked in self.inputs if checked.footprint is not None]
+        return sum(found[1:], found[0]) if found else None
+
+    @property
     def unmapped(self) -> Counter[str]:
         """Resource types that no mapping table knows, with their count."""
         return sum((Counter(checked.unmapped) for checked in self.inputs), Counter())

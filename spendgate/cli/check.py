@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", type=float, default=300.0, metavar="SECONDS", help="end the program after this long"
     )
+    parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
     return parser
@@ -80,6 +81,7 @@ def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, s
             engine=options.engine,
             timeout=options.timeout,
             progress=progress.say,
+            carbon=options.carbon,
         )
     except InputError as error:
         from spendgate.sources.positions import from_here
@@ -97,6 +99,7 @@ def check_directory(
     engine: str = "auto",
     timeout: float = 300.0,
     progress: Callable[[str], None] | None = None,
+    carbon: bool = False,
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked."""
     if not directory.is_dir():
@@ -140,10 +143,10 @@ def check_directory(
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
     if project.differs_by_stack:
         applied = compile_for_stack(project, declaration.stack, applied)
-    catalogue = Catalogue.of_project(directory)
-    checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC))
+    catalogue = Catalogue.of_project(declaration.root)
+    checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC), carbon=carbon)
     checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
-    return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
+    return replace(checked, path=path, findings=tuple(_located(item, declaration) for item in checked.findings))
 
 
 def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:

@@ -74,6 +74,16 @@ class Footprint:
     assumptions: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
 
+    def __add__(self, other: Footprint) -> Footprint:
+        return Footprint(
+            (*self.lines, *other.lines),
+            self.kwh + other.kwh,
+            self.kg + other.kg,
+            (*self.missing, *other.missing),
+            _unique((*self.assumptions, *other.assumptions)),
+            _unique((*self.sources, *other.sources)),
+        )
+
 
 class CarbonOf:
     """Energy and carbon of cost lines by one catalogue. Equal lines are worked out once.

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate import __version__
+from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.prices.model import Quote
 from spendgate.verdict import Checked, Finding, Verdict
@@ -24,7 +25,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "verdict": "pass" if verdict.passed else "fail",
         "exit_code": int(verdict.exit_code),
         "findings": [_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
-        "estimate": _estimate(verdict.estimate),
+        "estimate": _estimate(verdict.estimate, verdict.footprint),
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
         "inputs": [_input(checked) for checked in verdict.inputs],
     }
@@ -46,13 +47,37 @@ def _finding(finding: Finding, checked: Checked) -> dict[str, Any]:
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, Any]:
+def _estimate(estimate: Estimate, footprint: Footprint | None) -> dict[str, Any]:
+    carbon = (
+        footprint.lines if footprint and len(footprint.lines) == len(estimate.lines) else (None,) * len(estimate.lines)
+    )
     return {
         "currency": estimate.currency,
         "totals": _cost(estimate.total),
-        "lines": [_line(line) for line in estimate.lines],
+        "lines": [_line(line, drawn) for line, drawn in zip(estimate.lines, carbon, strict=True)],
         "assumptions": list(estimate.assumptions),
         "unpriced": len(estimate.unpriced),
+        "carbon": _footprint(footprint) if footprint else None,
+    }
+
+
+def _footprint(footprint: Footprint) -> dict[str, Any]:
+    return {
+        "kwh": _range(footprint.kwh),
+        "kg_co2e": _range(footprint.kg),
+        "missing": [
+            {"resource": item.resource, "item": item.item, "reason": item.reason} for item in footprint.missing
+        ],
+        "assumptions": list(footprint.assumptions),
+        "sources": list(footprint.sources),
+    }
+
+
+def _carbon(carbon: Carbon) -> dict[str, Any]:
+    return {
+        "kwh": _range(carbon.kwh) if carbon.kwh else None,
+        "kg_co2e": _range(carbon.kg) if carbon.kg else None,
+        "missing": carbon.missing or None,
     }
 
 
@@ -69,7 +94,7 @@ def _range(range_: Range) -> dict[str, float]:
     return {"low": _number(range_.low), "expected": _number(range_.expected), "high": _number(range_.high)}
 
 
-def _line(line: CostLine) -> dict[str, Any]:
+def _line(line: CostLine, carbon: Carbon | None) -> dict[str, Any]:
     return {
         "resource": line.resource,
         "item": line.item,
@@ -80,6 +105,7 @@ def _line(line: CostLine) -> dict[str, Any]:
         "quote": _quote(line.quote),
         "cost": _cost(line.cost) if line.cost else None,
         "assumptions": list(line.assumptions),
+        "carbon": _carbon(carbon) if carbon else None,
     }
 
 

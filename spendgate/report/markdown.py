@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
 from spendgate.report.wording import (
     by_message,
+    carbon_by_line,
     cautions,
     grouped_findings,
     headline,
@@ -50,17 +52,27 @@ def _input(checked: Checked) -> list[str]:
             if len(group) > MOST_PLACES:
                 lines.append(f"| | {group[0].guardrail} | and {plural(len(group) - MOST_PLACES, 'more place')} | | |")
     if checked.estimate.lines:
-        lines += ["", "| resource | what | per hour | per day | per month |", "|---|---|---:|---:|---:|"]
+        with_carbon = checked.footprint is not None
+        lines += [
+            "",
+            "| resource | what | per hour | per day | per month |" + (" kg CO2e a month |" if with_carbon else ""),
+            "|---|---|---:|---:|---:|" + ("---:|" if with_carbon else ""),
+        ]
         shown = largest(checked.estimate.lines, MOST_LINES)
-        lines += [_line(line, checked) for line in shown]
+        carbon, kept = carbon_by_line(checked), {id(line) for line in shown}
+        for index, line in enumerate(checked.estimate.lines):
+            if id(line) in kept:
+                lines.append(_line(line, checked) + (f" {carbon.get(index, '–')} |" if with_carbon else ""))
         if len(shown) < len(checked.estimate.lines):
             rest = plural(len(checked.estimate.lines) - len(shown), "smaller line")
-            lines.append(f"| and {rest}, in the total | | | | |")
+            lines.append(f"| and {rest}, in the total | | | | |{' |' if with_carbon else ''}")
         total = checked.estimate.total
         priced = any(line.cost for line in checked.estimate.lines)
         figures = [
             show_money(part.expected, checked.estimate.currency) for part in (total.hourly, total.daily, total.monthly)
         ]
+        if checked.footprint:
+            figures.append(show_figure(checked.footprint.kg.expected))
         if priced:
             lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
     remarks = [*(f"caution: {caution}" for caution in cautions(checked)), *notes(checked)]

@@ -12,10 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as RichText
 
+from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
 from spendgate.report.wording import (
     by_message,
+    carbon_by_line,
     cautions,
     grouped_findings,
     headline,
@@ -118,11 +120,14 @@ def _cost(console: Console, checked: Checked) -> None:
     table.add_column("resource", overflow="fold", max_width=40)
     table.add_column("what", overflow="fold")
     table.add_column("where", overflow="fold")
-    for name in ("per hour", "per day", "per month"):
+    carbon = carbon_by_line(checked)
+    for name in ("per hour", "per day", "per month", *(("kg CO2e",) if checked.footprint else ())):
         table.add_column(name, justify="right", no_wrap=True)
     shown = largest(estimate.lines, MOST_LINES)
+    positions = {id(line): index for index, line in enumerate(estimate.lines)}
     for line in shown:
-        _cost_line(table, line, checked, estimate.currency)
+        drawn = (carbon.get(positions[id(line)], "–"),) if checked.footprint else ()
+        _cost_line(table, line, checked, estimate.currency, drawn)
     if len(shown) < len(estimate.lines):
         rest = plural(len(estimate.lines) - len(shown), "smaller line")
         table.add_row(Text(f"and {rest}, in the total", style="dim"), "", "", "", "", "")
@@ -132,27 +137,32 @@ def _cost(console: Console, checked: Checked) -> None:
     total = estimate.total
     table.add_section()
     figures = [_figure(part, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
+    if checked.footprint:
+        figures.append(show_figure(checked.footprint.kg.expected))
     table.add_row(Text("total, expected", style="bold"), "", "", *(Text(text, style="bold") for text in figures))
     if total.monthly.low != total.monthly.high:
         lows = [show_money(part.low, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
         highs = [show_money(part.high, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
+        if checked.footprint:
+            lows.append(show_figure(checked.footprint.kg.low))
+            highs.append(show_figure(checked.footprint.kg.high))
         table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
         table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
     console.print(Padding(table, (0, 0, 0, 1)))
 
 
-def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str) -> None:
+def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str, carbon: Sequence[str] = ()) -> None:
     name = checked.names.get(line.resource, line.resource)
     what = Text(line_item(line))
     where = line.quote.region or ""
     if line.cost is None:
         what.append(f"\n{no_price(line)}", style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
-        table.add_row(Text(name), what, where, "–", "–", "–")
+        table.add_row(Text(name), what, where, "–", "–", "–", *carbon)
         return
     if line.cost.run is not None:
         what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
-    table.add_row(Text(name), what, where, *(_figure(part, currency) for part in parts))
+    table.add_row(Text(name), what, where, *(_figure(part, currency) for part in parts), *carbon)
 
 
 def _figure(range_: Range, currency: str) -> str:

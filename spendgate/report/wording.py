@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from spendgate.estimate.carbon import Footprint, show_figure
 from spendgate.estimate.model import CostLine, Estimate, Range
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
@@ -139,6 +140,8 @@ def cautions(checked: Checked) -> list[str]:
         result.append(
             f"the total leaves out {plural(unpriced, 'line')} that {'has' if unpriced == 1 else 'have'} no price"
         )
+    if checked.footprint and checked.footprint.missing:
+        result.append(f"the carbon leaves out {_without_carbon(checked.footprint, checked)}")
     if checked.unanswered:
         calls = ", ".join(f"{item.token} ({item.place})" if item.place else item.token for item in checked.unanswered)
         result.append(f"the program went on without an answer to {calls}; with one it may declare something else")
@@ -151,6 +154,10 @@ def cautions(checked: Checked) -> list[str]:
 def notes(checked: Checked) -> list[str]:
     """What a reader has to know about how one input was read and estimated."""
     result = [*_line_assumptions(checked), *checked.estimate.assumptions]
+    if checked.footprint and checked.footprint.assumptions:
+        kwh = show_figure(checked.footprint.kwh.expected)
+        told = "; ".join((*checked.footprint.assumptions, f"figures of {', '.join(checked.footprint.sources)}"))
+        result.append(f"carbon of a month, {kwh} kWh: {told}")
     if own := _own_prices(checked):
         result.append(f"priced by your own catalogue: {own}")
     if checked.assumptions:
@@ -161,6 +168,28 @@ def notes(checked: Checked) -> list[str]:
     if len(said) > MOST_MESSAGES:
         result.append(f"the program says {len(said) - MOST_MESSAGES} things more (--format json)")
     return result
+
+
+def carbon_by_line(checked: Checked) -> dict[int, str]:
+    """kg CO2e of a month by the position of a cost line: a figure, ``?`` where none is published, else nothing."""
+    if checked.footprint is None:
+        return {}
+    return {
+        index: show_figure(carbon.kg.expected) if carbon.kg else "?"
+        for index, carbon in enumerate(checked.footprint.lines)
+        if carbon is not None
+    }
+
+
+def _without_carbon(footprint: Footprint, checked: Checked, most: int = 4) -> str:
+    reasons: dict[str, list[str]] = {}
+    for item in footprint.missing:
+        names = reasons.setdefault(item.reason, [])
+        name = checked.names.get(item.resource, item.resource)
+        if name not in names:
+            names.append(name)
+    told = [f"{_some(names)} ({reason})" for reason, names in reasons.items()]
+    return _some(told, most)
 
 
 def _own_prices(checked: Checked) -> str:
