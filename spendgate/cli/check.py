@@ -143,10 +143,10 @@ def check_directory(
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
     if project.differs_by_stack:
         applied = compile_for_stack(project, declaration.stack, applied)
-    catalogue = Catalogue.of_project(declaration.root)
+    catalogue = Catalogue.of_project(directory)
     checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC), carbon=carbon)
     checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
-    return replace(checked, path=path, findings=tuple(_located(item, declaration) for item in checked.findings))
+    return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
 
 
 def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:

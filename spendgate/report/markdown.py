@@ -59,10 +59,10 @@ def _input(checked: Checked) -> list[str]:
             "|---|---|---:|---:|---:|" + ("---:|" if with_carbon else ""),
         ]
         shown = largest(checked.estimate.lines, MOST_LINES)
-        carbon, kept = carbon_by_line(checked), {id(line) for line in shown}
-        for index, line in enumerate(checked.estimate.lines):
-            if id(line) in kept:
-                lines.append(_line(line, checked) + (f" {carbon.get(index, '–')} |" if with_carbon else ""))
+        carbon = carbon_by_line(checked)
+        for index in shown:
+            drawn = f" {carbon.get(index, '–')} |" if with_carbon else ""
+            lines.append(_line(checked.estimate.lines[index], checked) + drawn)
         if len(shown) < len(checked.estimate.lines):
             rest = plural(len(checked.estimate.lines) - len(shown), "smaller line")
             lines.append(f"| and {rest}, in the total | | | | |{' |' if with_carbon else ''}")

@@ -124,10 +124,9 @@ def _cost(console: Console, checked: Checked) -> None:
     for name in ("per hour", "per day", "per month", *(("kg CO2e",) if checked.footprint else ())):
         table.add_column(name, justify="right", no_wrap=True)
     shown = largest(estimate.lines, MOST_LINES)
-    positions = {id(line): index for index, line in enumerate(estimate.lines)}
-    for line in shown:
-        drawn = (carbon.get(positions[id(line)], "–"),) if checked.footprint else ()
-        _cost_line(table, line, checked, estimate.currency, drawn)
+    for index in shown:
+        drawn = (carbon.get(index, "–"),) if checked.footprint else ()
+        _cost_line(table, estimate.lines[index], checked, estimate.currency, drawn)
     if len(shown) < len(estimate.lines):
         rest = plural(len(estimate.lines) - len(shown), "smaller line")
         table.add_row(Text(f"and {rest}, in the total", style="dim"), "", "", "", "", "")

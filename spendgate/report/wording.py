@@ -75,13 +75,12 @@ def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def largest(lines: Sequence[CostLine], most: int) -> list[CostLine]:
-    """At most ``most`` lines, those without a price and the most expensive ones, in their own order."""
+def largest(lines: Sequence[CostLine], most: int) -> list[int]:
+    """The positions of at most ``most`` lines, those without a price and the most expensive ones, in their order."""
     if len(lines) <= most:
-        return list(lines)
+        return list(range(len(lines)))
     cost = [line.cost.monthly.high if line.cost else Decimal("Infinity") for line in lines]
-    kept = sorted(sorted(range(len(lines)), key=lambda index: -cost[index])[:most])
-    return [lines[index] for index in kept]
+    return sorted(sorted(range(len(lines)), key=lambda index: -cost[index])[:most])
 
 
 def monthly(estimate: Estimate) -> str:
