@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spendgate import __version__
 from spendgate.errors import InputError, did_you_mean
@@ -17,6 +17,7 @@ COMMANDS = {
     "price": "what an instance type costs, by region and purchase option",
     "prices": "check a price catalogue, or add a price of your own",
     "guardrails": "list the guardrails, or explain one",
+    "config": "show every setting that holds for a stack, and where it comes from",
     "test": "run the tests of guardrails, with what they cover",
     "schema": "print the JSON Schema of a file or an output",
     "record": "record a program's data sources from a real preview",
@@ -73,11 +74,16 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def new_parser(name: str) -> argparse.ArgumentParser:
-    """A parser for one command whose usage errors read like all other errors."""
+def new_parser(name: str, *, mixed: bool = False) -> argparse.ArgumentParser:
+    """A parser for one command whose usage errors read like all other errors; ``mixed`` lets words stand between
+    options."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
+        def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+            # Words may stand between options: `config show --stack prod KEY`.
+            return self.parse_intermixed_args(args, namespace) if mixed else super().parse_args(args, namespace)
+
         def error(self, message: str) -> NoReturn:
             raise InputError(message, remedy=f"`spendgate {name} --help` tells the options.")
 

@@ -32,7 +32,8 @@ FILE_NAME = "spendgate.yaml"
 class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
-    ``max_price_age`` is in days: an older price is noted in the report. ``yaml`` is the file as read, for places.
+    ``max_price_age`` is in days: an older price is noted in the report. ``yaml`` is the file as read, for places, and
+    ``own_packs`` those that it names itself.
     """
 
     packs: tuple[Pack, ...]
@@ -44,6 +45,7 @@ class Config:
     budgets: tuple[Budget, ...] = ()
     organization: Organization | None = None
     yaml: YamlFile | None = None
+    own_packs: tuple[Pack, ...] = ()
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -80,8 +82,8 @@ class Config:
 
 def load_config(folder: Path | None, *, file: Path | None = None, packs: tuple[str, ...] = ()) -> Config:
     """The configuration of the project in ``folder``: its spendgate.yaml, or that of the nearest parent folder
-    inside the same repository; ``file`` names another one. ``packs`` replaces its packs. Without a folder, what holds where
-    no project is known.
+    inside the same repository; ``file`` names another one. ``packs`` replaces its packs. Without a folder, what holds
+    where no project is known.
 
     Raises InputError with file, line and column.
     """
@@ -101,6 +103,7 @@ def load_config(folder: Path | None, *, file: Path | None = None, packs: tuple[s
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
         organization=organization,
+        own_packs=() if packs else project.packs,
     )
 
 

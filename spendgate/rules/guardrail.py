@@ -116,11 +116,13 @@ class Origin:
 class Selected:
     """A guardrail as it applies here: with its effective level and parameters.
 
-    ``level_from`` and ``params_from`` tell where each comes from; what is not in them is built in.
+    ``selected_by`` tells who selects it, ``level_from`` and ``params_from`` where the level and each parameter come
+    from; what is not in them is built in.
     """
 
     guardrail: Guardrail
     enforcement: Enforcement
     params: Mapping[str, Any]
+    selected_by: Origin | None = field(default=None, compare=False)
     level_from: Origin | None = field(default=None, compare=False)
     params_from: Mapping[str, Origin] = field(default_factory=dict, compare=False)

@@ -152,7 +152,9 @@ def select(
             errors.append(InputError(f'no guardrail "{setting.guardrail}"', place=setting.place, remedy=remedy))
             continue
         errors.extend(param_errors(guardrail, setting))
-        base = chosen.get(guardrail.name) or Selected(guardrail, guardrail.enforcement, guardrail.defaults)
+        base = chosen.get(guardrail.name) or Selected(
+            guardrail, guardrail.enforcement, guardrail.defaults, Origin(setting.layer, setting.place, setting.name)
+        )
         errors.extend(weakenings(base, setting))
         chosen[guardrail.name] = _set(base, setting)
     raise_together(errors)

@@ -10,7 +10,7 @@ from typing import Any
 from spendgate.errors import InputError, did_you_mean, raise_together
 from spendgate.yamlfile import YamlFile
 
-NAMES = ("guardrail", "guardrail-test", "pack", "config", "organization", "check", "price", "test")
+NAMES = ("guardrail", "guardrail-test", "pack", "config", "organization", "check", "price", "test", "config-show")
 """Every schema that ``spendgate schema NAME`` prints."""
 
 BASE = "https://spendgate.dev/schemas/v1/"

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 SHIPPED = ("policies", "packs", "examples", "components", "spendgate", "benchmarks")
 MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
-OUTPUTS = {"check", "price", "test"}
+OUTPUTS = {"check", "price", "test", "config-show"}
 """What spendgate prints: later versions add to it, so it is not closed."""
 
 

@@ -1,0 +1,116 @@
+"""Every setting as it holds for one stack, with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spendgate.config import Config
+from spendgate.errors import Place
+from spendgate.rules.guardrail import Layer, Origin, Selected
+from spendgate.rules.selection import Pack, library_of, select
+from spendgate.yamlfile import YamlFile
+
+_OWN_WAY = frozenset({"apiVersion", "kind", "organization", "packs", "guardrails", "environments", "budgets"})
+"""Keys whose effective value is more than what one file says; all others are listed as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One value by its key (``guardrails.required-tags.enforcement``), and where it comes from."""
+
+    key: str
+    value: Any
+    origin: Origin
+
+
+def effective(config: Config, stack: str) -> tuple[Effective, ...]:
+    """What holds for a stack: every key of the configuration, and every guardrail that is selected.
+
+    Raises InputErrors as ``select`` does.
+    """
+    environment = config.environment(stack)
+    layers = config.layers(environment.name, stack)
+    selection = select(config.packs, layers, library=library_of(config.packs, config.policies))
+    return (
+        *_files(config),
+        Effective("environment", environment.name, Origin(environment.layer, environment.place or Place(""))),
+        *(Effective(f"packs.{pack.name}", pack.version, _named(pack, config)) for pack in config.packs),
+        *(
+            Effective(
+                f"environments.{item.name}.stacks", list(item.stacks), Origin(item.layer, item.place or Place(""))
+            )
+            for item in config.environments
+        ),
+        *_budgets(config),
+        *(value for item in selection for value in _guardrail(item)),
+        *_as_written(config),
+    )
+
+
+def _files(config: Config) -> Iterator[Effective]:
+    organization = config.organization
+    if organization is None:
+        yield Effective("organization", None, Origin(Layer.BUILT_IN, Place("")))
+        return
+    written = config.yaml is not None and organization.named_by.startswith(config.yaml.path)
+    layer = Layer.PROJECT if written else Layer.ORGANIZATION
+    place = config.yaml.place("organization") if written and config.yaml else Place("")
+    yield Effective("organization", organization.yaml.path, Origin(layer, place, organization.named_by))
+
+
+def _named(pack: Pack, config: Config) -> Origin:
+    """Who names a pack: the project, its organisation, the command, or nobody."""
+    for layer, packs, yaml in (
+        (Layer.PROJECT, config.own_packs, config.yaml),
+        (Layer.ORGANIZATION, config.organization.packs if config.organization else (), _organization_file(config)),
+    ):
+        if yaml is not None and pack in packs:
+            return Origin(layer, yaml.place("packs", packs.index(pack)))
+    return Origin(Layer.BUILT_IN, Place(""))
+
+
+def _organization_file(config: Config) -> YamlFile | None:
+    return config.organization.yaml if config.organization else None
+
+
+def _budgets(config: Config) -> Iterator[Effective]:
+    given = config.organization.budgets if config.organization else ()
+    for budget in (*config.budgets, *given):
+        scope = {"environments": budget.environments, "stacks": budget.stacks}
+        for key, amount in budget.amounts.items():
+            value = {"amount": amount, **{name: list(part) for name, part in scope.items() if part}}
+            locked_at = budget.places[key] if budget.locked else None
+            origin = Origin(budget.layer, budget.places[key], locked_at=locked_at)
+            yield Effective(f"budgets.{budget.name}.{key}", value, origin)
+
+
+def _guardrail(item: Selected) -> Iterator[Effective]:
+    guardrail = item.guardrail
+    built_in = Origin(Layer.BUILT_IN, guardrail.place)
+    prefix = f"guardrails.{guardrail.name}"
+    yield Effective(f"{prefix}.selected", True, item.selected_by or built_in)
+    yield Effective(f"{prefix}.enforcement", str(item.enforcement), item.level_from or built_in)
+    for name in guardrail.params:
+        yield Effective(f"{prefix}.params.{name}", item.params.get(name), item.params_from.get(name, built_in))
+
+
+def _as_written(config: Config) -> Iterator[Effective]:
+    """All other keys: the project's word, else that of its organisation."""
+    seen: set[str] = set()
+    for layer, yaml in ((Layer.PROJECT, config.yaml), (Layer.ORGANIZATION, _organization_file(config))):
+        if yaml is None:
+            continue
+        for path, value in _leaves({key: part for key, part in yaml.data.items() if key not in _OWN_WAY}):
+            if (key := ".".join(path)) not in seen:
+                seen.add(key)
+                yield Effective(key, value, Origin(layer, yaml.key_place(*path)))
+
+
+def _leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
