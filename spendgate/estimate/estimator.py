@@ -61,13 +61,16 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
     if len(machines) < 2:
         found = _lines_of_one(workload.facts, type_, pools, catalogue)
     else:
-        found = ()
+        found = None
         for part in machines:
-            lines = _lines_of_one(part.facts, type_, pools, catalogue) or ()
-            found += tuple(replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines)
-    disks = [part for part in workload.parts if part.billed_as]
-    for part in disks:
-        found = (found or ()) + (_lines_of_one(part.facts, part.billed_as, pools, catalogue) or ())
+            lines = _lines_of_one(part.facts, type_, pools, catalogue)
+            if lines is not None:
+                told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines]
+                found = (*(found or ()), *told)
+    for part in workload.parts:
+        lines = _lines_of_one(part.facts, part.billed_as, pools, catalogue) if part.billed_as else None
+        if lines is not None:
+            found = (found or ()) + lines
     return found
 
 

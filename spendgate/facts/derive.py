@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
-from spendgate.facts.expression import Expression, Joined, Scope
+from spendgate.facts.expression import Expression, Joined
 from spendgate.facts.hardware import (
     Hardware,
     InstanceCatalogue,
@@ -18,11 +18,11 @@ from spendgate.facts.hardware import (
     models_of,
     of_types,
     requested,
-    weight_of,
 )
 from spendgate.facts.joins import Index
 from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
+from spendgate.facts.parts import OF_PARTS, TYPES, united
 from spendgate.facts.table import (
     FLAGS,
     LISTS,
@@ -30,7 +30,6 @@ from spendgate.facts.table import (
     TEXTS,
     CountRow,
     FactRow,
-    GroupRow,
     Mappings,
     PartRow,
     RequestRow,
@@ -76,12 +75,19 @@ def _workload(resource: Resource, tables: Mappings, index: Index, catalogue: Ins
 
 
 class _Derivation:
-    """The facts of one resource; it is the ``Scope`` that expressions read."""
+    """The facts of one resource, or of a part of the ``whole``; it is the ``Scope`` that expressions read."""
 
     def __init__(
-        self, resource: Resource, row: Row, tables: Mappings, index: Index, catalogue: InstanceCatalogue
+        self,
+        resource: Resource,
+        row: Row,
+        tables: Mappings,
+        index: Index,
+        catalogue: InstanceCatalogue,
+        whole: _Derivation | None = None,
     ) -> None:
         self.resource = resource
+        self.whole = resource
         self.trail = ""
         self.row = row
         self.tables = tables
@@ -92,14 +98,14 @@ class _Derivation:
         self.unknowns: dict[str, str] = {}
         self.defaults: set[str] = set()
         self.parts: list[Part] = []
-        self._joined: dict[str, Joined] = {}
+        self._joined: dict[str, Joined] = whole._joined if whole is not None else {}
 
     # What expressions read
 
     def joined(self, name: str) -> Joined:
         if name not in self._joined:
             join = self.row.joins[name]
-            self._joined[name] = self.index.joined(self.resource, join, self.row.types)
+            self._joined[name] = self.index.joined(self.whole, join, self.row.types)
         return self._joined[name]
 
     def fact(self, name: str) -> Outcome:
@@ -185,11 +191,8 @@ class _Derivation:
             self._lifecycle(case.lifecycle)
         if case.schedule is not None:
             self._set("schedule", self._schedule(case.schedule), None)
-        for part in case.parts:
-            self._part(part, case.kind)
-        machines = [part.facts for part in self.parts if not part.billed_as]
-        if len(machines) > 1:
-            self._unite(machines)
+        if case.parts:
+            self._parts(case)
 
     def _set(self, name: str, found: Outcome, read: Callable[[Any, str], Outcome] | None) -> None:
         if isinstance(found, Known) and read is not None:
@@ -206,7 +209,7 @@ class _Derivation:
     def _hardware(self, case: FactRow) -> None:
         names = self.values.get("instance_types") or tuple(filter(None, [self.values.get("instance_type")]))
         doubt = self.unknowns.get("instance_types") or (None if names else self.unknowns.get("instance_type"))
-        if case.requests is not None or case.groups:
+        if case.requests is not None:
             names, doubt = (), None  # a pod carries what it asks for, not what the node it names has
         hardware = self.hardware
         if doubt is not None:
@@ -217,9 +220,7 @@ class _Derivation:
             kinds, counts = case.attached_kinds(self), case.attached_counts(self)
             attached(hardware, self.row.provider, _read(kinds, _texts), _read(counts, _numbers), self.catalogue)
         if case.requests is not None:
-            self._requested(hardware, case.requests, self)
-        if case.groups:
-            self._set("count", self._grouped(hardware, case.groups), None)
+            self._requested(hardware, case.requests)
         self.unknowns |= hardware.unknowns
         for name in ("accelerator", "vcpu", "memory_gib"):
             value = getattr(hardware, name)
@@ -231,63 +232,28 @@ class _Derivation:
         elif hardware.accelerator is not None:
             self.values["accelerator_models"] = hardware.models or models_of([hardware.accelerator])
 
-    def _requested(self, hardware: Hardware, row: RequestRow, scope: Scope) -> None:
+    def _requested(self, hardware: Hardware, row: RequestRow) -> None:
         """What the pods of one template ask for."""
         devices = self.tables.devices
-        units = {name: _read(expression(scope), conversions.quantity) for name, expression in row.units.items()}
+        units = {name: _read(expression(self), conversions.quantity) for name, expression in row.units.items()}
         if row.containers is not None:
-            init = row.init_containers(scope) if row.init_containers is not None else []
-            units |= asked_units(row.containers(scope), init, row.places, devices)
+            init = row.init_containers(self) if row.init_containers is not None else []
+            units |= asked_units(row.containers(self), init, row.places, devices)
         if units:
             asked = Requested(
                 units,
-                _read(row.products(scope), _texts),
-                _read(row.instance_types(scope), _texts),
-                _read(row.shared_by(scope), conversions.number),
+                _read(row.products(self), _texts),
+                _read(row.instance_types(self), _texts),
+                _read(row.shared_by(self), conversions.number),
                 row.unnamed,
             )
             requested(hardware, asked, devices, self.catalogue)
 
-    def _grouped(self, hardware: Hardware, rows: Sequence[GroupRow]) -> Outcome:
-        """Pods of several templates: those that ask for most speak for all. How many they are, so that the accelerators
-        of all add up; without accelerators, all pods.
-
-        Where it cannot be told which templates there are, or whether one asks, nothing can be told.
-        """
-        groups: list[tuple[Hardware, Outcome]] = []
-        doubt: Unclear | None = None
-        for row in rows:
-            for element in row.elements(self):
-                scope = _Element(self, element.value, element.path) if isinstance(element, Known) else None
-                holds = element if scope is None else True if row.when is None else row.when(scope)
-                if isinstance(holds, Unclear):
-                    doubt = doubt or holds
-                if holds is True and scope is not None:
-                    own = Hardware()
-                    self._requested(own, row.requests, scope)
-                    if "accelerator" in own.unknowns:
-                        doubt = doubt or Unclear(own.unknowns["accelerator"])
-                    groups.append((own, self._count(row.count, scope)))
-        if doubt is not None:
-            hardware.unclear(doubt.reason, "accelerator")
-            return doubt
-        asking = [(own.accelerator, count) for own, count in groups if own.accelerator is not None]
-        if not asking:
-            return _total([(1.0, count) for _, count in groups])
-        # How much a pod asks for orders them, not the model: that may be unknown.
-        worst = max((one for one, _ in asking), key=lambda one: (one.count, one.vendor, one.memory_gib or 0.0))
-        hardware.accelerator = worst
-        hardware.models = models_of(one for one, _ in asking)
-        for own, _ in groups:
-            hardware.unknowns |= own.unknowns
-        return _total([(one.count / worst.count, count) for one, count in asking])
-
-    def _count(self, row: CountRow, scope: Scope | None = None) -> Outcome:
+    def _count(self, row: CountRow) -> Outcome:
         """Expected is what is declared as desired, else the minimum."""
-        scope = scope or self
         parts: list[Known | None] = []
         for expression in (row.min, row.expected, row.max):
-            found = _read(expression(scope), conversions.number) if expression is not None else ABSENT
+            found = _read(expression(self), conversions.number) if expression is not None else ABSENT
             if isinstance(found, Unclear):
                 return found
             parts.append(found if isinstance(found, Known) else None)
@@ -310,36 +276,64 @@ class _Derivation:
         default = any(part is not None and part.default for part in parts)
         return Known(Count(least, middle, most), stated.path, default)
 
-    def _part(self, row: PartRow, kind: Kind) -> None:
-        """Parts of one list: each is derived as if it were a resource, with what the resource says for all of them."""
-        for outcome in row.of(self):
-            if isinstance(outcome, Absent):
-                continue
-            reason, name = "", row.label
-            if isinstance(outcome, Known) and isinstance(outcome.value, Mapping):
-                alone = Row(self.row.types, self.row.provider, ((None, row.facts),))
-                part = _Derivation(
-                    replace(self.resource, properties=outcome.value), alone, self.tables, self.index, self.catalogue
-                )
-                if row.when is not None and row.when(part) is False:
-                    continue
-                part._all(row.facts)
-                named = row.name(part) if row.name is not None else ABSENT
-                name = named.value if isinstance(named, Known) and isinstance(named.value, str) else outcome.path
-                values, unknowns = part.values, {k: f"{outcome.path}: {v}" for k, v in part.unknowns.items()}
-            else:
-                reason = outcome.reason if isinstance(outcome, Unclear) else f"{outcome.path}: expected an object"
-                values, unknowns = {}, dict.fromkeys((row.identity, "accelerator", "count"), reason)
-            shared = ("region", "zones") if row.facts.count is not None else ("region", "zones", "count", "schedule")
-            for fact in shared:
+    def _parts(self, case: FactRow) -> None:
+        """What it consists of; machines and pods among it speak for the whole."""
+        for row in case.parts:
+            self._part(row)
+        machines = [part.facts for part in self.parts if not part.billed_as]
+        if not machines:
+            return
+        whole = united(machines, asked=any(row.facts.requests is not None for row in case.parts))
+        given = OF_PARTS if any(fact in self.values for fact in TYPES) else (*OF_PARTS, *TYPES)
+        doubt = next((self.unknowns[fact] for fact in TYPES if fact in self.unknowns), None)
+        if doubt is not None:
+            whole.unclear(doubt, *TYPES)
+        for fact in given:
+            self.values.pop(fact, None)
+            self.defaults.discard(fact)
+        self.unknowns = {fact: why for fact, why in self.unknowns.items() if fact.split(".")[0] not in given}
+        self.values |= {fact: value for fact, value in whole.values.items() if fact in given}
+        self.unknowns |= {fact: why for fact, why in whole.unknowns.items() if fact.split(".")[0] in given}
+        self.defaults |= whole.defaults
+
+    def _part(self, row: PartRow) -> None:
+        """Each element is derived as if it were a resource, with what the resource says for all of them."""
+        for found in row.of(self) if row.of is not None else (Known(self.resource.properties),):
+            if isinstance(found, Unclear):
+                self._add(row, row.label, None, found.reason)
+            elif isinstance(found, Known) and not isinstance(found.value, Mapping):
+                self._add(row, row.label, None, f"{found.path}: expected an object")
+            elif isinstance(found, Known):
+                self._element(row, found)
+
+    def _element(self, row: PartRow, found: Known) -> None:
+        part = _Derivation(self.resource, self.row, self.tables, self.index, self.catalogue, self)
+        part.resource = replace(self.resource, properties=found.value)
+        part.trail = found.path
+        applies = True if row.when is None else row.when(part)
+        if isinstance(applies, Unclear):
+            self._add(row, row.label, None, applies.reason)
+        elif applies:
+            part._all(row.facts)
+            named = row.name(part) if row.name is not None else ABSENT
+            name = named.value if isinstance(named, Known) and isinstance(named.value, str) else ""
+            self._add(row, name or found.path or row.label, part, "")
+
+    def _add(self, row: PartRow, name: str, part: _Derivation | None, reason: str) -> None:
+        if part is not None:
+            values, unknowns, defaults = part.values, part.unknowns, part.defaults
+        else:
+            values, unknowns, defaults = {}, dict.fromkeys(row.facts.gives, reason), set()
+        for fact in _FOR_DISKS if row.billed_as else _FOR_MACHINES:
+            if fact not in values and fact not in unknowns:
                 if fact in self.values:
-                    values.setdefault(fact, self.values[fact])
-                if fact in self.unknowns:
-                    unknowns.setdefault(fact, self.unknowns[fact])
-            if row.times is not None and "count" in values:
-                self._times(row.times, values, unknowns)
-            facts = Facts(row.facts.kind, self.row.provider, unknowns=unknowns, **values)
-            self.parts.append(Part(name, facts, row.billed_as))
+                    values[fact] = self.values[fact]
+                elif fact in self.unknowns:
+                    unknowns[fact] = self.unknowns[fact]
+        if row.times is not None and "count" in values:
+            self._times(row.times, values, unknowns)
+        facts = Facts(row.facts.kind, self.row.provider, unknowns=unknowns, defaults=frozenset(defaults), **values)
+        self.parts.append(Part(name, facts, row.billed_as))
 
     def _times(self, times: Expression, values: dict[str, Any], unknowns: dict[str, str]) -> None:
         found = _read(times(self), conversions.number)
@@ -349,34 +343,6 @@ class _Derivation:
         elif isinstance(found, Unclear):
             del values["count"]
             unknowns["count"] = found.reason
-
-    def _unite(self, machines: Sequence[Facts]) -> None:
-        """The facts of all parts together: those of the worst one, its count such that the accelerators add up."""
-        for fact in ("accelerator", "accelerator_models", "vcpu", "memory_gib", "count", "purchase"):
-            self.values.pop(fact, None)
-        for fact in [fact for fact in self.unknowns if fact.split(".")[0] in _OF_PARTS]:
-            del self.unknowns[fact]
-        for facts in machines:
-            for fact, reason in facts.unknowns.items():
-                if fact.split(".")[0] in _OF_PARTS:
-                    self.unknowns.setdefault(fact, reason)
-        for fact in ("accelerator", "count"):
-            if fact in self.unknowns:
-                for other in _OF_PARTS:
-                    self.unknowns.setdefault(other, self.unknowns[fact])
-                return
-        worst = max(machines, key=lambda facts: weight_of(facts.accelerator))
-        united = {
-            "accelerator": worst.accelerator,
-            "accelerator_models": models_of(facts.accelerator for facts in machines),
-            "vcpu": worst.vcpu,
-            "memory_gib": worst.memory_gib,
-            "count": _united_count(machines, worst),
-            "purchase": worst.purchase if len({facts.purchase for facts in machines}) == 1 else Purchase.ON_DEMAND,
-        }
-        self.values |= {
-            fact: value for fact, value in united.items() if value is not None and fact not in self.unknowns
-        }
 
     def _lifecycle(self, row: Mapping[str, Expression]) -> None:
         days: dict[str, float] = {}
@@ -411,52 +377,16 @@ class _Derivation:
         return Known(Schedule(hours, f"{names}: from {' and '.join(start.value)} to {' and '.join(stop.value)}"))
 
 
-class _Element:
-    """An element of a list as the scope of expressions: paths start there."""
-
-    def __init__(self, whole: _Derivation, properties: Any, trail: str) -> None:
-        self.resource = replace(whole.resource, properties=properties)
-        self.trail = trail
-        self.joined, self.fact = whole.joined, whole.fact
-        self.zone_region, self.place = whole.zone_region, whole.place
-
-
-def _total(counts: Sequence[tuple[float, Outcome]]) -> Outcome:
-    """The sum of counts, each with its weight; one without a maximum leaves the sum without."""
-    low, expected, most, default = 0.0, 0.0, 0.0, False
-    bounded = True
-    for weight, found in counts:
-        if not isinstance(found, Known):
-            return found
-        low, expected = low + weight * found.value.min, expected + weight * found.value.expected
-        bounded = bounded and found.value.max is not None
-        most += weight * (found.value.max or 0.0)
-        default = default or found.default
-    return Known(Count(low, expected, most if bounded else None), "", default) if counts else ABSENT
-
-
-def _united_count(machines: Sequence[Facts], worst: Facts) -> Count:
-    """Instances of all parts; counted in those of the worst where some carry accelerators."""
-
-    def total(count_of: Callable[[Count], float]) -> float:
-        result = 0.0
-        for facts in machines:
-            count = facts.count or Count(1, 1, 1)
-            share = 1.0
-            if worst.accelerator is not None:
-                share = facts.accelerator.count / worst.accelerator.count if facts.accelerator is not None else 0.0
-            result += count_of(count) * share
-        return result
-
-    bounded = all(facts.count is None or facts.count.max is not None for facts in machines)
-    return Count(
-        total(lambda count: count.min),
-        total(lambda count: count.expected),
-        total(lambda count: count.max or 0.0) if bounded else None,
-    )
-
-
-_OF_PARTS: Final = ("accelerator", "accelerator_models", "vcpu", "memory_gib", "count", "purchase")
+_FOR_DISKS: Final = ("region", "zones", "count")
+_FOR_MACHINES: Final = (
+    *_FOR_DISKS,
+    "schedule",
+    "purchase",
+    "max_runtime_hours",
+    "idle_shutdown_minutes",
+    "runs_per_month",
+)
+"""What a resource says for all its parts, unless they say it themselves."""
 
 
 def _read(found: Outcome, read: Callable[[Any, str], Outcome]) -> Outcome:

@@ -27,6 +27,11 @@ class Scope(Protocol):
     def resource(self) -> Resource: ...
 
     @property
+    def whole(self) -> Resource:
+        """The resource that a part belongs to; else the resource itself."""
+        ...
+
+    @property
     def trail(self) -> str:
         """The path at which its properties stand: empty, but for an element of a list that is read for itself."""
         ...
@@ -61,11 +66,13 @@ class TableError(ValueError):
 
 
 PROVIDER: Final = "$provider"
+WHOLE: Final = "$whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One property path that a row reads: of the resource itself (``""``), ``$provider`` or a join by name."""
+    """One property path that a row reads: of the resource itself (``""``), ``$provider`` or a join by name. A part's
+    paths are written as they are in the whole."""
 
     root: str
     path: str
@@ -146,7 +153,8 @@ class Compiler:
         return parts[0] if len(parts) == 1 else lambda scope: [found for part in parts for found in part(scope)]
 
     def reader(self, text: str) -> Reader:
-        """All values at a path. ``.x`` starts at the base, ``@join.x`` in a joined resource, ``$provider.x`` there."""
+        """All values at a path. ``.x`` starts at the base, ``@join.x`` in a joined resource, ``$provider.x`` there,
+        ``$whole.x`` in the resource that a part belongs to."""
         if text.startswith("."):
             text = f"{self.base}{text}" if self.base else text[1:]
         if not text.startswith(("@", "$")):
@@ -157,6 +165,9 @@ class Compiler:
         if root == PROVIDER:
             self.reads.append(Read(PROVIDER, rest))
             return _provider_reader(paths.parse(rest))
+        if root == WHOLE:
+            self.reads.append(Read(WHOLE, rest))
+            return _whole_reader(paths.parse(rest))
         self.reads.append(Read(root.removeprefix("@"), rest))
         return _joined_reader(root.removeprefix("@"), paths.parse(rest))
 
@@ -271,6 +282,10 @@ def _provider_reader(segments: paths.Segments) -> Reader:
         return paths.look(provider.properties, segments, "provider") if provider is not None else []
 
     return read
+
+
+def _whole_reader(segments: paths.Segments) -> Reader:
+    return lambda scope: paths.look(scope.whole.properties, segments)
 
 
 def _joined_reader(name: str, segments: paths.Segments) -> Reader:

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from spendgate.errors import InputError
 from spendgate.facts import path as paths
-from spendgate.facts.expression import Compiler, Condition, Expression, Read, Reader, Scope, TableError
+from spendgate.facts.expression import WHOLE, Compiler, Condition, Expression, Read, Reader, Scope, TableError
 from spendgate.facts.hardware import Device
 from spendgate.facts.joins import Join
 from spendgate.facts.model import Kind
-from spendgate.facts.outcome import Known, Outcome, Unclear
+from spendgate.facts.outcome import Unclear
+from spendgate.facts.parts import OF_PARTS, TYPES
 from spendgate.facts.tags import Layer, compile_layers
 from spendgate.resource import Resource
 
@@ -46,7 +47,7 @@ LIFECYCLE: Final = (
 )
 _ROW_KEYS: Final = {
     *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "joins", "let", "shapes", "cases", "when",
-    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "groups", "note", "parts",
+    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note", "parts",
 }  # fmt: skip
 
 
@@ -90,16 +91,6 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRow:
-    """Pods of one template: where such templates stand, which of them count, what a pod asks for, and how many run."""
-
-    elements: Reader
-    when: Condition | None
-    requests: RequestRow
-    count: CountRow
-
-
-@dataclass(frozen=True, slots=True)
 class FactRow:
     """The facts of a type, or of one case of it. ``hardware``: whether instance types are looked up."""
 
@@ -112,7 +103,6 @@ class FactRow:
     attached_kinds: Expression | None = None
     attached_counts: Expression | None = None
     requests: RequestRow | None = None
-    groups: tuple[GroupRow, ...] = ()
     parts: tuple[PartRow, ...] = ()
 
     @property
@@ -125,23 +115,23 @@ class FactRow:
         return (
             *self.plain,
             *(of_hardware if has_hardware else ()),
-            *(("accelerator", "accelerator_models", "count") if self.groups else ()),
+            *((*TYPES, *OF_PARTS) if any(not part.billed_as for part in self.parts) else ()),
             *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PartRow:
-    """What a resource consists of: a list in it, of which every element is derived for itself.
+    """What a resource consists of: a list or an object in it, of which every element is derived for itself; or, without
+    ``of``, the resource itself.
 
-    ``label`` names an element that cannot be read, ``identity`` the fact that is unknown then. ``times`` multiplies the
-    counts, ``billed_as`` is another type with the same price.
+    ``label`` names an element that cannot be read. ``times`` multiplies the counts, ``billed_as`` is another type with
+    the same price.
     """
 
-    of: Reader
+    of: Reader | None
     facts: FactRow
     label: str
-    identity: str
     name: Expression | None = None
     when: Condition | None = None
     times: Expression | None = None
@@ -361,45 +351,28 @@ class _RowCompiler:
             attached_kinds=attached[0],
             attached_counts=attached[1],
             requests=self._with(merged, "requests", _requests),
-            groups=tuple(self._group(dict(group)) for group in spec.get("groups", ())),
-            parts=tuple(self._part(dict(part), own) for part in spec.get("parts", ())),
+            parts=tuple(self._part({"kind": spec["kind"], **part}, own) for part in spec.get("parts", ())),
         )
-
-    def _group(self, spec: dict[str, Any]) -> GroupRow:
-        """Paths of a group start at its element; ``each`` is the resource itself where it is not said."""
-        each = spec.pop("each", "")
-        reads: list[Read] = []
-        lets = self.spec.get("let", {})
-        row = GroupRow(
-            elements=Compiler("", {}, self.reads).reader(each) if each else _itself,
-            when=Compiler("", lets, reads).condition(spec.pop("when")) if "when" in spec else None,
-            requests=_requests(self.table["shapes"]["pod"]["requests"], Compiler(spec.pop("pod"), lets, reads)),
-            count=_count(spec.pop("count"), Compiler("", lets, reads)),
-        )
-        if spec:
-            raise TableError(f"unknown in a group: {', '.join(spec)}")
-        self.reads += [Read("", f"{each}.{read.path}") if each and not read.root else read for read in reads]
-        return row
 
     def _part(self, spec: dict[str, Any], outer: Compiler) -> PartRow:
-        """A part is compiled for itself: its paths start at the element, and are noted as they are in the whole."""
-        of = spec.pop("of")
+        """A part's paths start at its element, and are noted as they are in the whole."""
+        given = spec.pop("of", None)
+        of = [given] if isinstance(given, str) else given
         times = outer.expression(spec.pop("times")) if "times" in spec else None
-        name, billed_as = spec.pop("name", None), spec.pop("billed_as", "")
-        root, _, rest = of.partition(".") if of.startswith("@") else ("", "", of)
+        name, billed_as, label = spec.pop("name", None), spec.pop("billed_as", ""), spec.pop("label", "")
         reads, self.reads = self.reads, []
-        when, facts = self._case(spec)
+        when, facts = self._case({"let": self.spec.get("let", {}), **spec})
         named = self._compiler(spec).expression(name) if name is not None else None
         inside, self.reads = self.reads, reads
         for read in inside:
-            if read.root:
-                raise TableError(f"a part reads itself only, not {read.root}")
-            self.reads.append(Read(root.removeprefix("@"), f"{rest}.{read.path}"))
+            if read.root == WHOLE or (of is None and not read.root):
+                self.reads.append(Read("", read.path))
+            else:
+                self.reads += [read] if read.root else [_within(path, read.path) for path in of or ()]
         return PartRow(
-            of=outer.reader(of),
+            of=outer.readers(of) if of is not None else None,
             facts=facts,
-            label=of,
-            identity="size_gib" if billed_as else "instance_type",
+            label=label or (of[0] if of else "disk" if billed_as else "machines"),
             name=named,
             when=when,
             times=times,
@@ -463,8 +436,12 @@ def _schedule(spec: Mapping[str, Any], compiler: Compiler) -> ScheduleRow:
     return ScheduleRow(compiler.expression(spec["start"]), compiler.expression(spec["stop"]), tuple(spec["by"]))
 
 
-def _itself(scope: Scope) -> list[Outcome]:
-    return [Known(scope.resource.properties)]
+def _within(element: str, path: str) -> Read:
+    """A path inside an element, as it is in the resource that the element stands in."""
+    if element.startswith("@"):
+        root, _, rest = element.partition(".")
+        return Read(root.removeprefix("@"), f"{rest}.{path}")
+    return Read("", f"{element}.{path}")
 
 
 class _Alone:

@@ -92,7 +92,7 @@ def test_a_capacity_provider_has_instances_where_it_manages_them(aws_more: Facts
     assert aws_more("by-group").kind is Kind.OTHER
 
 
-def test_a_pipeline_counts_its_largest_step_for_the_time_of_all(aws_more: FactsOf) -> None:
+def test_the_steps_of_a_pipeline_add_up(aws_more: FactsOf) -> None:
     one, two = aws_more("pipeline"), aws_more("pipeline-two")
     assert (one.instance_type, one.count, one.max_runtime_hours) == ("ml.p4d.24xlarge", Count(2, 2, 2), 2)
     assert one.accelerator == A100X8
@@ -135,10 +135,34 @@ def test_an_emr_cluster_adds_its_primary_to_the_scaled_nodes(aws_more: FactsOf) 
     assert facts.accelerator == A10G
 
 
-def test_an_emr_cluster_whose_core_bids_has_an_unknown_purchase(aws_more: FactsOf) -> None:
+def test_an_emr_cluster_speaks_of_the_nodes_that_carry_accelerators(aws_more: FactsOf) -> None:
     facts = aws_more("emr-bids")
-    assert "primary node may not" in facts.unknowns["purchase"]
+    assert (facts.accelerator, facts.count, facts.purchase) == (A10G, Count(1, 1, 1), Purchase.SPOT)
     assert facts.instance_types == ("m5.xlarge", "g5.xlarge")
+
+
+def test_fleets_of_an_emr_cluster_are_divided_by_their_weights(aws_more: FactsOf) -> None:
+    facts = aws_more("emr-fleets")
+    assert (facts.accelerator, facts.count, facts.spot_share) == (A10G, Count(4, 4, 4), 0.75)
+
+
+def test_an_emr_cluster_of_equal_nodes_bought_in_two_ways_has_a_share_of_spot(aws_more: FactsOf) -> None:
+    facts = aws_more("emr-shared")
+    assert (facts.count, facts.purchase, facts.spot_share) == (Count(4, 4, 4), Purchase.ON_DEMAND, 0.75)
+
+
+def test_groups_of_unlike_instances_of_a_training_job_add_their_accelerators(aws_more: FactsOf) -> None:
+    facts = aws_more("groups")
+    assert (facts.accelerator, facts.count, facts.purchase) == (A100X8, Count(2, 2, 2), Purchase.SPOT)
+    assert facts.instance_types == ("ml.c5.9xlarge", "ml.p4d.24xlarge")
+
+
+def test_steps_of_a_pipeline_are_parts_with_a_limit_of_their_own(aws_more_declaration: Declaration) -> None:
+    parts = by_name(aws_more_declaration)["pipeline-two"].parts
+    assert [(part.facts.instance_type, part.facts.max_runtime_hours) for part in parts] == [
+        ("ml.m5.xlarge", 1),
+        ("ml.p4d.24xlarge", 2),
+    ]
 
 
 def test_task_groups_and_fleets_of_emr_are_pools_of_their_own(aws_more: FactsOf) -> None:

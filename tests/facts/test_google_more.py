@@ -74,8 +74,23 @@ def test_a_dataproc_cluster_adds_its_primary_to_the_scaled_workers(google_more: 
 
 def test_accelerators_of_the_workers_alone_are_not_counted_on_all_nodes(google_more: FactsOf) -> None:
     facts = google_more("spark-gpu")
-    assert (facts.count, facts.spot_share, facts.purchase) == (Count(6, 6, 6), 0.5, Purchase.ON_DEMAND)
-    assert "only the workers" in facts.unknowns["accelerator"]
+    assert (facts.count, facts.accelerator, facts.purchase) == (Count(2, 2, 2), T4, Purchase.ON_DEMAND)
+
+
+def test_each_role_of_a_dataproc_cluster_is_a_part(google_more_declaration: Declaration) -> None:
+    parts = {part.name: part.facts for part in by_name(google_more_declaration)["spark-gpu"].parts}
+    assert {name: (one.count, one.accelerator, one.purchase) for name, one in parts.items()} == {
+        "primary": (Count(1, 1, 1), None, Purchase.ON_DEMAND),
+        "workers": (Count(2, 2, 2), T4, Purchase.ON_DEMAND),
+        "secondary workers": (Count(3, 3, 3), None, Purchase.SPOT),
+    }
+
+
+def test_unlike_pools_of_a_persistent_resource_add_their_accelerators(google_more: FactsOf) -> None:
+    facts = google_more("pools")
+    assert facts.accelerator == Accelerator("nvidia", "A100", 40.0, 8.0)
+    assert facts.count == Count(1.25, 1.25, 1.25)
+    assert facts.accelerator_models == ("T4", "A100")
 
 
 def test_tables_expire_by_their_own_rule_else_by_that_of_their_dataset(google_more: FactsOf) -> None:

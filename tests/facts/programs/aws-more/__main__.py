@@ -89,6 +89,16 @@ aws.emr.ManagedScalingPolicy("emr-scaling", cluster_id=emr.id, compute_limits=[
     {"unit_type": "Instances", "minimum_capacity_units": 2, "maximum_capacity_units": 10}])  # fmt: skip
 aws.emr.Cluster("emr-bids", release_label="emr-7.1.0", service_role="r", master_instance_group={"instance_type": "m5.xlarge"},
                 core_instance_group={"instance_type": "g5.xlarge", "bid_price": "0.4"})  # fmt: skip
+aws.emr.Cluster("emr-shared", release_label="emr-7.1.0", service_role="r", master_instance_group={"instance_type": "g5.xlarge"},
+                core_instance_group={"instance_type": "g5.xlarge", "instance_count": 3, "bid_price": "0.4"})  # fmt: skip
+aws.emr.Cluster("emr-fleets", release_label="emr-7.1.0", service_role="r", master_instance_fleet={
+    "instance_type_configs": [{"instance_type": "m5.xlarge"}], "target_on_demand_capacity": 1}, core_instance_fleet={
+    "instance_type_configs": [{"instance_type": "g5.xlarge", "weighted_capacity": 2}],
+    "target_on_demand_capacity": 2, "target_spot_capacity": 6})  # fmt: skip
+aws.sagemaker.TrainingJob("groups", training_job_name="g", role_arn="r", enable_managed_spot_training=True, resource_config={
+    "instance_groups": [
+        {"instance_group_name": "load", "instance_type": "ml.c5.9xlarge", "instance_count": 4},
+        {"instance_group_name": "train", "instance_type": "ml.p4d.24xlarge", "instance_count": 2}]})  # fmt: skip
 aws.emr.InstanceGroup("emr-tasks", cluster_id=emr.id, instance_type="g5.2xlarge", instance_count=5, bid_price="1")
 aws.emr.InstanceFleet("emr-fleet", cluster_id=emr.id, target_on_demand_capacity=2, target_spot_capacity=6,
                       instance_type_configs=[{"instance_type": "g5.xlarge", "weighted_capacity": 2}])  # fmt: skip

@@ -41,6 +41,10 @@ gcp.vertex.AiFeatureStore(
 gcp.vertex.AiPersistentResource("pool", location="us-central1", resource_pools=[
     {"machine_spec": {"machine_type": "a2-highgpu-1g"}, "replica_count": "2",
      "autoscaling_spec": {"min_replica_count": "1", "max_replica_count": "4"}}])  # fmt: skip
+gcp.vertex.AiPersistentResource("pools", location="us-central1", resource_pools=[
+    {"id": "small", "machine_spec": {"machine_type": "n1-standard-8", "accelerator_type": "NVIDIA_TESLA_T4", "accelerator_count": 2},
+     "replica_count": "1"}, {"id": "cpu", "machine_spec": {"machine_type": "n1-standard-8"}, "replica_count": "9"},
+    {"id": "large", "machine_spec": {"machine_type": "a2-highgpu-8g"}, "replica_count": "1"}])  # fmt: skip
 gcp.cloudrunv2.Job("gpu-job", location="us-central1", template={"template": {
     "node_selector": {"accelerator": "nvidia-l4"},
     "containers": [{"image": "x", "resources": {"limits": {"cpu": "4", "nvidia.com/gpu": "1"}}}]}})  # fmt: skip
