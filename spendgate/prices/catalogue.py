@@ -12,6 +12,7 @@ from spendgate.prices import quotes
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, custom_shape, family_of, group_of, nearest, region_of_zone, short_name
 from spendgate.prices.private import find_folder, quote_of
+from spendgate.prices.refreshed import current, find_refreshed
 from spendgate.prices.store import Store
 from spendgate.prices.tables import BUILTIN, Layers
 
@@ -26,8 +27,9 @@ class Catalogue:
 
     _builtin: ClassVar[Catalogue | None] = None
 
-    def __init__(self, *directories: Path, private: bool = True) -> None:
-        self._store = Store(Layers(directories), private=private)
+    def __init__(self, *directories: Path, private: bool = True, public: int = 1) -> None:
+        """``public`` of the directories, from the first on, hold public prices; the others are a user's own."""
+        self._store = Store(Layers(directories), private=private, public=public)
         self._quotes: dict[tuple[str, str, str | None, Purchase], Quote] = {}
         self._instances: dict[tuple[str, str], InstanceType | None] = {}
         self._suggestions: dict[tuple[str, str | None], str | None] = {}
@@ -41,25 +43,31 @@ class Catalogue:
 
     @classmethod
     def with_user(cls, directory: Path) -> Catalogue:
-        """The built-in catalogue with a user's directory over it: same layout, same columns, the user's row wins."""
-        return cls(BUILTIN, directory)
+        """The built-in catalogue with a user's directory over it: same layout, same columns, the user's row wins.
+
+        A folder of refreshed prices will do as well. Raises InputError where it names a catalogue that is not there.
+        """
+        refreshed = current(directory)
+        return cls(BUILTIN, directory) if refreshed is None else cls(BUILTIN, refreshed, public=2)
 
     @classmethod
     def of_project(cls, folder: Path) -> Catalogue:
-        """The catalogue that holds for a project: with the user's directory, where ``find_folder`` finds one.
+        """The catalogue that holds for a project: with the refreshed prices where ``find_refreshed`` finds some, and
+        over them the user's directory where ``find_folder`` finds one.
 
         Raises InputError for a broken file of private prices at once, not when the first of them is asked for.
         """
-        directory = find_folder(folder)
-        if directory is None:
+        directory, refreshed = find_folder(folder), find_refreshed(folder)
+        if directory is None and refreshed is None:
             return cls.builtin()
-        catalogue = cls.with_user(directory)
+        layers = tuple(layer for layer in (BUILTIN, refreshed, directory) if layer is not None)
+        catalogue = cls(*layers, public=1 if refreshed is None else 2)
         catalogue.store.private()
         return catalogue
 
     def without_private(self) -> Catalogue:
         """The same tables without prices of one's own, to hold the former against."""
-        return Catalogue(*self._store.directories, private=False)
+        return Catalogue(*self._store.directories, private=False, public=self._store.public)
 
     @property
     def store(self) -> Store:

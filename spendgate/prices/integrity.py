@@ -14,7 +14,7 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import InstanceType, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, group_of
 from spendgate.prices.store import Price, Store
-from spendgate.prices.tables import read_table, shown
+from spendgate.prices.tables import Row, read_table, shown
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _SPOT_SLACK = Decimal("1.001")  # hand-copied tables round spot up to on-demand
@@ -207,6 +207,8 @@ def uneven_factors(catalogue: Catalogue) -> Iterator[Problem]:
                 if item.split(".")[0] != family or "us-east-1" not in rows:
                     continue
                 for region in rows.keys() & home.keys():
+                    if not _derived_from(store, rows[region], rows["us-east-1"], home[region], home["us-east-1"]):
+                        continue
                     factor = Decimal(home[region]["on_demand"]) / Decimal(home["us-east-1"]["on_demand"])
                     own = Decimal(rows[region]["on_demand"]) / Decimal(rows["us-east-1"]["on_demand"])
                     if abs(own / factor - 1) > _FACTOR_SLACK:
@@ -214,6 +216,12 @@ def uneven_factors(catalogue: Catalogue) -> Iterator[Problem]:
                             f"{provider} {item} in {region}: factor {own:.4f}, {reference} has {factor:.4f}",
                             _price_place(store, provider, item, region),
                         )
+
+
+def _derived_from(store: Store, *rows: Row) -> bool:
+    """Whether regional factors rest on these rows. A refreshed list has each size's own price, of its own day, and
+    rounds them: nothing is derived from those, and a factor over two days would be none."""
+    return all(not row.get("layer") or not store.is_public(row) for row in rows)
 
 
 def dangling_names(catalogue: Catalogue) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ but that of a bundle of the very item (a TPU slice of its chips).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.prices.model import Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest, short_name
+from spendgate.prices.refreshed import upwards
 from spendgate.prices.tables import Row, read_table, shown
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class PrivatePrice:
 def find_folder(start: Path) -> Path | None:
     """The nearest ``.spendgate/prices`` at or above ``start``, not beyond the root of its git repository: the rule by
     which ``spendgate.yaml`` is found, too."""
-    for candidate in _upwards(start):
+    for candidate in upwards(start):
         if (candidate / FOLDER).is_dir():
             return candidate / FOLDER
     return None
@@ -70,16 +71,8 @@ def find_folder(start: Path) -> Path | None:
 
 def folder_for(start: Path) -> Path:
     """Where a first price is written: at the root of the git repository, outside of one in ``start`` itself."""
-    root = next((folder for folder in _upwards(start) if (folder / ".git").exists()), start.resolve())
+    root = next((folder for folder in upwards(start) if (folder / ".git").exists()), start.resolve())
     return find_folder(start) or root / FOLDER
-
-
-def _upwards(start: Path) -> Iterator[Path]:
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        yield folder
-        if (folder / ".git").exists():
-            return
 
 
 def read_prices(path: Path, regions: Regions) -> tuple[PrivatePrice, ...]:

@@ -52,10 +52,15 @@ def _public(store: Store, provider: str, item: str, region: str, purchase: Purch
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, _NOT_SOLD_HERE[purchase])
     row = store.listed(provider, item).get(region)
     price = store.price(row) if row else None
-    if price is None or not price.own:
+    if price is None or not price.own or _amount(price, purchase) is None:
         rule = store.availability(provider, item, purchase)
         if rule is not None:
             return no_price(provider, item, region, purchase, rule.reason, rule.note, rule.source)
+    if row is None or not row.get("layer"):
+        covering = store.covering(provider, item, region)
+        if covering is not None:
+            note = f"not in the provider's price list of {region}"
+            return no_price(provider, item, region, purchase, NoPrice.NOT_OFFERED_IN_REGION, note, covering)
     if price is not None and _amount(price, purchase) is not None:
         return _listed(provider, item, region, purchase, price)
     return (
@@ -87,8 +92,9 @@ def _amount(price: Price, purchase: Purchase) -> Decimal | None:
 
 def _listed(provider: str, item: str, region: str, purchase: Purchase, price: Price) -> Quote:
     if purchase is Purchase.SPOT and price.spot is not None:
-        return _spot(provider, item, region, price.spot, price.on_demand, price.spot_source, price)
-    note = _join(price.note, _weakness(price.source))
+        derived = price.derived and f"derived: {price.derived}"
+        return _spot(provider, item, region, price.spot, price.on_demand, price.spot_source, price, derived)
+    note = _join(price.derived and f"derived: {price.derived}", price.note, _weakness(price.source))
     return Quote(
         provider,
         item,
@@ -99,6 +105,7 @@ def _listed(provider: str, item: str, region: str, purchase: Purchase, price: Pr
         price.source.where,
         price.source.as_of,
         currency=price.currency,
+        derived=bool(price.derived),
         note=note,
     )
 

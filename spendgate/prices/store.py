@@ -18,7 +18,7 @@ from spendgate.prices.tables import Layers, Row
 
 T = TypeVar("T")
 
-_OF_A_PROVIDER = ("attachable", "availability", "bundles", "families", "sagemaker_markup", "storage")
+_OF_A_PROVIDER = ("attachable", "availability", "bundles", "covered", "families", "sagemaker_markup", "storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Price:
     spot_source: Source
     note: str
     own: bool
+    derived: str = ""
+    """The rule by which the list's figures were composed, where it names parts and no price of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ class Availability:
 class Store:
     """Typed access to the tables of a stack of catalogue directories."""
 
-    def __init__(self, layers: Layers, *, private: bool = True) -> None:
+    def __init__(self, layers: Layers, *, private: bool = True, public: int = 1) -> None:
         self._layers = layers
         self._private = private
+        self._public = public
         self._tables: dict[str, Any] = {}
 
     @property
@@ -71,12 +74,18 @@ class Store:
         return self._layers.directories
 
     @property
+    def public(self) -> int:
+        """How many of the directories, from the first on, hold public prices: the built-in and refreshed ones."""
+        return self._public
+
+    @property
     def published(self) -> Store:
-        """The lowest layer alone: figures of one origin, from which others may be derived. A price of one's own for
-        one size says nothing about the other sizes of its family."""
-        if len(self.directories) == 1 and not self._private:
+        """The public layers alone, from which other figures may be derived. A price of one's own for one size says
+        nothing about the other sizes of its family."""
+        if len(self.directories) == self._public and not self._private:
             return self
-        return self._once("published", lambda: Store(Layers(self.directories[:1]), private=False))
+        layers = Layers(self.directories[: self._public])
+        return self._once("published", lambda: Store(layers, private=False, public=self._public))
 
     def private(self) -> Mapping[Key, PrivatePrice]:
         """Prices of one's own by provider, item, region and purchase option."""
@@ -119,8 +128,7 @@ class Store:
         tables = ["accelerators.csv", "gpu_products.csv", "mig.csv"]
         for provider in PROVIDERS:
             tables += [f"{provider}/{name}.csv" for name in _OF_A_PROVIDER]
-            tables += [f"{provider}/instances/{group}.csv" for group in self.groups(provider)]
-            tables += [f"{provider}/prices/{group}.csv" for group in self.price_groups(provider)]
+            tables += self._grouped(provider)
         for table in tables:
             for row in self._layers.rows(table, ()):
                 yield from (row[column] for column in ("source", "spot_source") if row.get(column))
@@ -134,8 +142,12 @@ class Store:
         yield from ("accelerators.csv", "bands.csv", "gpu_products.csv", "mig.csv", "sources.csv", FILE)
         for provider in PROVIDERS:
             yield from (f"{provider}/{name}.csv" for name in (*_OF_A_PROVIDER, "regions"))
-            yield from (f"{provider}/instances/{group}.csv" for group in self.groups(provider))
-            yield from (f"{provider}/prices/{group}.csv" for group in self.price_groups(provider))
+            yield from self._grouped(provider)
+
+    def _grouped(self, provider: str) -> list[str]:
+        """The provider's tables of which there is one a group of names."""
+        folders = (f"{provider}/instances", f"{provider}/prices", f"{provider}/commitments")
+        return [f"{folder}/{group}.csv" for folder in folders for group in self._layers.files(folder)]
 
     def accelerators(self) -> Mapping[tuple[str, str], tuple[str, str]]:
         """Vendor and kind by model and memory: a name alone is no key."""
@@ -204,6 +216,19 @@ class Store:
         group = group_of(provider, item)
         return self.prices(provider, group).get(item, {}) if group else {}
 
+    def covering(self, provider: str, item: str, region: str) -> Source | None:
+        """The refreshed price list of which every type that a region sells is in the catalogue: what is not in it, is
+        not sold there. None where there is none, and for what such a list is not about."""
+        if self._public < 2 or item.startswith("ml."):
+            return None
+        name = f"{provider}/covered.csv"
+        rows = self._once(name, lambda: {row["region"]: row for row in self._layers.rows(name, ("region", "source"))})
+        return self.source(rows[region]["source"], rows[region]) if region in rows else None
+
+    def is_public(self, row: Row) -> bool:
+        """Whether a row is of a public layer, and not the user's own word."""
+        return int(row.get("layer") or 0) < self._public
+
     def price(self, row: Row) -> Price:
         """A price row with its figures and sources."""
         source = self.source(row["source"], row)
@@ -219,6 +244,7 @@ class Store:
             spot_source=spot_source,
             note=row.get("note", ""),
             own=bool(row.get("layer")),
+            derived=row.get("derived", ""),
         )
 
     def families(self, provider: str) -> Mapping[str, str]:

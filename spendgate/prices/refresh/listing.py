@@ -1,0 +1,109 @@
+"""What a price list says of one region, in the project's words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from spendgate.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where figures are from: a row of ``sources.csv``. ``as_of`` is an ISO day."""
+
+    id: str
+    as_of: str
+    strength: str
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Rate:
+    """What one item costs for an hour in USD, as the list writes it; empty where it lists none.
+
+    ``derived`` is the rule where the figure is composed of several listed ones; ``spot_source`` the id of a source
+    that the spot figure has for itself.
+    """
+
+    on_demand: str = ""
+    spot: str = ""
+    derived: str = ""
+    spot_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A committed price in USD an hour over the whole term of ``years``: what is paid at once is spread over it.
+    ``payment`` is how it is paid (``no upfront``, ``monthly``), or ``savings plan``."""
+
+    item: str
+    payment: str
+    years: int
+    price: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An instance type as the list describes it; only of types without accelerators, whose model no list names."""
+
+    name: str
+    vcpu: str
+    memory_gib: str
+    architecture: str
+
+
+@dataclass(slots=True)
+class Listing:
+    """All that one list says of one region. ``complete``: a type that is not in it is not sold there."""
+
+    provider: str
+    region: str
+    version: str
+    origin: Origin
+    spot_origin: Origin | None = None
+    complete: bool = False
+    rates: dict[str, Rate] = field(default_factory=dict)
+    terms: list[Term] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def to_plain(listing: Listing) -> dict[str, Any]:
+    """As plain data, for a checkpoint."""
+    return asdict(listing)
+
+
+def from_plain(value: dict[str, Any]) -> Listing:
+    """A listing from its plain data. Raises TypeError or KeyError for anything else."""
+    spot = value["spot_origin"]
+    return Listing(
+        value["provider"],
+        value["region"],
+        value["version"],
+        Origin(**value["origin"]),
+        Origin(**spot) if spot else None,
+        value["complete"],
+        {item: Rate(**rate) for item, rate in value["rates"].items()},
+        [Term(**term) for term in value["terms"]],
+        [Shape(**shape) for shape in value["shapes"]],
+        list(value["notes"]),
+    )
+
+
+def plain(amount: Decimal) -> str:
+    """A figure as a price table writes it: exact, without an exponent or zeros that say nothing."""
+    return f"{amount.normalize():f}"
+
+
+def amount_of(text: object, what: str) -> Decimal:
+    """A price of a list, zero included. Raises InputError for what is no number, or below zero."""
+    try:
+        amount = Decimal(str(text))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise InputError(f'"{text}" is no price ({what})', remedy="The list is not in the form that is known.")
+    return amount
