@@ -24,13 +24,21 @@ if TYPE_CHECKING:
     from spendgate.sources.pulumi_program import RecordedInvoke
 
 NO_ENVIRONMENT = ""
+STDIN = Path("-")
 FORMATS = ("terminal", "json", "markdown")
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate check``."""
     parser = new_parser("check")
-    parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help="Pulumi projects (default: here)")
+    parser.add_argument(
+        "inputs",
+        nargs="*",
+        type=Path,
+        metavar="DIR|FILE",
+        help="Pulumi projects (default: here), or files of `pulumi preview --json --show-sames` or "
+        "`pulumi stack export` (- for standard input)",
+    )
     parser.add_argument("--stack", "-s", help="stack whose configuration and environment apply")
     parser.add_argument(
         "--config", "-c", action="append", default=[], metavar="KEY=VALUE", help="set a configuration value"
@@ -52,12 +60,12 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Check every input, report them all, and return the exit code."""
     # A folder that is named twice is checked, and counted, once.
-    directories = list({path.resolve(): path for path in options.directories or [Path()]}.values())
+    inputs = list({path.resolve(): path for path in options.inputs or [Path()]}.values())
     config = _config_values(options.config)
     if not 0 < options.timeout < float("inf"):
         raise InputError("--timeout is a number of seconds above 0")
     progress = _Progress()
-    verdict = Verdict(tuple(_check_one(directory, options, config, progress) for directory in directories))
+    verdict = Verdict(tuple(_check_one(path, options, config, progress) for path in inputs))
     progress.clear()
     for checked in verdict.inputs:
         if checked.error:
@@ -68,12 +76,16 @@ def run(options: argparse.Namespace) -> int:
     return int(verdict.exit_code)
 
 
-def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
+def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
     """One input; what is wrong with it becomes its error, so that the others are still reported."""
-    progress.say(f"running {directory} …")
     try:
+        if path == STDIN or path.is_file():
+            progress.say(f"reading {path} …")
+            _refuse_for_files(path, options)
+            return check_file(path, packs=tuple(options.pack), settings=options.settings, carbon=options.carbon)
+        progress.say(f"running {path} …")
         return check_directory(
-            directory,
+            path,
             stack=options.stack,
             config=config,
             packs=tuple(options.pack),
@@ -86,7 +98,26 @@ def _check_one(directory: Path, options: argparse.Namespace, config: dict[str, s
     except InputError as error:
         from spendgate.sources.positions import from_here
 
-        return Checked(path=directory, error=from_here(error, directory))
+        return Checked(path=path, error=from_here(error, path))
+
+
+def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:
+    """Options that say how a program is run would be ignored for a file, in silence."""
+    given = {"--stack": options.stack, "--config": options.config, "--engine": options.engine != "auto"}
+    for name, value in given.items():
+        if value:
+            raise InputError(f"{name} is for programs, and this is a file", place=path, remedy=f"Leave {name} out.")
+
+
+def check_file(
+    path: Path, *, packs: tuple[str, ...] = (), settings: Path | None = None, carbon: bool = False
+) -> Checked:
+    """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
+    above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
+    from spendgate.sources.state_file import read_declaration
+
+    declaration = read_declaration(path)
+    return _judged(path, declaration, prepare(declaration.root, settings, packs), carbon)
 
 
 def check_directory(
@@ -103,8 +134,9 @@ def check_directory(
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked."""
     if not directory.is_dir():
-        what = "is a file, not a folder" if directory.exists() else "no such folder"
-        raise InputError(what, place=directory, remedy="Give the folder that holds Pulumi.yaml.")
+        what = "is a file, not a folder" if directory.exists() else "no such folder or file"
+        remedy = "Give the folder that holds Pulumi.yaml, or a file that a preview wrote."
+        raise InputError(what, place=directory, remedy=remedy)
     started = Event()
 
     def tell(text: str) -> None:
@@ -128,25 +160,36 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        project, guardrails = preparing.result()
+        prepared = preparing.result()
+    return _judged(directory, declaration, prepared, carbon)
+
+
+def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool) -> Checked:
+    """One declaration through the gate, with its places as a user can open them."""
     from spendgate.gate import check
     from spendgate.prices.catalogue import Catalogue
 
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
     if not managed and not declaration.incomplete:
         raise InputError(
-            "the program declares no resources",
-            place=directory,
+            "the program declares no resources" if path.is_dir() else "declares no resources that a provider manages",
+            place=path,
             remedy="Is this the right folder and stack? A program that declares nothing cannot be checked.",
         )
+    project, guardrails = prepared
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
     if project.differs_by_stack:
         applied = compile_for_stack(project, declaration.stack, applied)
-    catalogue = Catalogue.of_project(directory)
+    catalogue = Catalogue.of_project(declaration.root)
     checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC), carbon=carbon)
     checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
-    return replace(checked, path=directory, findings=tuple(_located(item, declaration) for item in checked.findings))
+    return replace(
+        checked,
+        path=path,
+        findings=tuple(_located(item, declaration) for item in checked.findings),
+        error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
+    )
 
 
 def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:

@@ -14,27 +14,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 from spendgate import __version__
 from spendgate.crossguard import requests
-from spendgate.errors import InputError, Place
-from spendgate.resource import Declaration, Resource, Value
+from spendgate.errors import InputError
+from spendgate.resource import Declaration, Resource
 from spendgate.sources import pulumi_cli
 from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.masking import mask
-from spendgate.sources.positions import INSTALLED, located
 from spendgate.sources.project import Project, read_project
 from spendgate.sources.stack_config import StackConfig, load_config, select_stack
-from spendgate.sources.wire import decode_text
-
-STACK_TYPE: Final = "pulumi:pulumi:Stack"
-
-AMBIENT_PLUGIN: Final = "using pulumi-resource-"
-"""How the engine notes where it found a plugin: nothing a reader of a report needs."""
+from spendgate.sources.states import Providers, messages_of, placed, resource_of, value_of
 
 LISTENER: Final = """\
 import os
@@ -178,25 +171,27 @@ def _declaration(
     states = _states(digest)
     with heard.lock:
         known = {**heard.seen, **heard.stack}
-        resources = [requests.with_inputs(known[urn], heard.seen.get(urn)) for urn in [*heard.seen, *known]]
-    unique = {item.address: item for item in resources if not requests.is_default_provider(item)}
-    providers = {item.address: item for item in known.values()}
+        declared = [requests.with_inputs(known[urn], heard.seen.get(urn)) for urn in [*heard.seen, *known]]
+    unique = {item.address: item for item in declared if not requests.is_default_provider(item)}
+    # The engine shows no pack what the program only reads.
+    providers = Providers({urn: item.properties for urn, item in known.items()}, {})
     for urn, state in states.items():
         if state.get("external") and urn not in unique:
-            unique[urn] = _read(urn, state, providers)
-    placed = _placed(unique, states, project)
-    messages = [*settings.notes, *_messages(digest)]
+            state = {**state, "inputs": value_of(state.get("inputs") or {})}
+            unique[urn] = resource_of(state, providers)
+    resources = placed(unique, states, project.directory)
+    messages = [*settings.notes, *messages_of(digest)]
     if result.throwaway:
         messages.append(f'info: the stack "{stack}" does not exist; this is its first preview')
     return Declaration(
         project=project.name,
         stack=stack,
         root=project.directory,
-        resources=placed,
+        resources=resources,
         organization=organization,
         engine="pulumi",
         config=dict(settings.values),
-        messages=tuple(mask(messages, settings.values.values(), placed)),
+        messages=tuple(mask(messages, settings.values.values(), resources)),
         incomplete=f"the preview did not end within {timeout:g} s" if result.timed_out else None,
     )
 
@@ -206,91 +201,12 @@ def _states(digest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {step["urn"]: step["newState"] for step in digest.get("steps") or () if step.get("newState")}
 
 
-def _placed(
-    resources: Mapping[str, Resource], states: Mapping[str, Mapping[str, Any]], project: Project
-) -> tuple[Resource, ...]:
-    """The resources with their places: one that a library declares has its nearest ancestor's."""
-    own = {
-        urn: None if item.type == STACK_TYPE else _position(states.get(urn, {}), project.directory)
-        for urn, item in resources.items()
-    }
-
-    def place(urn: str | None) -> Place | None:
-        seen: set[str] = set()
-        while urn is not None and urn in resources and urn not in seen:
-            if own[urn] is not None:
-                return own[urn]
-            seen.add(urn)
-            urn = resources[urn].parent
-        return None
-
-    return tuple(replace(item, position=place(urn)) for urn, item in resources.items())
-
-
-def _position(state: Mapping[str, Any], root: Path) -> Place | None:
-    """The innermost frame that is the project's own, else the position that the engine names.
-
-    The engine writes ``project:///__main__.py#12`` relative to the project's folder, which may lead out of it.
-    """
-    frames = [frame.get("sourcePosition") for frame in state.get("stackTrace") or ()]
-    named = state.get("sourcePosition")
-    for position in (*frames, named):
-        place, own = _place(position, root)
-        if place is not None and own:
-            return place
-    place = _place(named, root)[0]
-    return None if place is None or INSTALLED.search(place.file) else place
-
-
-def _place(position: str | None, root: Path) -> tuple[Place | None, bool]:
-    if not position:
-        return None, False
-    uri, _, line = position.partition("#")
-    if uri.startswith("project:///"):
-        file = (root / unquote(uri.removeprefix("project:///"))).resolve()
-        uri = file.as_uri()
-    shown, own = located(uri, root)
-    number = line.partition(",")[0]
-    return Place(shown, int(number) if number.isdigit() else None), own
-
-
-def _read(urn: str, state: Mapping[str, Any], known: Mapping[str, Resource]) -> Resource:
-    """A resource that the program only reads: the engine shows it to no pack."""
-    reference = str(state.get("provider", "")).rpartition("::")[0]
-    settings = known[reference].properties if reference in known else {}
-    package = str(state["type"]).split(":", 1)[0]
-    return Resource(
-        type=state["type"],
-        name=urn.rsplit("::", 1)[-1],
-        address=urn,
-        properties=_values(state.get("inputs") or {}),
-        provider=requests.provider_named(package, reference, settings),
-        parent=state.get("parent"),
-        external=True,
-        dependencies=tuple(sorted(state.get("dependencies") or ())),
-    )
-
-
-def _values(value: Any) -> Value:
-    """Values as the digest writes them."""
-    if isinstance(value, Mapping):
-        return {key: _values(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_values(item) for item in value]
-    return decode_text(value) if isinstance(value, str) else value
-
-
 def _digest(stdout: str) -> Mapping[str, Any]:
     try:
         digest = json.loads(stdout)
     except ValueError:
         return {}
     return digest if isinstance(digest, Mapping) else {}
-
-
-def _messages(digest: Mapping[str, Any]) -> list[str]:
-    texts = [str(item.get("message", "")).strip() for item in digest.get("diagnostics") or ()]
-    return [text for text in dict.fromkeys(texts) if text and AMBIENT_PLUGIN not in text]
 
 
 def failure(
