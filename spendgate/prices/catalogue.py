@@ -51,18 +51,20 @@ class Catalogue:
         return cls(BUILTIN, directory) if refreshed is None else cls(BUILTIN, refreshed, public=2)
 
     @classmethod
-    def of_project(cls, folder: Path) -> Catalogue:
+    def of_project(cls, folder: Path, *, strict: bool = True) -> Catalogue:
         """The catalogue that holds for a project: with the refreshed prices where ``find_refreshed`` finds some, and
         over them the user's directory where ``find_folder`` finds one.
 
-        Raises InputError for a broken file of private prices at once, not when the first of them is asked for.
+        Raises InputError for a broken file of private prices at once, not when the first of them is asked for, unless
+        ``strict`` is off: a check names all of its faults.
         """
         directory, refreshed = find_folder(folder), find_refreshed(folder)
         if directory is None and refreshed is None:
             return cls.builtin()
         layers = tuple(layer for layer in (BUILTIN, refreshed, directory) if layer is not None)
         catalogue = cls(*layers, public=1 if refreshed is None else 2)
-        catalogue.store.private()
+        if strict:
+            catalogue.store.private()
         return catalogue
 
     def without_private(self) -> Catalogue:

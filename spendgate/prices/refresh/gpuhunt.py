@@ -18,7 +18,6 @@ from typing import IO, Final
 
 from spendgate.errors import InputError
 from spendgate.prices.naming import group_of, region_of_zone
-from spendgate.prices.refresh.checkpoint import Checkpoints
 from spendgate.prices.refresh.listing import Listing, Origin, Rate, amount_of, plain
 from spendgate.prices.refresh.transport import Client, named
 
@@ -31,7 +30,6 @@ def read(
     client: Client,
     urls: Mapping[str, str],
     regions: Collection[str],
-    done: Checkpoints,
     *,
     provider: str,
     known: Collection[str],
