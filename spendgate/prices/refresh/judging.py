@@ -1,0 +1,71 @@
+"""May a staged catalogue take the place of the one in force? The integrity tests, and what has changed too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.integrity import problems
+from spendgate.prices.refresh.listing import Listing, Rate
+from spendgate.prices.refresh.staging import Staged
+from spendgate.prices.store import Store
+from spendgate.prices.tables import BUILTIN
+
+MOVED: Final = 4
+"""A price that is so many times what it was, or that part of it, is taken for a slip of the list until somebody looks:
+the largest cut known of a provider's list is 44 % (AWS P4 and P5, June 2025)."""
+
+_FEW = 10  # a share of so few types says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why not. ``final``: the catalogue could not be read; no option lets it pass."""
+
+    message: str
+    final: bool = False
+
+
+def objections(staged: Staged, listings: Iterable[Listing], store: Store, own: Path | None) -> Iterator[Objection]:
+    """Everything that speaks against a staged catalogue. ``store`` is the catalogue in force, without private prices,
+    ``own`` the user's directory that lies over both."""
+    for listing in listings:
+        yield from _older(listing, store)
+        yield from _moved(listing, store)
+    for (provider, region), (before, now) in staged.counts.items():
+        if before >= _FEW and now * 2 < before:
+            yield Objection(f"{provider} {region}: {now} types, where there were {before}")
+    known = {problem.message for problem in problems(_catalogue(staged.before, own))}
+    for problem in problems(_catalogue(staged.path, own)):
+        if problem.message not in known:
+            yield Objection(str(problem.message), final=problem.unreadable)
+
+
+def _catalogue(refreshed: Path | None, own: Path | None) -> Catalogue:
+    layers = tuple(layer for layer in (BUILTIN, refreshed, own) if layer is not None)
+    return Catalogue(*layers, private=False, public=1 if refreshed is None else 2)
+
+
+def _older(listing: Listing, store: Store) -> Iterator[Objection]:
+    before = store.sources().get(listing.origin.id)
+    if before is not None and before.as_of > listing.origin.as_of:
+        yield Objection(
+            f"{listing.provider} {listing.region}: the list is of {listing.origin.as_of}, "
+            f"the one in force of {before.as_of}"
+        )
+
+
+def _moved(listing: Listing, store: Store) -> Iterator[Objection]:
+    for item, rate in listing.rates.items():
+        row = store.listed(listing.provider, item).get(listing.region)
+        before = store.price(row).on_demand if row else None
+        if before is not None and _far(rate, before):
+            yield Objection(f"{item} in {listing.region} costs {rate.on_demand}, before {before:f}: is it a price?")
+
+
+def _far(rate: Rate, before: Decimal) -> bool:
+    return bool(rate.on_demand) and not before / MOVED <= Decimal(rate.on_demand) <= before * MOVED
