@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,11 +19,15 @@ from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
 from spendgate.rules.guardrail import Target
 from spendgate.rules.vocabulary import StackContext, resource_values, unknown_facts
 from spendgate.verdict import Checked, Finding
+from spendgate.waivers.apply import Applied, apply, costs_by_address
+from spendgate.waivers.decide import Context
+from spendgate.waivers.model import Waivers
 
 if TYPE_CHECKING:
     from spendgate.prices.catalogue import Catalogue
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+NO_WAIVERS = Waivers()
 
 
 def check(
@@ -34,8 +38,10 @@ def check(
     environment: str,
     now: datetime,
     carbon: bool = False,
+    waivers: Waivers = NO_WAIVERS,
 ) -> Checked:
-    """Facts, estimate and findings of one declaration; with ``carbon``, also its footprint.
+    """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
+    its footprint.
 
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
@@ -59,6 +65,15 @@ def check(
         *resource_findings(workloads, estimate, guardrails, context, carbon_of),
         *stack_findings(declaration, guardrails, context),
     )
+    waived = with_waivers(
+        waivers,
+        findings,
+        stack_subject(declaration, context),
+        guardrails,
+        context,
+        now,
+        complete=not declaration.incomplete,
+    )
     return Checked(
         path=declaration.root,
         project=declaration.project,
@@ -66,7 +81,7 @@ def check(
         environment=environment,
         engine=declaration.engine,
         resources=len(workloads),
-        findings=findings,
+        findings=(*waived.findings, *waived.own),
         estimate=estimate,
         unmapped=Counter(item.resource.type for item in workloads if not item.mapped),
         names={item.resource.address: item.resource.name for item in workloads},
@@ -75,8 +90,27 @@ def check(
         messages=declaration.messages,
         guardrails=tuple(compiled.selected for compiled in guardrails),
         footprint=footprint if carbon else None,
+        waivers=waived.uses,
+        faults=waivers.faults,
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
+
+
+def with_waivers(
+    waivers: Waivers,
+    findings: Sequence[Finding],
+    stack: Subject,
+    guardrails: Iterable[Compiled],
+    context: StackContext,
+    now: datetime,
+    *,
+    complete: bool = True,
+) -> Applied:
+    """The findings of a whole stack under its waivers. Where it was not seen to its end, no waiver is called unused."""
+    costs = costs_by_address(context.estimate, stack.address)
+    here = Context(context.project, context.name, context.environment, costs)
+    asked = frozenset(compiled.guardrail.name for compiled in guardrails)
+    return apply(waivers, findings, here, now, asked=asked, complete=complete)
 
 
 def in_source_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spendgate.errors import InputError, Place
 from spendgate.estimate.carbon import Footprint
 from spendgate.estimate.model import Estimate
 from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
+
+if TYPE_CHECKING:
+    from spendgate.waivers.apply import Use
+    from spendgate.waivers.model import Waived
 
 
 class Exit(IntEnum):
@@ -38,7 +43,8 @@ class Finding:
     """What, where, why and how to fix it.
 
     ``enforcement`` is the effective level of this finding. ``unknown`` names the property paths (with the reason) on
-    which an undetermined answer hangs.
+    which an undetermined answer hangs. ``waiver`` lets a waived one pass; ``not_waived`` says, of each waiver that is
+    meant for it and does not, why.
     """
 
     guardrail: str
@@ -52,6 +58,8 @@ class Finding:
     remediation: str
     location: Place | None = None
     unknown: tuple[str, ...] = ()
+    waiver: Waived | None = None
+    not_waived: tuple[str, ...] = ()
 
     @property
     def denies(self) -> bool:
@@ -65,7 +73,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One input and what was found in it. ``error`` is set when it could not be read (to its end)."""
+    """One input and what was found in it. ``error`` is set when it could not be read (to its end).
+
+    ``waivers`` tells what became of each waiver that is for it; ``faults`` is wrong input beside it, without which it
+    was checked all the same (entries of waivers.yaml). ``remarks`` is what a reader has to know of how it was checked.
+    """
 
     path: Path
     project: str = ""
@@ -82,6 +94,9 @@ class Checked:
     messages: tuple[str, ...] = ()
     guardrails: tuple[Selected, ...] = ()
     footprint: Footprint | None = None
+    waivers: tuple[Use, ...] = ()
+    faults: tuple[InputError, ...] = ()
+    remarks: tuple[str, ...] = ()
     error: InputError | None = None
 
 
@@ -124,7 +139,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> Exit:
-        """2 when an input could not be read, else 1 when a finding denies, else 0."""
-        if any(checked.error for checked in self.inputs):
+        """2 when an input could not be read or what goes with it is wrong, else 1 when a finding denies, else 0."""
+        if any(checked.error or checked.faults for checked in self.inputs):
             return Exit.INPUT
         return Exit.REFUSED if any(finding.denies for finding in self.findings) else Exit.PASS

@@ -10,7 +10,9 @@ from spendgate import __version__
 from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.prices.model import Quote
-from spendgate.verdict import Checked, Finding, Verdict
+from spendgate.verdict import Checked, Finding, Status, Verdict
+from spendgate.waivers.apply import Use
+from spendgate.waivers.model import Waived
 
 
 def render(verdict: Verdict) -> str:
@@ -24,6 +26,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "spendgate": __version__,
         "verdict": "pass" if verdict.passed else "fail",
         "exit_code": int(verdict.exit_code),
+        "tally": {str(status): sum(one.status is status for one in verdict.findings) for status in Status},
         "findings": [_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint),
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
@@ -43,8 +46,27 @@ def _finding(finding: Finding, checked: Checked) -> dict[str, Any]:
         "message": finding.message,
         "remediation": finding.remediation,
         "unknown": list(finding.unknown),
+        "waiver": _waived(finding.waiver) if finding.waiver else None,
+        "not_waived": list(finding.not_waived),
         "input": str(checked.path),
     }
+
+
+def _waived(waiver: Waived) -> dict[str, Any]:
+    return {
+        "id": waiver.id,
+        "kind": str(waiver.kind),
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "ticket": waiver.ticket,
+        "expires": waiver.expires.isoformat(),
+        "approver": waiver.approver or None,
+        "location": {"file": waiver.place.file, "line": waiver.place.line},
+    }
+
+
+def _use(use: Use) -> dict[str, Any]:
+    return {"id": use.waiver.id, "kind": str(use.waiver.kind), "waived": use.waived, "why_not": use.why or None}
 
 
 def _estimate(estimate: Estimate, footprint: Footprint | None) -> dict[str, Any]:
@@ -142,6 +164,9 @@ def _input(checked: Checked) -> dict[str, Any]:
         ],
         "unanswered": [{"token": item.token, "arguments": _plain(item.arguments)} for item in checked.unanswered],
         "messages": list(checked.messages),
+        "waivers": [_use(use) for use in checked.waivers],
+        "faults": [str(fault) for fault in checked.faults],
+        "remarks": list(checked.remarks),
         "error": str(checked.error) if checked.error else None,
     }
 

@@ -19,6 +19,7 @@ from spendgate.report.wording import (
     no_price,
     notes,
     plural,
+    remedies,
 )
 from spendgate.verdict import Checked, Finding, Verdict
 
@@ -45,6 +46,9 @@ def _input(checked: Checked) -> list[str]:
         lines.append(f"{_text(checked.project)}, stack {_text(checked.stack)} ({_text(checked.environment)})")
     if checked.error:
         lines += ["", f"> **could not be checked to its end:** {_text(str(checked.error))}"]
+    lines += [
+        line for fault in checked.faults for line in ("", f"> **wrong, and without effect:** {_text(str(fault))}")
+    ]
     if checked.findings:
         lines += ["", "| | guardrail | where | what | how to fix it |", "|---|---|---|---|---|"]
         for group in grouped_findings(checked.findings):
@@ -85,13 +89,17 @@ def _finding(findings: list[Finding]) -> str:
     """One row for findings of one guardrail that say the same."""
     first = findings[0]
     cells = (
-        "❌" if first.denies else "⚠️",
+        "❌" if first.denies else "➖" if first.waiver else "⚠️",
         f"{_text(first.guardrail)} ({first.severity}, {first.status})",
         "<br>".join(_place(finding) for finding in findings),
         _text(first.message),
-        _text(first.remediation),
+        _text(first.remediation) if first.waiver is None and not first.not_waived else _remedies(first),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _remedies(finding: Finding) -> str:
+    return "<br>".join(_text(remedy.removeprefix("fix: ")) for remedy in remedies(finding))
 
 
 def _place(finding: Finding) -> str:

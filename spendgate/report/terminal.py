@@ -27,6 +27,7 @@ from spendgate.report.wording import (
     no_price,
     notes,
     plural,
+    remedies,
     show_range,
 )
 from spendgate.verdict import Checked, Finding, Status, Verdict
@@ -96,6 +97,8 @@ def _input(console: Console, checked: Checked) -> None:
         return
     if checked.error:
         _error(console, f"not checked to its end: {checked.error}")
+    for fault in checked.faults:
+        _error(console, f"wrong, and without effect: {fault}")
     if checked.estimate.lines:
         _cost(console, checked)
     for caution in cautions(checked):
@@ -189,7 +192,9 @@ def _findings(console: Console, group: Sequence[Finding]) -> None:
     if len(group) > MOST_PLACES:
         more = f"and {plural(len(group) - MOST_PLACES, 'more place')} (--format json lists all)"
         console.print(Padding(Text(more, style="dim"), (0, 0, 0, 4)))
-    console.print(Padding(Text(f"fix: {first.remediation}", style="dim"), (0, 0, 1, 4)))
+    for remedy in remedies(first):
+        console.print(Padding(Text(remedy, style="dim"), (0, 0, 0, 4)))
+    console.print()
 
 
 def _verdict(console: Console, verdict: Verdict) -> None:

@@ -68,11 +68,25 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings of one guardrail, status and level together, in the order of ``sorted_findings``."""
-    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    """Findings of one guardrail, status, level and waiver together, in the order of ``sorted_findings``."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted_findings(findings):
-        groups.setdefault((finding.guardrail, finding.status, finding.enforcement), []).append(finding)
+        waiver = finding.waiver.id if finding.waiver else ""
+        key = (finding.guardrail, finding.status, finding.enforcement, waiver, finding.not_waived)
+        groups.setdefault(key, []).append(finding)
     return list(groups.values())
+
+
+def remedies(finding: Finding) -> list[str]:
+    """What is to be done about a finding, or who lets it pass and until when."""
+    waiver = finding.waiver
+    if waiver is None:
+        return [f"fix: {finding.remediation}", *(f"not waived by {reason}" for reason in finding.not_waived)]
+    who = f", approved by {waiver.approver}" if waiver.approver else ""
+    return [
+        f"waived by {waiver.id} until {waiver.expires}: {waiver.reason} "
+        f"(owner {waiver.owner}, ticket {waiver.ticket}{who}; {waiver.place})"
+    ]
 
 
 def largest(lines: Sequence[CostLine], most: int) -> list[int]:
@@ -152,7 +166,7 @@ def cautions(checked: Checked) -> list[str]:
 
 def notes(checked: Checked) -> list[str]:
     """What a reader has to know about how one input was read and estimated."""
-    result = [*_line_assumptions(checked), *checked.estimate.assumptions]
+    result = [*checked.remarks, *_line_assumptions(checked), *checked.estimate.assumptions]
     if checked.footprint and checked.footprint.assumptions:
         kwh = show_figure(checked.footprint.kwh.expected)
         told = "; ".join((*checked.footprint.assumptions, f"figures of {', '.join(checked.footprint.sources)}"))

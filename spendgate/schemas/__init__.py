@@ -10,7 +10,18 @@ from typing import Any
 from spendgate.errors import InputError, did_you_mean, raise_together
 from spendgate.yamlfile import YamlFile
 
-NAMES = ("guardrail", "guardrail-test", "pack", "config", "organization", "check", "price", "test", "config-show")
+NAMES = (
+    "guardrail",
+    "guardrail-test",
+    "pack",
+    "config",
+    "organization",
+    "waivers",
+    "check",
+    "price",
+    "test",
+    "config-show",
+)
 """Every schema that ``spendgate schema NAME`` prints."""
 
 BASE = "https://spendgate.dev/schemas/v1/"
@@ -31,8 +42,12 @@ def modeline(name: str) -> str:
 
 def validate(file: YamlFile, name: str) -> None:
     """Hold a YAML file against a schema; raises InputErrors with the place of every fault."""
-    errors = list(_errors(file, schema(name)))
-    raise_together(errors)
+    validate_against(file, schema(name))
+
+
+def validate_against(file: YamlFile, rules: Mapping[str, Any]) -> None:
+    """Hold a YAML file against rules that are not published as they are; errors as of ``validate``."""
+    raise_together(list(_errors(file, rules)))
 
 
 def _errors(file: YamlFile, rules: Mapping[str, Any]) -> Iterator[InputError]:

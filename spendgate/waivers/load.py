@@ -1,0 +1,58 @@
+"""The waivers of a project: read, held against its rules, signatures verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendgate.errors import InputError, Place
+from spendgate.waivers.decide import time_gap
+from spendgate.waivers.model import Rules, Waivers
+from spendgate.waivers.settings import rules_of
+
+if TYPE_CHECKING:
+    from spendgate.config import Config
+
+
+def load_waivers(config: Config, folder: Path, known: Iterable[str], now: datetime) -> Waivers:
+    """The waivers of the project in ``folder``; none where it has no waivers file. ``known`` names all guardrails.
+
+    Mistakes in the file are its ``faults``; InputError is raised only for the settings in spendgate.yaml.
+    """
+    return waivers_in(rules_of(config, folder), known, now)
+
+
+def waivers_in(rules: Rules, known: Iterable[str], now: datetime) -> Waivers:
+    """As ``load_waivers``, where the rules are known."""
+    path = rules.file
+    if path is None or not path.exists():
+        if path is not None and rules.required:
+            fault = InputError(f'no such file of waivers: "{path.name}"', place=rules.place)
+            return Waivers(rules=rules, faults=(fault,))
+        return Waivers(rules=rules)
+    from spendgate.waivers.file import read_waivers
+    from spendgate.waivers.signature import verified
+
+    read = read_waivers(path, shown(path), known, rules, now.astimezone(UTC).date())
+    faults = list(read.faults)
+    entries = []
+    for waiver in read.entries:
+        # What has expired lets nothing pass, however it was signed: its keys may be long gone.
+        if time_gap(waiver, now) is None:
+            waiver, unsound = verified(waiver, rules.approvals, now)
+            faults.extend([unsound] if unsound else [])
+        entries.append(waiver)
+    return Waivers(tuple(entries), rules, tuple(faults))
+
+
+def shown(path: Path) -> str:
+    """A path as a user can open it: relative to the working directory where it lies below it."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def absolute(place: Place) -> Place:
+    """The same place, wherever its file is looked for from."""
+    return Place(str(Path(place.file).resolve()), place.line, place.column)
