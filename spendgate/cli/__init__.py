@@ -17,6 +17,7 @@ COMMANDS = {
     "price": "what an instance type costs, by region and purchase option",
     "prices": "check a price catalogue, or add a price of your own",
     "guardrails": "list the guardrails, or explain one",
+    "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",
     "test": "run the tests of guardrails, with what they cover",
     "schema": "print the JSON Schema of a file or an output",
