@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from spendgate import schemas
-from spendgate.yamlfile import read_yaml
+from spendgate.yamlfile import parse_yaml, read_yaml
 from tests.conftest import ROOT
 
 SHIPPED = ("policies", "packs", "examples", "components", "spendgate", "benchmarks")
@@ -82,3 +82,15 @@ def test_the_recorded_settings_of_a_fresh_project_name_their_schema() -> None:
 
 def test_the_repository_is_configured_by_a_file_of_its_own_schema() -> None:
     schemas.validate(read_yaml(ROOT / "spendgate.yaml"), "config")
+
+
+def test_the_files_in_the_documentation_are_of_their_schemas() -> None:
+    blocks = [
+        (path.name, block)
+        for path in (ROOT / "docs").glob("*.md")
+        for block in re.findall(r"```yaml\n(# yaml-language-server.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert len(blocks) >= 3
+    for name, block in blocks:
+        file = parse_yaml(block, name)
+        schemas.validate(file, MODELINE.match(block)[1].split("/")[-1].removesuffix(".schema.json"))  # type: ignore[index]
