@@ -106,6 +106,10 @@ class SpendgateCheck:
             raise error.with_traceback(None) from None
         if checked.error is not None:
             raise checked.error
+        if checked.faults:
+            from spendgate.errors import raise_together
+
+            raise_together(checked.faults)
         return ProgramChecked(checked)
 
 

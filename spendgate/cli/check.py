@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from spendgate.estimate.model import Estimate
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
+    from spendgate.rules.library import Library
     from spendgate.sources.pulumi_program import RecordedInvoke
+    from spendgate.waivers.model import Waivers
+    from spendgate.waivers.trust import Trusted
 
 NO_ENVIRONMENT = ""
 STDIN = Path("-")
 FORMATS = ("terminal", "json", "markdown")
+IGNORED = "waivers are ignored (--ignore-waivers)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", type=float, default=300.0, metavar="SECONDS", help="end the program after this long"
     )
+    parser.add_argument(
+        "--trust-from",
+        metavar="REVISION",
+        help="read settings, policies, waivers and signers as they are in this git revision (origin/main)",
+    )
+    parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
     parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
@@ -67,9 +78,11 @@ def run(options: argparse.Namespace) -> int:
     progress = _Progress()
     verdict = Verdict(tuple(_check_one(path, options, config, progress) for path in inputs))
     progress.clear()
+    verdict = _used_elsewhere(verdict)
     for checked in verdict.inputs:
-        if checked.error:
-            print_error(checked.error)
+        for error in (checked.error, *checked.faults):
+            if error:
+                print_error(error)
     nothing_read = all(checked.error and not checked.project for checked in verdict.inputs)
     if not (nothing_read and options.format == "terminal"):
         _write(_renderer(options.format, options.output)(verdict), options.output)
@@ -82,7 +95,14 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
         if path == STDIN or path.is_file():
             progress.say(f"reading {path} …")
             _refuse_for_files(path, options)
-            return check_file(path, packs=tuple(options.pack), settings=options.settings, carbon=options.carbon)
+            return check_file(
+                path,
+                packs=tuple(options.pack),
+                settings=options.settings,
+                carbon=options.carbon,
+                trust_from=options.trust_from,
+                ignore_waivers=options.ignore_waivers,
+            )
         progress.say(f"running {path} …")
         return check_directory(
             path,
@@ -94,11 +114,32 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             timeout=options.timeout,
             progress=progress.say,
             carbon=options.carbon,
+            trust_from=options.trust_from,
+            ignore_waivers=options.ignore_waivers,
         )
     except InputError as error:
         from spendgate.sources.positions import from_here
 
         return Checked(path=path, error=from_here(error, path))
+
+
+def _used_elsewhere(verdict: Verdict) -> Verdict:
+    """The verdict without the word that a waiver is unused where another input of the run uses it."""
+    from spendgate.waivers.model import UNUSED
+
+    if len(verdict.inputs) == 1:
+        return verdict
+    used = {
+        (use.waiver.id, use.waiver.place.file) for checked in verdict.inputs for use in checked.waivers if use.covered
+    }
+
+    def holds(finding: Finding) -> bool:
+        place = finding.location
+        return finding.guardrail != UNUSED or place is None or (finding.name, place.file) not in used
+
+    return Verdict(
+        tuple(replace(one, findings=tuple(item for item in one.findings if holds(item))) for one in verdict.inputs)
+    )
 
 
 def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:
@@ -110,14 +151,22 @@ def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:
 
 
 def check_file(
-    path: Path, *, packs: tuple[str, ...] = (), settings: Path | None = None, carbon: bool = False
+    path: Path,
+    *,
+    packs: tuple[str, ...] = (),
+    settings: Path | None = None,
+    carbon: bool = False,
+    trust_from: str | None = None,
+    ignore_waivers: bool = False,
 ) -> Checked:
     """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
     above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
     from spendgate.sources.state_file import read_declaration
 
     declaration = read_declaration(path)
-    return _judged(path, declaration, prepare(declaration.root, settings, packs), carbon)
+    with _trusted(declaration.root, trust_from) as trusted:
+        prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
+        return _judged(path, declaration, prepared, carbon)
 
 
 def check_directory(
@@ -131,8 +180,13 @@ def check_directory(
     timeout: float = 300.0,
     progress: Callable[[str], None] | None = None,
     carbon: bool = False,
+    trust_from: str | None = None,
+    ignore_waivers: bool = False,
 ) -> Checked:
-    """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked."""
+    """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked.
+
+    ``trust_from`` names the git revision whose settings, policies and waivers hold instead of those in the folder.
+    """
     if not directory.is_dir():
         what = "is a file, not a folder" if directory.exists() else "no such folder or file"
         remedy = "Give the folder that holds Pulumi.yaml, or a file that a preview wrote."
@@ -148,9 +202,9 @@ def check_directory(
         # The program spends its first second importing its SDKs; the guardrails are read and compiled meanwhile,
         # but not before it is on its way: what is imported here would hold it up.
         started.wait()
-        return prepare(directory, settings, packs)
+        return prepare(directory, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
 
-    with ThreadPoolExecutor(1) as beside:
+    with _trusted(directory, trust_from) as trusted, ThreadPoolExecutor(1) as beside:
         preparing = beside.submit(prepare_beside)
         try:
             declaration = declare(directory, _Recorded(preparing), stack, config or {}, engine, timeout, tell)
@@ -160,8 +214,15 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        prepared = preparing.result()
-    return _judged(directory, declaration, prepared, carbon)
+        return _judged(directory, declaration, preparing.result(), carbon)
+
+
+def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
+    if revision is None:
+        return nullcontext()
+    from spendgate.waivers.trust import trusted_copy
+
+    return trusted_copy(directory, revision)
 
 
 def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool) -> Checked:
@@ -176,18 +237,27 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
             place=path,
             remedy="Is this the right folder and stack? A program that declares nothing cannot be checked.",
         )
-    project, guardrails = prepared
+    project, guardrails, trusted = prepared.config, prepared.guardrails, prepared.trusted
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
     if project.differs_by_stack:
         applied = compile_for_stack(project, declaration.stack, applied)
-    catalogue = Catalogue.of_project(declaration.root)
-    checked = check(declaration, applied, catalogue, environment=environment, now=datetime.now(UTC), carbon=carbon)
+    catalogue = Catalogue.of_project(trusted.of(declaration.root) if trusted else declaration.root)
+    checked = check(
+        declaration,
+        applied,
+        catalogue,
+        environment=environment,
+        now=prepared.now,
+        carbon=carbon,
+        waivers=prepared.waivers,
+    )
     checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
     return replace(
         checked,
         path=path,
-        findings=tuple(_located(item, declaration) for item in checked.findings),
+        findings=(*(_located(item, declaration) for item in checked.findings), *prepared.findings),
+        remarks=prepared.remarks,
         error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
     )
 
@@ -201,16 +271,87 @@ def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:
     return estimate if note is None else replace(estimate, assumptions=(*estimate.assumptions, note))
 
 
-Prepared = tuple["Config", dict[str, tuple["Compiled", ...]]]
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a project is judged by: its configuration, its guardrails by environment, its waivers, and the revision that
+    they are from. ``findings`` and ``remarks`` are about that revision."""
+
+    config: Config
+    guardrails: dict[str, tuple[Compiled, ...]]
+    waivers: Waivers
+    now: datetime
+    trusted: Trusted | None = None
+    findings: tuple[Finding, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def prepare(directory: Path, settings: Path | None = None, packs: tuple[str, ...] = ()) -> Prepared:
-    """A project's configuration, and its guardrails by environment. Raises InputError for what is wrong in either."""
+def prepare(
+    directory: Path,
+    settings: Path | None = None,
+    packs: tuple[str, ...] = (),
+    *,
+    trusted: Trusted | None = None,
+    ignore_waivers: bool = False,
+) -> Prepared:
+    """What the project in ``directory`` is judged by. Raises InputError for what is wrong in it, other than in its
+    waivers."""
     import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
     from spendgate.config import load_config
+    from spendgate.rules.selection import library_of
+    from spendgate.waivers.load import waivers_in
+    from spendgate.waivers.model import Waivers
+    from spendgate.waivers.settings import rules_of
 
+    now = datetime.now(UTC)
+    if trusted is not None:
+        return _prepare_trusted(trusted, directory, settings, packs, now, ignore_waivers)
     config = load_config(directory, file=settings, packs=packs)
-    return config, compile_for_environments(config)
+    library = library_of(config.packs, config.policies)
+    compiled = compile_for_environments(config, library)
+    if ignore_waivers:
+        return Prepared(config, compiled, Waivers(), now, remarks=(IGNORED,))
+    return Prepared(config, compiled, waivers_in(rules_of(config, directory), library, now), now)
+
+
+def _prepare_trusted(
+    trusted: Trusted,
+    directory: Path,
+    settings: Path | None,
+    packs: tuple[str, ...],
+    now: datetime,
+    ignore_waivers: bool,
+) -> Prepared:
+    """As ``prepare``, by what a git revision holds; with what the change alters of that."""
+    from spendgate.config import load_config
+    from spendgate.rules.selection import library_of
+    from spendgate.waivers import trust
+    from spendgate.waivers.load import waivers_in
+    from spendgate.waivers.model import TRUST_CHANGED, Waivers
+    from spendgate.waivers.settings import rules_of
+
+    try:
+        file = trusted.of(settings) if settings else None
+        config = load_config(trusted.of(directory), file=file, packs=packs, packs_from=trusted.of(Path.cwd()))
+        rules = rules_of(config, trusted.of(directory))
+        trusted.fetch(rules.file)
+        trusted.fetch(rules.approvals.allowed_signers)
+        trust.refuse_untrusted(trusted, config, rules)
+        library = library_of(config.packs, config.policies)
+        compiled = compile_for_environments(config, library)
+    except InputError as error:
+        raise trusted.named(error) from None
+    changed = trust.changed_files(trusted, directory, config, rules)
+    waivers = Waivers(rules=rules) if ignore_waivers else waivers_in(rules, library, now, shown_as=trusted.shown)
+    remark = f"settings, policies and waivers are those of {trusted.name} ({trusted.commit[:12]})"
+    return Prepared(
+        config,
+        compiled,
+        waivers,
+        now,
+        trusted,
+        trust.changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
+        (remark, IGNORED) if ignore_waivers else (remark,),
+    )
 
 
 class _Recorded(Sequence["RecordedInvoke"]):
@@ -221,7 +362,7 @@ class _Recorded(Sequence["RecordedInvoke"]):
 
     def _all(self) -> tuple[RecordedInvoke, ...]:
         # What is wrong with the configuration is reported by whoever waits for all of it.
-        return () if self.preparing.exception() else self.preparing.result()[0].recorded
+        return () if self.preparing.exception() else self.preparing.result().config.recorded
 
     def __len__(self) -> int:
         return len(self._all())
@@ -230,13 +371,12 @@ class _Recorded(Sequence["RecordedInvoke"]):
         return self._all()[index]
 
 
-def compile_for_environments(config: Config) -> dict[str, tuple[Compiled, ...]]:
+def compile_for_environments(config: Config, library: Library) -> dict[str, tuple[Compiled, ...]]:
     """A project's guardrails by environment, compiled. All of them: a mistake in an environment that this stack does
     not belong to is a mistake all the same."""
     from spendgate.rules.evaluate import compile_all
-    from spendgate.rules.selection import library_of, select
+    from spendgate.rules.selection import select
 
-    library = library_of(config.packs, config.policies)
     names = (NO_ENVIRONMENT, *(environment.name for environment in config.environments))
     selections = {name: select(config.packs, config.layers(name), library=library) for name in names}
     compiled: dict[str, tuple[Compiled, ...]] = {}
@@ -303,6 +443,8 @@ def _declare_with_cli(
 def _located(finding: Finding, declaration: Declaration) -> Finding:
     """Places as a user can open them: relative to the working directory where they lie below it."""
     if finding.location is None:
+        return finding
+    if finding.type.startswith("spendgate:"):  # about a waiver, whose place is so already
         return finding
     path = (declaration.root / finding.location.file).resolve()
     here = Path.cwd()

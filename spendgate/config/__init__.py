@@ -80,10 +80,12 @@ class Config:
         return Environment(stack, (stack,))
 
 
-def load_config(folder: Path | None, *, file: Path | None = None, packs: tuple[str, ...] = ()) -> Config:
+def load_config(
+    folder: Path | None, *, file: Path | None = None, packs: tuple[str, ...] = (), packs_from: Path | None = None
+) -> Config:
     """The configuration of the project in ``folder``: its spendgate.yaml, or that of the nearest parent folder
-    inside the same repository; ``file`` names another one. ``packs`` replaces its packs. Without a folder, what holds
-    where no project is known.
+    inside the same repository; ``file`` names another one. ``packs`` replaces its packs; their folders are
+    relative to ``packs_from`` (default: the working directory). Without a folder, what holds where no project is known.
 
     Raises InputError with file, line and column.
     """
@@ -98,7 +100,7 @@ def load_config(folder: Path | None, *, file: Path | None = None, packs: tuple[s
     _check_budgets(project, organization)
     return replace(
         project,
-        packs=tuple(load_pack(name) for name in packs) if packs else _packs(project, organization),
+        packs=tuple(load_pack(name, packs_from) for name in packs) if packs else _packs(project, organization),
         policies=(*(organization.policies if organization else ()), *project.policies),
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),

@@ -19,9 +19,11 @@ TYPE = "spendgate:waivers:Waiver"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What became of one waiver that is for this stack: how many findings it let pass, and why not more."""
+    """What became of one waiver that is for this stack: how many findings it covers and how many of them it lets pass,
+    and why not more."""
 
     waiver: Waiver
+    covered: int
     waived: int
     why: str = ""
 
@@ -114,7 +116,7 @@ def _use(waiver: Waiver, marked: Iterable[Finding], context: Context, now: datet
         if why.startswith(f"{waiver.id}: ")
     ]
     gap = time_gap(waiver, now) or next(iter(reasons), "")
-    return Use(waiver, waived, gap or ("" if covered else "nothing to waive"))
+    return Use(waiver, len(covered), waived, gap or ("" if covered else "nothing to waive"))
 
 
 def _about(

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from spendgate.errors import InputError, Place
+from spendgate.errors import InputError
 from spendgate.waivers.decide import time_gap
 from spendgate.waivers.model import Rules, Waivers
-from spendgate.waivers.settings import rules_of
-
-if TYPE_CHECKING:
-    from spendgate.config import Config
 
 
-def load_waivers(config: Config, folder: Path, known: Iterable[str], now: datetime) -> Waivers:
-    """The waivers of the project in ``folder``; none where it has no waivers file. ``known`` names all guardrails.
+def shown(path: Path) -> str:
+    """A path as a user can open it: relative to the working directory where it lies below it."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
-    Mistakes in the file are its ``faults``; InputError is raised only for the settings in spendgate.yaml.
+
+def waivers_in(
+    rules: Rules, known: Iterable[str], now: datetime, *, shown_as: Callable[[Path], str] = shown
+) -> Waivers:
+    """The waivers under some rules; none where there is no waivers file. ``known`` names all guardrails.
+
+    Nothing is raised: mistakes in the file are its ``faults``.
     """
-    return waivers_in(rules_of(config, folder), known, now)
-
-
-def waivers_in(rules: Rules, known: Iterable[str], now: datetime) -> Waivers:
-    """As ``load_waivers``, where the rules are known."""
     path = rules.file
     if path is None or not path.exists():
         if path is not None and rules.required:
@@ -35,7 +33,7 @@ def waivers_in(rules: Rules, known: Iterable[str], now: datetime) -> Waivers:
     from spendgate.waivers.file import read_waivers
     from spendgate.waivers.signature import verified
 
-    read = read_waivers(path, shown(path), known, rules, now.astimezone(UTC).date())
+    read = read_waivers(path, shown_as(path), known, rules, now.astimezone(UTC).date())
     faults = list(read.faults)
     entries = []
     for waiver in read.entries:
@@ -45,14 +43,3 @@ def waivers_in(rules: Rules, known: Iterable[str], now: datetime) -> Waivers:
             faults.extend([unsound] if unsound else [])
         entries.append(waiver)
     return Waivers(tuple(entries), rules, tuple(faults))
-
-
-def shown(path: Path) -> str:
-    """A path as a user can open it: relative to the working directory where it lies below it."""
-    path, here = path.resolve(), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def absolute(place: Place) -> Place:
-    """The same place, wherever its file is looked for from."""
-    return Place(str(Path(place.file).resolve()), place.line, place.column)

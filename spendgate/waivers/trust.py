@@ -1,0 +1,226 @@
+"""What is trusted of a repository: its settings, policies and waivers as they stand in a revision, not as a change has
+them. A change that is judged cannot then write its own waiver, raise its own budget or name its own approver."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING, Final
+
+from spendgate.errors import InputError, InputErrors, Place
+from spendgate.rules.guardrail import Enforcement, Severity
+from spendgate.shipped import packs_dir, policies_dir
+from spendgate.verdict import Finding, Status
+from spendgate.waivers.load import shown
+from spendgate.waivers.model import FILE_NAME, TRUST_CHANGED, Rules
+
+if TYPE_CHECKING:
+    from spendgate.config import Config
+
+TYPE: Final = "spendgate:waivers:TrustFiles"
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""More than this is not copied: settings and policies are small."""
+
+_OWN_FOLDER: Final = ".spendgate"
+_CONFIG: Final = "spendgate.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A revision of the repository at ``root``: its settings and policies lie in ``copy``. ``name`` is the revision as
+    it was asked for, ``commit`` its hash."""
+
+    name: str
+    commit: str
+    root: Path
+    copy: Path
+
+    def of(self, path: Path) -> Path:
+        """The same path in the copy; one outside the repository as it is."""
+        path = path.absolute() if path.is_symlink() else path.resolve()
+        return self.copy / path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+    def shown(self, path: str | Path) -> str:
+        """A path of the copy as git writes it, ``origin/main:spendgate.yaml``; another one as it is."""
+        full = Path(path).absolute()
+        return f"{self.name}:{full.relative_to(self.copy)}" if full.is_relative_to(self.copy) else str(path)
+
+    def named(self, error: InputError) -> InputError:
+        """An error with places in the copy shown as places in the revision."""
+        if isinstance(error, InputErrors):
+            return InputErrors(self.named(one) for one in error.errors)
+        place = replace(error.place, file=self.shown(error.place.file)) if error.place else None
+        message = error.message.replace(f"{self.copy}/", f"{self.name}:")
+        remedy = error.remedy.replace(f"{self.copy}/", f"{self.name}:") if error.remedy else None
+        return InputError(message, place=place, remedy=remedy, detail=error.detail)
+
+    def fetch(self, path: Path | None) -> None:
+        """Bring one more file of the revision into the copy, where it has it."""
+        if path is None or path.exists() or not path.is_relative_to(self.copy):
+            return
+        _copy_files(self, [path.relative_to(self.copy).as_posix()])
+
+
+@contextmanager
+def trusted_copy(directory: Path, revision: str | None) -> Iterator[Trusted | None]:
+    """The settings and policies of the repository that holds ``directory`` as they are in a revision, in a temporary
+    folder; None where no revision is asked for. Nothing is checked out.
+
+    Raises InputError where there is no git repository or no such revision.
+    """
+    if revision is None:
+        yield None
+        return
+    if not revision or revision.startswith("-"):
+        raise InputError(f'--trust-from "{revision}" is no revision', remedy="Name one, such as origin/main.")
+    folder = directory.resolve()
+    while not folder.is_dir():
+        folder = folder.parent
+    root = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel")).rstrip("\n")).resolve()
+    try:
+        commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except InputError:
+        remedy = "Fetch it first: git fetch origin main."
+        raise InputError(f'--trust-from "{revision}": no such revision in {root.name}', remedy=remedy) from None
+    with tempfile.TemporaryDirectory(prefix="spendgate-trusted-") as temporary:
+        copy = Path(temporary).resolve()
+        (copy / ".git").mkdir()  # the search for a spendgate.yaml ends at the root of a repository
+        trusted = Trusted(revision, commit, root, copy)
+        _copy_files(trusted, None)
+        # The working directory may be new in the change: it is where the search for settings starts.
+        trusted.of(folder).mkdir(parents=True, exist_ok=True)
+        yield trusted
+
+
+def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
+    """Write files of the revision into the copy: the wanted ones, else all that may hold settings or policies."""
+    paths = None if wanted is None else set(wanted)
+    entries = []
+    total = 0
+    for line in _git(trusted.root, "ls-tree", "-r", "-z", "-l", "--full-tree", trusted.commit).split(b"\0"):
+        if not line:
+            continue
+        head, _, name = line.partition(b"\t")
+        mode, kind, blob, size = head.decode().split()
+        path = os.fsdecode(name)
+        if kind == "blob" and (path in paths if paths is not None else _may_matter(path)):
+            entries.append((path, mode, blob))
+            total += int(size)
+    if total > MOST_BYTES:
+        raise InputError(f"the settings and policies of {trusted.name} have {total:,} bytes; {MOST_BYTES:,} are read")
+    if not entries:
+        return
+    answers = _git(trusted.root, "cat-file", "--batch", text="".join(f"{blob}\n" for _, _, blob in entries).encode())
+    at = 0
+    for path, mode, _ in entries:
+        end = answers.index(b"\n", at)
+        stop = end + 1 + int(answers[at:end].split()[-1])
+        _write(trusted, path, mode, answers[end + 1 : stop])
+        at = stop + 1
+
+
+def _may_matter(path: str) -> bool:
+    return path.endswith((".yaml", ".yml")) or _OWN_FOLDER in path.split("/")[:-1]
+
+
+def _write(trusted: Trusted, path: str, mode: str, content: bytes) -> None:
+    target = trusted.copy / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if mode != "120000":
+        target.write_bytes(content)
+        return
+    link = os.fsdecode(content)
+    if (target.parent / link).resolve().is_relative_to(trusted.copy) and not os.path.isabs(link):
+        target.symlink_to(link)
+    elif target.name in (_CONFIG, FILE_NAME):
+        raise InputError("is a link out of the repository, which no revision holds", place=f"{trusted.name}:{path}")
+
+
+def refuse_untrusted(trusted: Trusted, config: Config, rules: Rules) -> None:
+    """Raise InputError where a setting names a file of the working tree, which the change may have altered."""
+    for path in (*_files(config), rules.file, rules.approvals.allowed_signers):
+        if path is None:
+            continue
+        path = path.resolve()
+        ours = path.is_relative_to(packs_dir().resolve()) or path.is_relative_to(policies_dir().resolve())
+        if path.is_relative_to(trusted.root) and not ours:
+            raise InputError(
+                f"{shown(path)} lies in the checkout, which the change may have altered",
+                remedy="With --trust-from, name it relative to spendgate.yaml, or keep it outside of the repository.",
+            )
+
+
+def _files(config: Config) -> list[Path]:
+    """The files and folders that a configuration was made from."""
+    yamls = [config.yaml, config.organization.yaml if config.organization else None]
+    folders = [folder for pack in config.packs for folder in (pack.folder, *pack.policies)]
+    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *folders, *config.policies]
+
+
+def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rules) -> tuple[str, ...]:
+    """The settings, policies, waivers, signers and prices that the change alters, relative to the repository's root:
+    against where it left the revision, or the revision itself where that is not known."""
+    named = [path for path in (*_files(config), rules.file, rules.approvals.allowed_signers) if path is not None]
+    paths = {_in_repository(trusted, path) for path in named}
+    folder = directory.resolve()
+    while folder.is_relative_to(trusted.root):
+        paths |= {_in_repository(trusted, folder / name) for name in (_CONFIG, FILE_NAME, _OWN_FOLDER)}
+        folder = folder.parent
+    wanted = sorted(path for path in paths if path)
+    try:
+        base = _git(trusted.root, "merge-base", trusted.commit, "HEAD").decode().strip()
+    except InputError:
+        base = trusted.commit
+    plainly = ("--no-ext-diff", "--no-textconv", "--no-renames")
+    altered = _git(trusted.root, "diff", "--name-only", "-z", *plainly, base, "--", *wanted)
+    new = _git(trusted.root, "ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
+    return tuple(sorted({os.fsdecode(name) for name in (altered + new).split(b"\0") if name}))
+
+
+def _in_repository(trusted: Trusted, path: Path) -> str | None:
+    """A path as git names it; None for one outside the repository."""
+    path = path.absolute()
+    for root in (trusted.copy, trusted.root):
+        if path.is_relative_to(root) and path != root:
+            return path.relative_to(root).as_posix()
+    return None
+
+
+def changed_finding(trusted: Trusted, changed: tuple[str, ...], level: Enforcement) -> tuple[Finding, ...]:
+    """That a change alters what it would be judged by; nothing where it does not, or nobody wants to know."""
+    if not changed or level is Enforcement.DISABLED:
+        return ()
+    first = shown(trusted.root / changed[0])
+    return (
+        Finding(
+            guardrail=TRUST_CHANGED,
+            status=Status.VIOLATION,
+            enforcement=level,
+            severity=Severity.HIGH,
+            address=str(trusted.root.name),
+            type=TYPE,
+            name="trust files",
+            message=f"the change alters what it is judged by; {trusted.name} decides: {', '.join(changed)}",
+            remediation="Have these files reviewed by those who own them; they count once they are merged.",
+            location=Place(first, 1),
+        ),
+    )
+
+
+def _git(folder: Path, *arguments: str, text: bytes | None = None) -> bytes:
+    program = which("git")
+    if program is None:
+        raise InputError("git is not on PATH, and --trust-from reads a revision with it")
+    environment = {**os.environ, "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    command = [program, "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, env=environment, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise InputError(f"git {arguments[0]}: {said[0] if said else 'failed'}", place=folder)
+    return done.stdout
