@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.integrity import problems
+from spendgate.prices.integrity import CHECKS, Problem, problems, wrong_counts, wrong_counts_of
 from spendgate.prices.refresh.listing import Listing, Rate
 from spendgate.prices.refresh.staging import Staged
 from spendgate.prices.store import Store
@@ -30,7 +30,7 @@ class Objection:
     final: bool = False
 
 
-def objections(staged: Staged, listings: Iterable[Listing], store: Store, own: Path | None) -> Iterator[Objection]:
+def objections(staged: Staged, listings: Collection[Listing], store: Store, own: Path | None) -> Iterator[Objection]:
     """Everything that speaks against a staged catalogue. ``store`` is the catalogue in force, without private prices,
     ``own`` the user's directory that lies over both."""
     for listing in listings:
@@ -39,10 +39,20 @@ def objections(staged: Staged, listings: Iterable[Listing], store: Store, own: P
     for (provider, region), (before, now) in staged.counts.items():
         if before >= _FEW and now * 2 < before:
             yield Objection(f"{provider} {region}: {now} types, where there were {before}")
-    known = {problem.message for problem in problems(_catalogue(staged.before, own))}
-    for problem in problems(_catalogue(staged.path, own)):
+    found = list(_problems(_catalogue(staged.path, own), listings))
+    known = {problem.message for problem in _problems(_catalogue(staged.before, own), listings)} if found else set()
+    for problem in found:
         if problem.message not in known:
-            yield Objection(str(problem.message), final=problem.unreadable)
+            yield Objection(problem.message, final=problem.unreadable)
+
+
+def _problems(catalogue: Catalogue, listings: Iterable[Listing]) -> Iterator[Problem]:
+    """The integrity tests. A band is for the cheapest region, so it is asked of the types that are in the lists: one
+    that is gone from its cheapest region costs more than before, and nothing is wrong with that."""
+    yield from problems(catalogue, [check for check in CHECKS if check is not wrong_counts])
+    names = {(listing.provider, item) for listing in listings for item in listing.rates}
+    types = (catalogue.instance(provider, name) for provider, name in sorted(names))
+    yield from wrong_counts_of(catalogue, (one for one in types if one is not None))
 
 
 def _catalogue(refreshed: Path | None, own: Path | None) -> Catalogue:
