@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.money import show_money
-from spendgate.report.wording import line_item, no_price, show_range
+from spendgate.report.wording import how_good, line_item, no_price, show_range
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
 from spendgate.rules.selection import Pack
 from spendgate.verdict import Finding, Status
@@ -191,6 +191,8 @@ def estimate_text(estimate: Estimate, names: Mapping[str, str]) -> str:
     if estimate.unpriced and len(estimate.unpriced) < len(estimate.lines):
         head += f"; {len(estimate.unpriced)} without a price, not counted"
     shown = estimate.lines[:SHOWN_LINES]
+    if told := how_good(estimate):
+        head += f"\n  {told}"
     lines = [head, *(_line_text(line, names, currency) for line in shown)]
     if rest := len(estimate.lines) - len(shown):
         lines.append(f"  … and {rest} more, all in the total")

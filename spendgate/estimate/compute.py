@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
-from spendgate.estimate.model import CostLine, Range
-from spendgate.estimate.usage import Usage, decimal, exactly, usage_of
+from spendgate.estimate.model import Confidence, CostLine, Range
+from spendgate.estimate.running import Running, decimal, exactly, running_of
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice, Purchase
@@ -38,12 +38,13 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
         return line(NoPrice.UNPRICED, _NO_TYPE)
     region = region_of(facts, catalogue)
     notes = (*notes, *_defaults(facts, item), *_unsure(facts))
-    usage = usage_of(facts)
+    confidence = Confidence.ASSUMED if notes else Confidence.EXACT
+    running = running_of(facts)
     lines: list[CostLine] = []
     for option, part, mixed in _purchases(facts, purchase, quantity):
         quote, choice = cheapest_to_dearest([catalogue.quote(facts.provider, name, region, option) for name in types])
-        lines.append(hourly_line(quote, part, usage, (*notes, *mixed, *choice)))
-        lines += _attached(facts, catalogue, types, region, option, part, usage)
+        lines.append(hourly_line(quote, part, running, (*notes, *mixed, *choice), confidence))
+        lines += _attached(facts, catalogue, types, region, option, part, running, confidence)
     return tuple(lines)
 
 
@@ -147,7 +148,8 @@ def _attached(
     region: str | None,
     purchase: Purchase,
     quantity: Range,
-    usage: Usage,
+    running: Running,
+    confidence: Confidence,
 ) -> tuple[CostLine, ...]:
     """Accelerators that are attached to a machine and billed beside it (GCP: N1). Others come with the machine."""
     if facts.provider != "gcp":
@@ -169,7 +171,7 @@ def _attached(
         shown = show_accelerator(facts.accelerator)
         return (without_price(facts.provider, shown, region, purchase, NoPrice.UNPRICED, note, quantity),)
     quote = catalogue.quote(facts.provider, item, region, purchase)
-    return (hourly_line(quote, devices, usage, (f"attached to {types[0]}, billed beside it",)),)
+    return (hourly_line(quote, devices, running, (f"attached to {types[0]}, billed beside it",), confidence),)
 
 
 def _defaults(facts: Facts, item: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from spendgate.estimate.compute import count_of, region_of, show_accelerator, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, without_price
-from spendgate.estimate.model import CostLine
-from spendgate.estimate.usage import exactly, usage_of
+from spendgate.estimate.model import Confidence, CostLine
+from spendgate.estimate.running import exactly, running_of
 from spendgate.facts.model import Facts, Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase
@@ -46,8 +46,9 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
         hourly_line(
             quote,
             quantity * exactly(share),
-            usage_of(facts),
+            running_of(facts),
             (*notes, f"{_ELSEWHERE}: counted as {told}"),
+            Confidence.ASSUMED,
         ),
     )
 

@@ -7,24 +7,33 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Cost, CostLine, Range
-from spendgate.estimate.usage import HOURS_PER_DAY, Usage
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, Range
+from spendgate.estimate.running import HOURS_PER_DAY, Running
 from spendgate.prices.model import NoPrice, Purchase, Quote
 
 _PICO: Final = Decimal("0.000000000001")
 
 
-def hourly_line(quote: Quote, quantity: Range, usage: Usage, notes: Sequence[str] = ()) -> CostLine:
-    """A line billed by the hour: quantity × hours × quote, the low of all three, the expected, and the high."""
+def hourly_line(
+    quote: Quote,
+    quantity: Range,
+    running: Running,
+    notes: Sequence[str] = (),
+    confidence: Confidence = Confidence.EXACT,
+) -> CostLine:
+    """A line billed by the hour: quantity × hours × quote, the low of all three, the expected, and the high.
+
+    ``confidence`` is that of the quantity; those of the hours and of the quote are known here.
+    """
     cost = None
     if quote.amount is not None:
         rate = rate_of(quote)
         hourly = quantity * rate
         cost = Cost(
             hourly=hourly,
-            daily=hourly * usage.day,
-            monthly=hourly * usage.month,
-            run=hourly * usage.run if usage.run else None,
+            daily=hourly * running.day,
+            monthly=hourly * running.month,
+            run=hourly * running.run if running.run else None,
         )
         if quote.purchase is Purchase.SPOT:
             notes = (*notes, f"spot price as of {quote.as_of}; the high figure counts on-demand")
@@ -33,14 +42,17 @@ def hourly_line(quote: Quote, quantity: Range, usage: Usage, notes: Sequence[str
         item=quote.item,
         quantity=quantity,
         unit=quote.unit,
-        hours=usage.month,
+        hours=running.month,
         quote=quote,
         cost=cost,
-        assumptions=(*notes, *usage.assumptions) if cost else tuple(notes),
+        assumptions=(*notes, *running.assumptions) if cost else tuple(notes),
+        confidence=confidence_of(quote, confidence, running.confidence),
     )
 
 
-def monthly_line(quote: Quote, quantity: Range, notes: Sequence[str] = ()) -> CostLine:
+def monthly_line(
+    quote: Quote, quantity: Range, notes: Sequence[str] = (), confidence: Confidence = Confidence.EXACT
+) -> CostLine:
     """A line billed by the month (storage). An hour and a day are its even share, to a millionth of a millionth."""
     cost = None
     if quote.amount is not None:
@@ -50,7 +62,21 @@ def monthly_line(quote: Quote, quantity: Range, notes: Sequence[str] = ()) -> Co
             daily=_share(monthly, HOURS_PER_DAY / HOURS_PER_MONTH),
             monthly=monthly,
         )
-    return CostLine("", quote.item, quantity, quote.unit, None, quote, cost, tuple(notes))
+    how_good = confidence_of(quote, confidence)
+    return CostLine("", quote.item, quantity, quote.unit, None, quote, cost, tuple(notes), how_good)
+
+
+def confidence_of(quote: Quote, *others: Confidence) -> Confidence:
+    """How good a line is: no better than its price, its quantity and its hours.
+
+    A spot price moves, and a choice of types is settled later: the amount is then a guess within its bounds.
+    """
+    if quote.amount is None:
+        return Confidence.UNPRICED
+    moves = quote.low is not None and quote.high is not None and quote.low != quote.high
+    if quote.purchase is Purchase.SPOT or moves:
+        return Confidence.ASSUMED
+    return (Confidence.DERIVED if quote.derived else Confidence.EXACT).worst(*others)
 
 
 def rate_of(quote: Quote) -> Range:
@@ -92,7 +118,7 @@ def without_price(
 ) -> CostLine:
     """A line that says why it has no amount."""
     quote = Quote(provider, item, region, purchase, unit, None, "", "", reason=reason, note=note)
-    return CostLine("", item, quantity, unit, None, quote, None)
+    return CostLine("", item, quantity, unit, None, quote, None, confidence=Confidence.UNPRICED)
 
 
 def _share(monthly: Range, share: Decimal) -> Range:

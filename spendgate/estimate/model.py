@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from enum import StrEnum
 from typing import Final
 
 from spendgate.prices.model import Quote
+
+
+class Confidence(StrEnum):
+    """How good a figure is, the best first.
+
+    ``exact``: a listed price and a declared quantity. ``derived``: a price computed from published ones, or a quantity
+    computed from what is declared or what the usage file says. ``assumed``: a default stands in for what nobody
+    declared, or the price moves. ``unpriced``: no amount.
+    """
+
+    EXACT = "exact"
+    DERIVED = "derived"
+    ASSUMED = "assumed"
+    UNPRICED = "unpriced"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _RANKS[self]
+
+    def worst(self, *others: Confidence) -> Confidence:
+        """The least good of several: a product is no better than its worst factor."""
+        return max((self, *others), key=_RANKS.__getitem__)
+
+
+_RANKS: Final = {word: rank for rank, word in enumerate(Confidence)}
 
 HOURS_PER_MONTH = Decimal(730)
 """One month, as the field counts it (365 days × 24 h ÷ 12)."""
@@ -37,6 +65,7 @@ class Range:
         return Range(times(self.low, other.low), times(self.expected, other.expected), times(self.high, other.high))
 
 
+_MILLIONTH: Final = Decimal("0.000001")
 ZERO = Range(Decimal(0), Decimal(0), Decimal(0))
 
 
@@ -58,7 +87,8 @@ class Cost:
 class CostLine:
     """One priced item of one resource: ``quantity`` × hours × ``quote``.
 
-    ``cost`` is None exactly when the quote has no amount. ``hours`` are hours a month.
+    ``cost`` is None exactly when the quote has no amount. ``hours`` are hours a month. ``confidence`` says how good
+    the amount is; what makes it less than exact is among the ``assumptions``.
     """
 
     resource: str
@@ -69,6 +99,7 @@ class CostLine:
     quote: Quote
     cost: Cost | None
     assumptions: tuple[str, ...] = ()
+    confidence: Confidence = Confidence.ASSUMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +123,19 @@ class Estimate:
     def unpriced(self) -> tuple[CostLine, ...]:
         """Lines without a price, other than those that another resource pays for."""
         return tuple(line for line in self.lines if line.cost is None and line.quote.reason != "paid_by_nodes")
+
+    @property
+    def by_confidence(self) -> Mapping[Confidence, Decimal]:
+        """What of the expected month is exact, derived and assumed; together they are exactly the total."""
+        parts: dict[Confidence, Decimal] = {word: Decimal(0) for word in Confidence if word is not Confidence.UNPRICED}
+        for line in self.lines:
+            if line.cost is not None:
+                parts[line.confidence] = EXACT.add(parts[line.confidence], line.cost.monthly.expected)
+        return parts
+
+    @property
+    def shares(self) -> Mapping[Confidence, Decimal]:
+        """The same as shares of the expected month, to a millionth; all zero where nothing has an amount."""
+        parts = self.by_confidence
+        total = sum(parts.values(), Decimal(0))
+        return {word: (part / total).quantize(_MILLIONTH) if total else Decimal(0) for word, part in parts.items()}

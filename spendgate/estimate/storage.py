@@ -9,8 +9,8 @@ from pathlib import Path
 
 from spendgate.estimate.compute import count_of, region_of, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, monthly_line, without_price
-from spendgate.estimate.model import CostLine
-from spendgate.estimate.usage import exactly, usage_of
+from spendgate.estimate.model import Confidence, CostLine
+from spendgate.estimate.running import exactly, running_of
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase
@@ -37,7 +37,10 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
         asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNPRICED, note)
         return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)
     quote = catalogue.storage_quote(facts.provider, item, region)
-    return (monthly_line(quote, quantity * exactly(facts.size_gib), notes),)
+    if not facts.storage_class or "storage_class" in facts.defaults:
+        notes = (*notes, *_default_class(resource_type, item))
+    confidence = Confidence.ASSUMED if notes or "size_gib" in facts.defaults else Confidence.EXACT
+    return (monthly_line(quote, quantity * exactly(facts.size_gib), notes, confidence),)
 
 
 def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...]:
@@ -47,8 +50,8 @@ def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
         return ()
     quantity, notes = count_of(facts)
     quote = catalogue.storage_quote(facts.provider, item, region_of(facts, catalogue))
-    usage = usage_of(facts)
-    return (hourly_line(quote, quantity, usage, (*notes, "data that passes through is not counted")),)
+    told = (*notes, "data that passes through is not counted")
+    return (hourly_line(quote, quantity, running_of(facts), told, Confidence.ASSUMED if notes else Confidence.EXACT),)
 
 
 def item_of(facts: Facts, resource_type: str) -> str:
@@ -58,6 +61,11 @@ def item_of(facts: Facts, resource_type: str) -> str:
     if not item:
         return storage_class if facts.storage_class else str(facts.kind)
     return item.replace("{class}", storage_class)
+
+
+def _default_class(resource_type: str, item: str) -> tuple[str, ...]:
+    """What is said where no storage class is declared and the type has several."""
+    return (f"{item} is the provider's default",) if "{class}" in _rule(resource_type)[0] else ()
 
 
 def is_storage(kind: Kind) -> bool:

@@ -79,6 +79,10 @@ def _estimate(estimate: Estimate, footprint: Footprint | None) -> dict[str, Any]
         "lines": [_line(line, drawn) for line, drawn in zip(estimate.lines, carbon, strict=True)],
         "assumptions": list(estimate.assumptions),
         "unpriced": len(estimate.unpriced),
+        "confidence": {
+            str(word): {"monthly": _number(amount), "share": _number(estimate.shares[word])}
+            for word, amount in estimate.by_confidence.items()
+        },
         "carbon": _footprint(footprint) if footprint else None,
     }
 
@@ -127,6 +131,7 @@ def _line(line: CostLine, carbon: Carbon | None) -> dict[str, Any]:
         "quote": _quote(line.quote),
         "cost": _cost(line.cost) if line.cost else None,
         "assumptions": list(line.assumptions),
+        "confidence": str(line.confidence),
         "carbon": _carbon(carbon) if carbon else None,
     }
 

@@ -13,6 +13,7 @@ from spendgate.report.wording import (
     cautions,
     grouped_findings,
     headline,
+    how_good,
     largest,
     line_item,
     monthly,
@@ -79,6 +80,8 @@ def _input(checked: Checked) -> list[str]:
             figures.append(show_figure(checked.footprint.kg.expected))
         if priced:
             lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
+    if told := how_good(checked.estimate):
+        lines += ["", _text(f"{told[0].upper()}{told[1:]}.")]
     remarks = [*(f"caution: {caution}" for caution in cautions(checked)), *notes(checked)]
     if remarks:
         lines += ["", *(f"- {_text(remark)}" for remark in remarks)]

@@ -21,6 +21,7 @@ from spendgate.report.wording import (
     cautions,
     grouped_findings,
     headline,
+    how_good,
     largest,
     line_item,
     monthly,
@@ -101,6 +102,8 @@ def _input(console: Console, checked: Checked) -> None:
         _error(console, f"wrong, and without effect: {fault}")
     if checked.estimate.lines:
         _cost(console, checked)
+    if told := how_good(checked.estimate):
+        console.print(Padding(Text(told), (0, 0, 0, 2)))
     for caution in cautions(checked):
         console.print(Padding(Text(f"caution: {caution}", style="yellow"), (0, 0, 0, 2)))
     for note in notes(checked):

@@ -107,6 +107,22 @@ def monthly(estimate: Estimate) -> str:
     return f"{show_money(total.expected, estimate.currency)} expected a month ({show_range(total, estimate.currency)})"
 
 
+def how_good(estimate: Estimate) -> str:
+    """``of the expected month $1,200.00 (60 %) is exact, $800.00 (40 %) assumed``; empty where nothing has a price."""
+    shares = estimate.shares
+    parts = [
+        f"{show_money(amount, estimate.currency)} ({_percent(shares[word])}) {word}"
+        for word, amount in estimate.by_confidence.items()
+        if amount
+    ]
+    return f"of the expected month, {', '.join(parts)}" if parts else ""
+
+
+def _percent(share: Decimal) -> str:
+    percent = share * 100
+    return "under 1 %" if 0 < percent < 1 else "over 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
 def by_message(group: Sequence[Finding], most: int) -> dict[str, list[Finding]]:
     """At most ``most`` findings of a group by what they say: the same words for several resources are said once."""
     same: dict[str, list[Finding]] = {}

@@ -12,12 +12,13 @@ from spendgate.estimate.carbon import Footprint, show_figure
 from spendgate.estimate.model import Cost, Estimate, Range
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
+from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
 
 _RANGE = cel.Message("Range", {"low": cel.DOUBLE, "expected": cel.DOUBLE, "high": cel.DOUBLE, "text": cel.STRING})
 _UNPRICED = cel.Message(
     "Unpriced",
-    {"resource": cel.STRING, "name": cel.STRING, "item": cel.STRING, "reason": cel.STRING, "note": cel.STRING},
+    dict.fromkeys(("resource", "name", "item", "unit", "reason", "note"), cel.STRING),
 )
 _COST = cel.Message(
     "Cost",
@@ -28,6 +29,10 @@ _COST = cel.Message(
         "monthly": _RANGE,
         "run": _RANGE,
         "unpriced": cel.ListOf(_UNPRICED),
+        "undetermined": cel.ListOf(_UNPRICED),
+        "exact_share": cel.DOUBLE,
+        "derived_share": cel.DOUBLE,
+        "assumed_share": cel.DOUBLE,
     },
 )
 _CARBON = cel.Message(
@@ -239,21 +244,25 @@ def unknown_facts(facts: Facts) -> dict[tuple[str, ...], str]:
 
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
     """A cost as CEL sees it: doubles for comparing, ``text`` for messages (rounded to cents)."""
+    missing = [
+        {
+            "resource": line.resource,
+            "name": line.resource.rsplit("::", 1)[-1],
+            "item": line.item,
+            "unit": line.unit,
+            "reason": str(line.quote.reason),
+            "note": line.quote.note,
+        }
+        for line in estimate.unpriced
+    ]
     values: dict[str, Any] = {
         "currency": estimate.currency,
         "hourly": _range(total.hourly.low, total.hourly.expected, total.hourly.high, estimate.currency),
         "daily": _range(total.daily.low, total.daily.expected, total.daily.high, estimate.currency),
         "monthly": _range(total.monthly.low, total.monthly.expected, total.monthly.high, estimate.currency),
-        "unpriced": [
-            {
-                "resource": line.resource,
-                "name": line.resource.rsplit("::", 1)[-1],
-                "item": line.item,
-                "reason": str(line.quote.reason),
-                "note": line.quote.note,
-            }
-            for line in estimate.unpriced
-        ],
+        "unpriced": missing,
+        "undetermined": [line for line in missing if line["reason"] == NoPrice.UNKNOWN_UNTIL_APPLY],
+        **{f"{word}_share": float(share) for word, share in estimate.shares.items()},
     }
     if total.run is not None:
         values["run"] = _range(total.run.low, total.run.expected, total.run.high, estimate.currency)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spendgate.estimate import cost_of, estimate
 from spendgate.estimate.lines import hourly_line
 from spendgate.estimate.model import ZERO, Cost, Range
-from spendgate.estimate.usage import usage_of
+from spendgate.estimate.running import running_of
 from spendgate.facts.model import Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase, Quote
@@ -240,13 +240,13 @@ def test_totals_reconcile_exactly_with_their_lines_whatever_is_declared(stack):
 @given(st.floats(min_value=0.1, max_value=168, allow_nan=False))
 def test_a_schedule_never_costs_more_than_always_on(hours):
     schedule = {"hours_per_week": hours, "declared_by": "cron"}
-    usage = usage_of(facts_of({"kind": "compute", "provider": "aws", "schedule": schedule}))
-    assert usage.month.expected <= 730
-    assert usage.day.expected <= 24
+    running = running_of(facts_of({"kind": "compute", "provider": "aws", "schedule": schedule}))
+    assert running.month.expected <= 730
+    assert running.day.expected <= 24
 
 
 def test_a_quote_with_bounds_gives_a_range_around_its_amount():
     quote = Quote("aws", "x", "r", Purchase.SPOT, "hour", Decimal(2), "s", "2026", low=Decimal(1), high=Decimal(5))
-    usage = usage_of(facts_of({"kind": Kind.COMPUTE, "provider": "aws"}))
-    line = hourly_line(quote, Range(Decimal(1), Decimal(2), Decimal(3)), usage)
+    running = running_of(facts_of({"kind": Kind.COMPUTE, "provider": "aws"}))
+    line = hourly_line(quote, Range(Decimal(1), Decimal(2), Decimal(3)), running)
     assert line.cost.hourly == Range(Decimal(1), Decimal(4), Decimal(15))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Range
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Range
 from spendgate.facts.model import Facts, Kind
 
 HOURS_PER_DAY: Final = Decimal(24)
@@ -15,13 +15,14 @@ _MILLIONTH: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Running:
     """Hours that one instance is billed: in a month, on a day it runs, and per run (None where there are no runs)."""
 
     month: Range
     day: Range
     run: Range | None
     assumptions: tuple[str, ...]
+    confidence: Confidence
 
 
 def exactly(value: Decimal | float | int) -> Range:
@@ -40,12 +41,12 @@ def hours(value: Decimal) -> Decimal:
     return value.quantize(_MILLIONTH, ROUND_HALF_EVEN, EXACT).normalize(EXACT)
 
 
-def usage_of(facts: Facts) -> Usage:
+def running_of(facts: Facts) -> Running:
     """The hours of one workload.
 
     A job runs up to its declared cap, once a month unless the facts say how often. A schedule counts its hours of the
     week, 730 ÷ 168 weeks a month. Compute with a cap of its own (a VM that ends itself) is one run. All else is
-    always on: 730 h.
+    always on, 730 h: a default, but for what cannot be stopped (a gateway).
     """
     cap = decimal(facts.max_runtime_hours) if facts.max_runtime_hours is not None else None
     if facts.kind is Kind.TRAINING_JOB:
@@ -54,37 +55,41 @@ def usage_of(facts: Facts) -> Usage:
         return _scheduled(min(decimal(facts.schedule.hours_per_week), HOURS_PER_WEEK), facts.schedule.declared_by)
     if cap is not None and facts.kind is Kind.COMPUTE:
         text = f"runs once, and ends after {cap.normalize():f} h as declared"
-        return _runs(cap, Decimal(1), (text,))
+        return _runs(cap, Decimal(1), (text,), Confidence.DERIVED)
+    if facts.kind is Kind.NETWORK:
+        return _always(("is there all month (730 h)",), Confidence.EXACT)
     notes = ["runs all month (730 h): no schedule is declared"]
     if facts.idle_shutdown_minutes is not None:
         notes.append(f"the idle shutdown after {facts.idle_shutdown_minutes:g} min may shorten it")
     return _always(tuple(notes))
 
 
-def _job(facts: Facts, cap: Decimal | None) -> Usage:
+def _job(facts: Facts, cap: Decimal | None) -> Running:
     if cap is None:
         reason = facts.unknowns.get("max_runtime_hours")
         why = f"its max runtime is unknown ({reason})" if reason else "no max runtime is declared"
         return _always((f"counted as if it ran all month (730 h): {why}",))
     text = f"a run is counted at its cap of {cap.normalize():f} h"
     if facts.runs_per_month is None:
-        return _runs(cap, Decimal(1), (text, "one run a month: no frequency is declared"))
+        return _runs(cap, Decimal(1), (text, "one run a month: no frequency is declared"), Confidence.ASSUMED)
     runs = decimal(facts.runs_per_month)
-    return _runs(cap, runs, (text, f"{runs.normalize():f} runs a month"), repeated=True)
+    return _runs(cap, runs, (text, f"{runs.normalize():f} runs a month"), Confidence.DERIVED, repeated=True)
 
 
-def _runs(cap: Decimal, runs: Decimal, notes: tuple[str, ...], repeated: bool = False) -> Usage:
+def _runs(
+    cap: Decimal, runs: Decimal, notes: tuple[str, ...], confidence: Confidence, repeated: bool = False
+) -> Running:
     """One run fits into a month at most; repeated ones may run side by side."""
     month = hours(EXACT.multiply(cap, runs)) if repeated else min(cap, HOURS_PER_MONTH)
     a_day = max(Decimal(1), runs * HOURS_PER_DAY / HOURS_PER_MONTH)
-    return Usage(exactly(month), exactly(hours(min(cap, HOURS_PER_DAY) * a_day)), exactly(cap), notes)
+    return Running(exactly(month), exactly(hours(min(cap, HOURS_PER_DAY) * a_day)), exactly(cap), notes, confidence)
 
 
-def _scheduled(week: Decimal, declared_by: str) -> Usage:
+def _scheduled(week: Decimal, declared_by: str) -> Running:
     note = f"runs {week.normalize():f} of 168 h a week, as declared by {declared_by}"
     month, day = hours(week * HOURS_PER_MONTH / HOURS_PER_WEEK), hours(week / 7)
-    return Usage(exactly(month), exactly(day), None, (note,))
+    return Running(exactly(month), exactly(day), None, (note,), Confidence.DERIVED)
 
 
-def _always(notes: tuple[str, ...]) -> Usage:
-    return Usage(exactly(HOURS_PER_MONTH), exactly(HOURS_PER_DAY), None, notes)
+def _always(notes: tuple[str, ...], confidence: Confidence = Confidence.ASSUMED) -> Running:
+    return Running(exactly(HOURS_PER_MONTH), exactly(HOURS_PER_DAY), None, notes, confidence)
