@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
@@ -87,7 +86,7 @@ class _Derivation:
         whole: _Derivation | None = None,
     ) -> None:
         self.resource = resource
-        self.whole = resource
+        self.properties: Any = resource.properties
         self.trail = ""
         self.row = row
         self.tables = tables
@@ -105,7 +104,7 @@ class _Derivation:
     def joined(self, name: str) -> Joined:
         if name not in self._joined:
             join = self.row.joins[name]
-            self._joined[name] = self.index.joined(self.whole, join, self.row.types)
+            self._joined[name] = self.index.joined(self.resource, join, self.row.types)
         return self._joined[name]
 
     def fact(self, name: str) -> Outcome:
@@ -195,13 +194,14 @@ class _Derivation:
             self._parts(case)
 
     def _set(self, name: str, found: Outcome, read: Callable[[Any, str], Outcome] | None) -> None:
+        if found is ABSENT:
+            return
+        default = isinstance(found, Known) and found.default
         if isinstance(found, Known) and read is not None:
-            default = found.default
             found = read(found.value, found.path)
-            found = Known(found.value, found.path, default) if isinstance(found, Known) else found
         if isinstance(found, Known):
             self.values[name] = found.value
-            if found.default:
+            if default:
                 self.defaults.add(name)
         elif isinstance(found, Unclear):
             self.unknowns[name] = found.reason
@@ -308,7 +308,7 @@ class _Derivation:
 
     def _element(self, row: PartRow, found: Known) -> None:
         part = _Derivation(self.resource, self.row, self.tables, self.index, self.catalogue, self)
-        part.resource = replace(self.resource, properties=found.value)
+        part.properties = found.value
         part.trail = found.path
         applies = True if row.when is None else row.when(part)
         if isinstance(applies, Unclear):

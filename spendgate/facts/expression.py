@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from spendgate.facts import path as paths
 from spendgate.facts.conversions import CONVERSIONS
-from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
+from spendgate.facts.outcome import ABSENT, Known, Outcome, Unclear, wrong_type
 from spendgate.resource import Resource
 
 Expression: TypeAlias = "Callable[[Scope], Outcome]"
@@ -24,11 +24,13 @@ class Scope(Protocol):
     """What an expression may read."""
 
     @property
-    def resource(self) -> Resource: ...
+    def resource(self) -> Resource:
+        """The resource at hand; for a part, the one that it belongs to."""
+        ...
 
     @property
-    def whole(self) -> Resource:
-        """The resource that a part belongs to; else the resource itself."""
+    def properties(self) -> Any:
+        """Where paths start: the properties of the resource, or the element that a part is."""
         ...
 
     @property
@@ -91,12 +93,19 @@ class Compiler:
         if isinstance(spec, list):
             return _first([self.expression(item) for item in spec])
         if isinstance(spec, str):
-            return _reduced(self.reader(spec), "first")
+            return self._first_at(spec)
         if isinstance(spec, (bool, int, float)):
             return _constant(spec)
         if isinstance(spec, Mapping):
             return self._mapping(dict(spec))
         raise TableError(f"{spec!r} is no expression")
+
+    def _first_at(self, text: str) -> Expression:
+        """The first value at a path. Most paths are plain keys of the resource: those have a way of their own."""
+        count = len(self.reads)
+        slow = _reduced(self.reader(text), "first")
+        read = self.reads[count]
+        return slow if read.root else _plain(paths.parse(read.path), slow)
 
     def _mapping(self, spec: dict[str, Any]) -> Expression:
         when = self.condition(spec.pop("when")) if "when" in spec else None
@@ -141,10 +150,16 @@ class Compiler:
 
     def _path(self, spec: dict[str, Any]) -> Expression:
         given = spec.pop("path")
-        reader = self.readers(given if isinstance(given, list) else [given])
         names = spec.pop("as", [])
-        for name in [names] if isinstance(names, str) else names:
-            reader = _each(reader, _conversion(name))
+        conversions = [_conversion(name) for name in ([names] if isinstance(names, str) else names)]
+        if isinstance(given, str) and "take" not in spec and "[" not in given:
+            found = self._first_at(given)
+            for convert in conversions:
+                found = _converted(found, convert)
+            return found
+        reader = self.readers(given if isinstance(given, list) else [given])
+        for convert in conversions:
+            reader = _each(reader, convert)
         return _reduced(reader, spec.pop("take", "first"))
 
     def readers(self, texts: Iterable[str]) -> Reader:
@@ -160,7 +175,7 @@ class Compiler:
         if not text.startswith(("@", "$")):
             self.reads.append(Read("", text))
             segments = paths.parse(text)
-            return lambda scope: paths.look(scope.resource.properties, segments, scope.trail)
+            return lambda scope: paths.look(scope.properties, segments, scope.trail)
         root, _, rest = text.partition(".")
         if root == PROVIDER:
             self.reads.append(Read(PROVIDER, rest))
@@ -217,6 +232,24 @@ def _conversion(name: str) -> Callable[[Any, str, Scope], Outcome]:
     return lambda value, path, scope: convert(value, path)
 
 
+def _plain(segments: paths.Segments, slow: Expression) -> Expression:
+    """As ``slow``, for keys of plain objects that lead to a scalar or nowhere: no list is made on the way."""
+    if not all(isinstance(segment, str) for segment in segments):
+        return slow
+
+    def evaluate(scope: Scope) -> Outcome:
+        value = scope.properties
+        for key in segments:
+            if type(value) is not dict:
+                return slow(scope)
+            value = value.get(key)
+            if value is None:
+                return ABSENT
+        return Known(value, paths.written(scope.trail, segments)) if type(value) in paths.SCALARS else slow(scope)
+
+    return evaluate
+
+
 def _constant(value: Any, *, default: bool = False) -> Expression:
     known = Known(value, "", default)
     return lambda scope: known
@@ -235,7 +268,7 @@ def _first(candidates: Sequence[Expression]) -> Expression:
     def evaluate(scope: Scope) -> Outcome:
         for candidate in candidates:
             found = candidate(scope)
-            if not isinstance(found, Absent):
+            if found is not ABSENT:
                 return found
         return ABSENT
 
@@ -285,12 +318,14 @@ def _provider_reader(segments: paths.Segments) -> Reader:
 
 
 def _whole_reader(segments: paths.Segments) -> Reader:
-    return lambda scope: paths.look(scope.whole.properties, segments)
+    return lambda scope: paths.look(scope.resource.properties, segments)
 
 
 def _joined_reader(name: str, segments: paths.Segments) -> Reader:
     def read(scope: Scope) -> list[Outcome]:
         joined = scope.joined(name)
+        if not joined.resources and joined.open is None:
+            return []
         found = [item for other in joined.resources for item in paths.look(other.properties, segments, other.name)]
         return [*found, joined.open] if joined.open is not None else found
 
@@ -372,7 +407,8 @@ def _reduced(reader: Reader, take: str) -> Expression:
     reduce = _REDUCERS[take]
 
     def evaluate(scope: Scope) -> Outcome:
-        found = [outcome for outcome in reader(scope) if not isinstance(outcome, Absent)]
+        read = reader(scope)
+        found = [outcome for outcome in read if outcome is not ABSENT] if read else read
         return reduce(found) if found else ABSENT
 
     return evaluate

@@ -60,15 +60,23 @@ class Facts:
     """Facts of one resource. None means: not declared. A field named in ``unknowns`` is None as well, and means
     neither.
 
-    Units: memory and sizes in GiB, runtimes in hours, idle shutdown in minutes, retention in days. ``count`` is of
-    instances; ``accelerator.count`` is per instance. ``spot_share`` is the share of spot among the instances above
-    ``on_demand_base``, which counts instances that are never spot. Where instance types or parts differ,
-    ``accelerator``, ``vcpu`` and ``memory_gib`` are those of the one with the most accelerator memory,
+    Units: memory and sizes in GiB, runtimes in hours, idle shutdown in minutes, retention in days, throughput in MiB a
+    second. ``count`` is of instances; ``accelerator.count`` is per instance. ``spot_share`` is the share of spot among
+    the instances above ``on_demand_base``, which counts instances that are never spot. Where instance types or parts
+    differ, ``accelerator``, ``vcpu`` and ``memory_gib`` are those of the one with the most accelerator memory,
     ``accelerator_models`` lists every model that may appear, and ``count`` of differing parts is in instances of that
-    one: times ``accelerator.count`` it is the number of accelerators of all parts. ``unknowns`` maps a fact's path
-    (``instance_type``,
-    ``tags.team``, ``accelerator``) to the property path and reason in words. ``tags`` hold labels as well,
-    with the provider's default tags merged in. ``defaults`` names fields that hold the provider's documented default.
+    one: times ``accelerator.count`` it is the number of accelerators of all parts.
+
+    ``cpu_request`` and its like are sums over the containers of one pod; a sum to which not every container adds is not
+    declared. ``versions_kept`` are old versions of an object, ``replicated_to`` the regions that its data is copied to,
+    ``role`` the identity that its machines run as, ``permissions`` the names of managed policies and roles that it
+    carries or grants, ``images`` what it runs. ``public``: reachable from the internet, or readable by everyone.
+    ``checkpointing``: interrupted work goes on from where it was. ``accelerator_limit`` is how many accelerators it
+    lets others start or use (a quota, the bounds of what starts nodes).
+
+    ``unknowns`` maps a fact's path (``instance_type``, ``tags.team``, ``accelerator``) to the property path and reason
+    in words. ``tags`` hold labels as well, with the provider's default tags merged in. ``defaults`` names fields that
+    hold the provider's documented default.
     """
 
     kind: Kind
@@ -95,6 +103,22 @@ class Facts:
     size_gib: float | None = None
     storage_class: str | None = None
     runs_per_month: float | None = None
+    iops: float | None = None
+    throughput_mibps: float | None = None
+    versioning: bool | None = None
+    versions_kept: float | None = None
+    deletion_protection: bool | None = None
+    replicated_to: tuple[str, ...] = ()
+    checkpointing: bool | None = None
+    public: bool | None = None
+    role: str | None = None
+    permissions: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    cpu_request: float | None = None
+    cpu_limit: float | None = None
+    memory_request_gib: float | None = None
+    memory_limit_gib: float | None = None
+    accelerator_limit: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     taggable: bool = False
     unknowns: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from spendgate.facts.outcome import Known, Outcome, Unclear, not_known_yet, wrong_type
 from spendgate.resource import UNKNOWN, Blob, Reference, Secret
@@ -58,7 +58,7 @@ _TOKEN = re.compile(
 )
 
 
-_SCALARS = frozenset({str, int, float, bool})
+SCALARS: Final = frozenset({str, int, float, bool})
 
 
 @functools.cache
@@ -103,8 +103,8 @@ def look(value: Any, segments: Segments, trail: str = "") -> list[Outcome]:
         if value is None:
             return []
         at += 1
-    trail = _written(trail, segments[:at])
-    if at == len(segments) and type(value) in _SCALARS:
+    trail = written(trail, segments[:at])
+    if at == len(segments) and type(value) in SCALARS:
         return [Known(value, trail)]
     found: list[Outcome] = []
     _walk(value, segments, at, trail, found)
@@ -163,7 +163,8 @@ def _walk_key(value: Any, key: str, segments: Segments, at: int, trail: str, fou
 
 
 @functools.lru_cache(maxsize=4096)
-def _written(trail: str, keys: Segments) -> str:
+def written(trail: str, keys: Segments) -> str:
+    """Keys below a path, as they are shown."""
     for key in keys:
         trail = _below(trail, str(key))
     return trail

@@ -24,8 +24,8 @@ from spendgate.resource import Resource
 
 MAPPINGS: Final = Path(__file__).with_name("mappings")
 
-TEXTS: Final = ("instance_type", "storage_class")
-LISTS: Final = ("zones", "instance_types")
+TEXTS: Final = ("instance_type", "storage_class", "role")
+LISTS: Final = ("zones", "instance_types", "replicated_to", "permissions", "images")
 NUMBERS: Final = (
     "vcpu",
     "memory_gib",
@@ -37,8 +37,16 @@ NUMBERS: Final = (
     "size_gib",
     "runs_per_month",
 )
-FLAGS: Final = ("encrypted", "attached")
+FLAGS: Final = ("encrypted", "attached", "versioning", "deletion_protection", "checkpointing", "public")
 PLAIN: Final = (*TEXTS, *LISTS, *NUMBERS, *FLAGS, "purchase")
+    "iops",
+    "throughput_mibps",
+    "versions_kept",
+    "cpu_request",
+    "cpu_limit",
+    "memory_request_gib",
+    "memory_limit_gib",
+    "accelerator_limit",
 LIFECYCLE: Final = (
     "expiration_days",
     "transition_days",
@@ -361,7 +369,7 @@ class _RowCompiler:
         times = outer.expression(spec.pop("times")) if "times" in spec else None
         name, billed_as, label = spec.pop("name", None), spec.pop("billed_as", ""), spec.pop("label", "")
         reads, self.reads = self.reads, []
-        when, facts = self._case({"let": self.spec.get("let", {}), **spec})
+        when, facts = self._case({"let": self.spec.get("let", {}), "hardware": not billed_as, **spec})
         named = self._compiler(spec).expression(name) if name is not None else None
         inside, self.reads = self.reads, reads
         for read in inside:
@@ -455,6 +463,7 @@ class _Alone:
     def __getattr__(self, name: str) -> Any:
         raise TableError(f"a join's condition cannot read {name}")
 
+        self.properties = resource.properties
 
 def _applies(condition: Condition) -> Callable[[Resource], bool | Unclear]:
     def applies(resource: Resource) -> bool | Unclear:

@@ -124,3 +124,21 @@ aws.opensearch.Domain("search", cluster_config={
     "dedicated_master_type": "m6g.large.search"}, ebs_options={"ebs_enabled": True, "volume_size": 200, "volume_type": "gp3"},
     encrypt_at_rest={"enabled": True})  # fmt: skip
 aws.opensearch.ServerlessCollection("vectors", type="VECTORSEARCH")
+
+# Disks that come with machines.
+gp3 = {"volume_size": 100, "volume_type": "gp3", "iops": 6000, "throughput": 250}
+mapped = [{"device_name": "/dev/xvda", "ebs": {"volume_size": 80, "volume_type": "gp3"}},
+          {"device_name": "/dev/sdb", "ebs": {"volume_size": 500, "volume_type": "io2", "iops": 4000}}]  # fmt: skip
+disks = aws.ec2.LaunchTemplate("disks", instance_type="g5.xlarge", block_device_mappings=mapped)
+aws.ec2.Instance("with-disks", ami="a", instance_type="g5.xlarge", root_block_device=gp3,
+                 ebs_block_devices=[{"device_name": "/dev/sdc", "volume_size": 200}])  # fmt: skip
+aws.ec2.Instance("disks-of-template", launch_template={"id": disks.id})
+aws.ec2.Instance("own-root", launch_template={"id": disks.id}, root_block_device={"volume_size": 50})
+aws.ec2.Instance("disk-of-image", ami="a", instance_type="g5.xlarge")
+aws.autoscaling.Group("group-disks", min_size=0, desired_capacity=2, max_size=4, launch_template={"id": disks.id})
+aws.eks.NodeGroup("node-disks", cluster_name="c", node_role_arn="r", subnet_ids=["s"],
+                  scaling_config={"min_size": 1, "desired_size": 2, "max_size": 3})  # fmt: skip
+aws.eks.NodeGroup("node-disks-template", cluster_name="c", node_role_arn="r", subnet_ids=["s"],
+                  launch_template={"id": disks.id, "version": "1"},
+                  scaling_config={"min_size": 1, "desired_size": 1, "max_size": 1})  # fmt: skip
+aws.sagemaker.NotebookInstance("notebook-volume", instance_type="ml.g5.xlarge", role_arn="r", volume_size=50)

@@ -80,3 +80,23 @@ files = gcp.filestore.Instance("files", name="files", location="us-central1-a", 
 gcp.filestore.Backup("files-backup", location="us-central1", source_file_share="s", source_instance=files.id)
 gcp.lustre.Instance("scratch", instance_id="s", location="us-central1-a", filesystem="f", network="n", capacity_gib="18000",
                     per_unit_storage_throughput="500")  # fmt: skip
+
+# Disks that come with machines.
+gcp.compute.Instance("with-disks", machine_type="g2-standard-8", zone="us-central1-a", network_interfaces=[{"network": "n"}],
+                     boot_disk={"initialize_params": {"image": "debian", "size": 200, "type": "pd-ssd"}},
+                     scratch_disks=[{"interface": "NVME"}])  # fmt: skip
+gcp.compute.Instance("disk-of-image", machine_type="g2-standard-8", zone="us-central1-a", network_interfaces=[{"network": "n"}],
+                     boot_disk={"source": "there-already"})  # fmt: skip
+stored = gcp.compute.InstanceTemplate("stored", machine_type="g2-standard-8", disks=[
+    {"source_image": "debian", "disk_size_gb": 100, "disk_type": "pd-balanced", "device_name": "boot"},
+    {"type": "SCRATCH", "device_name": "scratch"}, {"source": "there-already"}])  # fmt: skip
+gcp.compute.InstanceGroupManager("group-disks", base_instance_name="g", zone="us-central1-a", target_size=3,
+                                 versions=[{"instance_template": stored.self_link}])  # fmt: skip
+gcp.container.NodePool("pool-disks", cluster="c", location="us-central1-a", node_count=2,
+                       node_config={"machine_type": "g2-standard-8", "local_ssd_count": 2})  # fmt: skip
+gcp.container.NodePool("pool-disk-declared", cluster="c", location="us-central1-a", node_count=1, node_config={
+    "machine_type": "g2-standard-8", "boot_disk": {"size_gb": 300, "disk_type": "hyperdisk-balanced", "provisioned_iops": 5000}})  # fmt: skip
+gcp.container.Cluster("cluster-disks", location="us-central1-a", node_pools=[
+    {"name": "a", "node_count": 1, "node_config": {"machine_type": "g2-standard-8", "disk_size_gb": 50}},
+    {"name": "b", "node_count": 4, "node_config": {"machine_type": "e2-standard-4", "disk_size_gb": 30, "disk_type": "pd-ssd"}}])  # fmt: skip
+gcp.workbench.Instance("bench-disks", location="us-central1-a", gce_setup={"machine_type": "n1-standard-4"})
