@@ -19,6 +19,7 @@ COMMANDS = {
     "guardrails": "list the guardrails, or explain one",
     "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",
+    "waiver": "let findings pass for a time: add, list, sign and verify waivers and approvals",
     "test": "run the tests of guardrails, with what they cover",
     "schema": "print the JSON Schema of a file or an output",
     "record": "record a program's data sources from a real preview",

@@ -25,8 +25,8 @@ def waivers_in(
     Nothing is raised: mistakes in the file are its ``faults``.
     """
     path = rules.file
-    if path is None or not path.exists():
-        if path is not None and rules.required:
+    if not path.exists():
+        if rules.required:
             fault = InputError(f'no such file of waivers: "{path.name}"', place=rules.place)
             return Waivers(rules=rules, faults=(fault,))
         return Waivers(rules=rules)

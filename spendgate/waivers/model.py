@@ -147,7 +147,7 @@ class Rules:
     """What holds for all waivers of a project. ``max_length`` is in days, ``max_resources`` and ``max_guardrails`` are
     what one waiver may cover before it is too wide. ``required`` where the file was named and must be there."""
 
-    file: Path | None = None
+    file: Path = Path(FILE_NAME)
     required: bool = False
     place: Place | None = None
     max_length: int = 90
