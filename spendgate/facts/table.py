@@ -36,9 +36,6 @@ NUMBERS: Final = (
     "retention_days",
     "size_gib",
     "runs_per_month",
-)
-FLAGS: Final = ("encrypted", "attached", "versioning", "deletion_protection", "checkpointing", "public")
-PLAIN: Final = (*TEXTS, *LISTS, *NUMBERS, *FLAGS, "purchase")
     "iops",
     "throughput_mibps",
     "versions_kept",
@@ -47,6 +44,9 @@ PLAIN: Final = (*TEXTS, *LISTS, *NUMBERS, *FLAGS, "purchase")
     "memory_request_gib",
     "memory_limit_gib",
     "accelerator_limit",
+)
+FLAGS: Final = ("encrypted", "attached", "versioning", "deletion_protection", "checkpointing", "public")
+PLAIN: Final = (*TEXTS, *LISTS, *NUMBERS, *FLAGS, "purchase")
 LIFECYCLE: Final = (
     "expiration_days",
     "transition_days",
@@ -459,11 +459,11 @@ class _Alone:
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
+        self.properties = resource.properties
 
     def __getattr__(self, name: str) -> Any:
         raise TableError(f"a join's condition cannot read {name}")
 
-        self.properties = resource.properties
 
 def _applies(condition: Condition) -> Callable[[Resource], bool | Unclear]:
     def applies(resource: Resource) -> bool | Unclear:
