@@ -248,14 +248,15 @@ def _approval(waivers: Waivers, id_: str) -> Waiver:
 def _sign(options: argparse.Namespace) -> int:
     from spendgate.waivers.decide import time_gap
     from spendgate.waivers.edit import set_signature
-    from spendgate.waivers.signature import canonical, sign
+    from spendgate.waivers.signature import HEADER, canonical, sign
 
     now = datetime.now(UTC)
     rules, waivers = _read(options, now)
     waiver = _approval(waivers, options.id)
     if (gap := time_gap(waiver, now)) is not None and gap.startswith("expired"):
         raise InputError(f'the approval "{waiver.id}" {gap}', place=waiver.place)
-    print(f"signing as {_plain(waiver.approver)}: {_plain(canonical(waiver).decode().split('\n')[1])}")
+    said = canonical(waiver).decode().removeprefix(HEADER).strip()
+    print(f"signing as {_plain(waiver.approver)}: {_plain(said)}")
     set_signature(rules.file, waiver.id, sign(waiver, options.key, rules.approvals, now))
     print(f"signed: {waiver.id} holds until {waiver.expires}")
     return 0
