@@ -9,6 +9,7 @@ from typing import Any
 from spendgate import schemas
 from spendgate.errors import InputError, InputErrors, raise_together
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
+from spendgate.rules.variables import order_faults
 from spendgate.shipped import policies_dir
 from spendgate.yamlfile import YamlFile, read_yaml
 
@@ -101,6 +102,7 @@ def load_guardrail(path: Path) -> Guardrail:
     schemas.validate(file, "guardrail")
     guardrail = _guardrail(file)
     _check_params(guardrail, file)
+    raise_together(list(order_faults(guardrail.variables)))
     if guardrail.name != path.stem:
         raise InputError(
             f'guardrail "{guardrail.name}" lies in a file of another name',
@@ -153,7 +155,8 @@ def _validation(file: YamlFile, index: int) -> Validation:
 
 
 def _check_params(guardrail: Guardrail, file: YamlFile) -> None:
-    """The parameter schemas are themselves schemas, and each default obeys its own."""
+    """The parameter schemas are themselves schemas, their patterns such that they never backtrack, and each default
+    obeys its own."""
     from jsonschema import Draft202012Validator, SchemaError
 
     for name, rules in guardrail.params.items():
@@ -164,6 +167,27 @@ def _check_params(guardrail: Guardrail, file: YamlFile) -> None:
                 f'parameter "{name}" is not valid JSON Schema: {error.message}',
                 place=file.place("spec", "params", name, *error.absolute_path),
             ) from None
+        for path, pattern in _patterns(rules):
+            from spendgate.rules.cel.limits import pattern_fault
+
+            if fault := pattern_fault(pattern):
+                raise InputError(
+                    f"not a regular expression of RE2: {fault}",
+                    place=file.place("spec", "params", name, *path),
+                    remedy="Look-around and back references are left out, so that no pattern takes for ever.",
+                )
         if "default" in rules:
-            for fault in Draft202012Validator(dict(rules)).iter_errors(rules["default"]):
+            for fault in schemas.value_faults(rules, rules["default"]):
                 raise next(schemas.describe(fault, file, ("spec", "params", name, "default")))
+
+
+def _patterns(rules: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every pattern in the schema of a parameter, with its path."""
+    if not isinstance(rules, Mapping):
+        return
+    if isinstance(rules.get("pattern"), str):
+        yield (*path, "pattern"), rules["pattern"]
+    for key in ("items", "additionalProperties", "propertyNames"):
+        yield from _patterns(rules.get(key), (*path, key))
+    for name, part in rules.get("properties", {}).items():
+        yield from _patterns(part, (*path, "properties", name))

@@ -104,6 +104,12 @@ def load_pack(reference: str, relative_to: Path | None = None, place: Place | No
     file = read_yaml(folder / "pack.yaml")
     schemas.validate(file, "pack")
     metadata, spec = file.data["metadata"], file.data["spec"]
+    errors = [
+        InputError(f'no such folder of guardrails: "{path}"', place=file.place("spec", "policies", index))
+        for index, path in enumerate(spec.get("policies", ()))
+        if not (folder / path).is_dir()
+    ]
+    raise_together(errors)
     return Pack(
         name=metadata["name"],
         version=metadata["version"],
@@ -245,8 +251,6 @@ def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> Library:
 
 def param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
     """What is wrong with the parameters of one setting: names that do not exist, values that break the schema."""
-    from jsonschema import Draft202012Validator
-
     errors = []
     for name, value in setting.params.items():
         rules = guardrail.params.get(name)
@@ -258,7 +262,7 @@ def param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:
                 InputError(f'guardrail "{guardrail.name}" has no parameter "{name}"', place=place, remedy=remedy)
             )
             continue
-        for fault in Draft202012Validator(dict(rules)).iter_errors(value):
+        for fault in schemas.value_faults(rules, value):
             errors.append(
                 InputError(f'parameter "{name}" of "{guardrail.name}": {fault.message}', place=place),
             )

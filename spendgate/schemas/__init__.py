@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -90,6 +91,28 @@ def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> 
         yield InputError(f"{where} lacks {either}", place=file.place(*path))
     else:
         yield InputError(f"{where}: {error.message}", place=file.place(*path))
+
+
+def value_faults(rules: Mapping[str, Any], value: Any) -> Iterator[Any]:
+    """What of a value breaks the schema of a parameter, as jsonschema's errors.
+
+    Patterns are those of RE2: whoever writes a guardrail or a value cannot make a check run for ever.
+    """
+    yield from _validator()(dict(rules)).iter_errors(value)
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def pattern(validator: Any, pattern: str, value: Any, rules: Any) -> Iterator[ValidationError]:
+        import re2  # type: ignore[import-untyped]
+
+        if isinstance(value, str) and not re2.search(pattern, value):
+            shown = value if len(value) <= 80 else f"{value[:79]}…"
+            yield ValidationError(f"'{shown}' does not match '{pattern}'")
+
+    return validators.extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
 
 
 def _kind(value: Any) -> str:

@@ -35,7 +35,7 @@ def refuse(tree: Node, expression: str) -> None:
             raise CompileError([_at(node.message, expression, f"{node.message}{{...}} cannot be made here")])
         if isinstance(node, Call) and node.function == "matches" and len(node.arguments) == 2:
             pattern = node.arguments[1]
-            if isinstance(pattern, Constant) and pattern.text is not None and (fault := _pattern_fault(pattern.text)):
+            if isinstance(pattern, Constant) and pattern.text is not None and (fault := pattern_fault(pattern.text)):
                 raise CompileError([_at(pattern.text, expression, f"not a regular expression: {fault}")])
 
 
@@ -45,7 +45,7 @@ def _at(text: str, expression: str, message: str) -> Issue:
     return Issue(expression.count("\n", 0, start) + 1, start - line_start + 1, message)
 
 
-def _pattern_fault(pattern: str) -> str | None:
+def pattern_fault(pattern: str) -> str | None:
     """Why RE2 refuses the pattern; None where it does not, or is not installed to ask."""
     try:
         import re2  # type: ignore[import-untyped]
