@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench setup clean lock
+.PHONY: demo test lint bench setup setup-test clean lock
 
 demo: setup
 	@echo '$$ spendgate check examples/llm-training'
@@ -12,7 +12,7 @@ demo: setup
 	@echo '$$ spendgate check examples/llm-training-fixed'
 	@$(BIN)/spendgate check examples/llm-training-fixed; code=$$?; echo "exit code $$code"; test $$code -eq 0
 
-test: setup lint
+test: setup-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup
@@ -35,10 +35,20 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# The SDK of Azure is large (356 MB), and needed by tests alone.
+setup-test: $(VENV)/.ready-test
+
+$(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock
+	@echo "Installing the SDK of Azure for the tests (half a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-azure.lock
+	@touch $@
+
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra crossguard-reference --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra azure --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --upgrade -c requirements.lock | awk '/^[^ ]/ {keep = /^pulumi-azure-native==/} keep' > requirements-azure.lock
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

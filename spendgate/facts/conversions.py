@@ -23,8 +23,18 @@ _SUFFIX: Final[Mapping[str | None, float]] = {None: 1.0, "n": 1e-9, "u": 1e-6, "
     f"{letter}{mark}": base**n for mark, base in (("", 1000.0), ("i", 1024.0)) for n, letter in enumerate("kMGTPE", 1)
 } | {"Ki": 1024.0}  # fmt: skip
 _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_ISO_DURATION: Final = re.compile(
+    r"P(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
+)
 _IDLE_NUMBER: Final = re.compile(r"(?:\b(IDLE_TIME(?:OUT)?)=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
 _IDLE_WORDS: Final = re.compile(r"auto-?stop|idle|shutdown|stop-notebook-instance", re.IGNORECASE)
+
+# Sizes in GiB: MicrosoftDocs/azure-docs, virtual-machines/disks-types.md (Premium SSD, Standard SSD, Standard HDD).
+_DISK_TIERS: Final[Mapping[float, str]] = {
+    4: "1", 8: "2", 16: "3", 32: "4", 64: "6", 128: "10", 256: "15", 512: "20", 1024: "30", 2048: "40", 4096: "50",
+    8192: "60", 16384: "70", 32767: "80",
+}  # fmt: skip
+_SMALLEST_HDD: Final = 32.0
 
 
 def text(value: Any, path: str) -> Outcome:
@@ -71,10 +81,10 @@ def quantity(value: Any, path: str) -> Outcome:
 
 
 def duration_hours(value: Any, path: str) -> Outcome:
-    """A duration (``3600s``, ``1h30m``) in hours."""
+    """A duration (``3600s``, ``1h30m``, ISO 8601 as in ``PT30M``) in hours."""
     if not isinstance(value, str):
         return wrong_type(path, "a duration", value)
-    found = _DURATION.fullmatch(value.strip())
+    found = _DURATION.fullmatch(value.strip()) or _ISO_DURATION.fullmatch(value.strip())
     if found is None or not any(found.groups()):
         return Unclear(f"{path}: is no duration")
     days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
@@ -112,6 +122,21 @@ def runs_per_month(value: Any, path: str) -> Outcome:
         return Known(cron.runs_per_month(value), path)
     except cron.CronError as error:
         return Unclear(f"{path}: {error}")
+
+
+def disk_tier(value: Any, path: str) -> Outcome:
+    """The number of the tier that a managed disk of Azure is billed by: of the next size up (``30``: 1,024 GiB)."""
+    found = number(value, path)
+    if not isinstance(found, Known):
+        return found
+    tier = next((tier for size, tier in _DISK_TIERS.items() if found.value <= size), None)
+    return Known(tier, path) if tier else Unclear(f"{path}: no managed disk is that large")
+
+
+def hdd_tier(value: Any, path: str) -> Outcome:
+    """As ``disk_tier``, for standard disks, of which the smallest is of tier 4."""
+    found = number(value, path)
+    return disk_tier(max(found.value, _SMALLEST_HDD), path) if isinstance(found, Known) else found
 
 
 def length(value: Any, path: str) -> Outcome:
@@ -170,6 +195,9 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "idle_script_minutes": idle_script_minutes,
     "runs_per_month": runs_per_month,
     "lower": _of_text(str.lower),
+    "compact": _of_text(lambda name: name.lower().replace(" ", "")),
+    "disk_tier": disk_tier,
+    "hdd_tier": hdd_tier,
     "kebab": _of_text(lambda name: name.lower().replace("_", "-")),
     "last_segment": _of_text(lambda name: name.rstrip("/").rsplit("/", 1)[-1]),
 }

@@ -374,7 +374,8 @@ class _Derivation:
         except cron.CronError as error:
             return Unclear(f"{stop.path}: {error}")
         names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
-        return Known(Schedule(hours, f"{names}: from {' and '.join(start.value)} to {' and '.join(stop.value)}"))
+        told = f"from {' and '.join(start.value)} to {' and '.join(stop.value)}"
+        return Known(Schedule(hours, f"{names}: {told}" if names else told))
 
 
 _FOR_DISKS: Final = ("region", "zones", "count")

@@ -14,6 +14,7 @@ from typing import Final
 from spendgate.facts import path as paths
 from spendgate.facts.expression import Joined
 from spendgate.facts.outcome import Absent, Known, Unclear
+from spendgate.facts.tokens import unversioned
 from spendgate.resource import Reference, Resource
 
 _SEPARATOR: Final = re.compile(r"[/:]")
@@ -66,7 +67,7 @@ class Index:
         ] = {}
         for resource in resources:
             self.by_address[resource.address] = resource
-            self._by_type.setdefault(resource.type, []).append(resource)
+            self._by_type.setdefault(unversioned(resource.type), []).append(resource)
 
     def of_types(self, types: Iterable[str]) -> list[Resource]:
         """All resources of some types, in order of declaration within a type."""
@@ -103,7 +104,7 @@ class Index:
         value = outcome.value
         if isinstance(value, Reference):
             other = self.by_address.get(value.urn)
-            if other is not None and other.type in join.types:
+            if other is not None and unversioned(other.type) in join.types:
                 return Joined((other,))
             return Joined(open=Unclear(f"{outcome.path}: refers to a resource that is not declared here"))
         if not isinstance(value, str):
@@ -152,7 +153,7 @@ class Index:
         else:
             addresses = resource.dependencies
         others = (self.by_address.get(address) for address in addresses)
-        return [other for other in others if other is not None and other.type in types]
+        return [other for other in others if other is not None and unversioned(other.type) in types]
 
     def _backward(self, resource: Resource, join: Join, own_types: tuple[str, ...]) -> Joined:
         key = (join, own_types)

@@ -20,9 +20,12 @@ from spendgate.facts.model import Kind
 from spendgate.facts.outcome import Unclear
 from spendgate.facts.parts import OF_PARTS, TYPES
 from spendgate.facts.tags import Layer, compile_layers
+from spendgate.facts.tokens import unversioned
 from spendgate.resource import Resource
 
 MAPPINGS: Final = Path(__file__).with_name("mappings")
+_FILES: Final = {"azure-native": "azure"}
+"""Tables whose name is not that of their package."""
 
 TEXTS: Final = ("instance_type", "storage_class", "role")
 LISTS: Final = ("zones", "instance_types", "replicated_to", "permissions", "images")
@@ -171,14 +174,15 @@ class Mappings:
 
     def row(self, token: str) -> Row | None:
         """The row of a type. Raises InputError with the file for a table that makes no sense."""
+        token = unversioned(token)
         package = self.package(token.split(":", 1)[0])
         return package.row(token) if package is not None else None
 
     def package(self, name: str) -> Package | None:
         """The table of a package (``aws``), or None."""
         if name not in self._packages:
-            file = self.directory / f"{name}.yaml"
-            known = name.isidentifier() and file.is_file()
+            file = self.directory / f"{_FILES.get(name, name)}.yaml"
+            known = (name in _FILES or name.isidentifier()) and file.is_file()
             self._packages[name] = Package(file, read_table(file)) if known else None
         return self._packages[name]
 

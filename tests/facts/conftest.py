@@ -12,6 +12,7 @@ from spendgate.facts.model import Facts, Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration
 from spendgate.sources.pulumi_program import run_program
+from tests.facts import sdk
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -31,6 +32,13 @@ def aws_declaration() -> Declaration:
 @pytest.fixture(scope="session")
 def google_declaration() -> Declaration:
     return run_program(PROGRAMS / "google")
+
+
+@pytest.fixture(scope="session")
+def azure_declaration() -> Declaration:
+    if reason := sdk.missing("azure-native"):
+        pytest.skip(reason)
+    return run_program(PROGRAMS / "azure")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import json
 import re
 import sys
@@ -17,14 +18,24 @@ from pulumi import _types
 
 from spendgate.facts.path import Each, Json, Only, parse
 
-PACKAGES = ("aws", "gcp", "kubernetes")
+PACKAGES = ("aws", "gcp", "kubernetes", "azure-native")
+
+
+def module(package: str) -> str:
+    """The Python module of a package."""
+    return f"pulumi_{package.replace('-', '_')}"
+
+
+def missing(package: str) -> str:
+    """Why a package's SDK cannot be asked here; empty where it can. That of Azure is an extra, and large."""
+    return "" if importlib.util.find_spec(module(package)) else f"{module(package)} is not installed (make test does)"
 
 
 @functools.cache
 def tokens(package: str) -> Mapping[str, tuple[str, str]]:
     """Type token → (module, class name), from the registry that the SDK itself uses to rebuild resources."""
-    module = importlib.import_module(f"pulumi_{package}")
-    text = Path(module.__file__ or "").read_text(encoding="utf-8")
+    imported = importlib.import_module(module(package))
+    text = Path(imported.__file__ or "").read_text(encoding="utf-8")
     registry = re.search(r'resource_modules="""(.*?)"""', text, re.S)
     assert registry is not None
     return {
@@ -41,8 +52,9 @@ def arguments(token: str) -> type | None:
     if found is None:
         return None
     resource = getattr(importlib.import_module(found[0]), found[1])
-    module = sys.modules[resource.__module__]
-    args = getattr(module, f"{found[1]}Args", None) or getattr(module, f"{found[1]}InitArgs", None)
+    defined = sys.modules[resource.__module__]
+    # Where a resource is an input of another too, "Args" is that of the input.
+    args = getattr(defined, f"{found[1]}InitArgs", None) or getattr(defined, f"{found[1]}Args", None)
     assert isinstance(args, type), token
     return args
 
@@ -66,6 +78,19 @@ def inner(hint: Any) -> Any:
             hint = (classes or shaped or options)[0]
             continue
         return hint
+
+
+def alternatives(hint: Any) -> list[Any]:
+    """The input classes of which a property takes one, as its type says (Azure: the properties of a compute)."""
+    while True:
+        origin = typing.get_origin(hint)
+        if origin is not typing.Union and origin is not UnionType:
+            return [hint]
+        options = [item for item in typing.get_args(hint) if item is not type(None)]
+        classes = [item for item in options if isinstance(item, type) and _types.is_input_type(item)]
+        if len(options) != 1:
+            return classes if len(classes) > 1 else [inner(hint)]
+        hint = options[0]
 
 
 def is_list(hint: Any) -> bool:
@@ -97,6 +122,10 @@ def within(args: type, path: Any, text: str) -> str | None:
 
     def step(hint: Any, segments: Any) -> str | None:
         for place, segment in enumerate(segments):
+            several = alternatives(hint)
+            if len(several) > 1:
+                found = [step(one, segments[place:]) for one in several]
+                return None if None in found else found[0]
             hint = inner(hint)
             if isinstance(segment, Json):
                 return None if hint is str else f"{text}: no text before !json"
@@ -125,7 +154,7 @@ def within(args: type, path: Any, text: str) -> str | None:
 @functools.cache
 def provider_arguments(package: str) -> type:
     """The Args class of a package's provider resource."""
-    args = importlib.import_module(f"pulumi_{package}.provider").ProviderArgs
+    args = importlib.import_module(f"{module(package)}.provider").ProviderArgs
     assert isinstance(args, type)
     return args
 

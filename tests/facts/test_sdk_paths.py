@@ -16,6 +16,15 @@ TABLES = Mappings()
 ROWS = [(token, package) for package in sdk.PACKAGES for token in TABLES.package(package).tokens()]  # type: ignore[union-attr]
 
 
+@pytest.fixture(autouse=True)
+def needs_sdk(request: pytest.FixtureRequest) -> None:
+    """Skips what is asked of a package that is not installed."""
+    call = getattr(request.node, "callspec", None)
+    reason = sdk.missing(call.params["package"]) if call and "package" in call.params else ""
+    if reason:
+        pytest.skip(reason)
+
+
 def row_of(token: str) -> Row:
     row = TABLES.row(token)
     assert row is not None

@@ -22,11 +22,11 @@ from spendgate.resource import UNKNOWN, Blob, Declaration, Provider, Reference, 
 CATALOGUE = Catalogue.builtin()
 TABLES = Mappings()
 ROWS = [
-    row for package in ("aws", "gcp", "kubernetes") for token in TABLES.package(package).tokens()  # type: ignore[union-attr]
+    row for package in ("aws", "gcp", "kubernetes", "azure-native") for token in TABLES.package(package).tokens()  # type: ignore[union-attr]
     if (row := TABLES.row(token)) is not None
 ]  # fmt: skip
 
-PROGRAMS = [f"{program}_declaration" for program in ("aws", "aws_more", "google", "google_more", "custom")]
+PROGRAMS = [f"{program}_declaration" for program in ("aws", "aws_more", "google", "google_more", "azure", "custom")]
 URNS = [f"urn:pulumi:dev::p::t::r{index}" for index in range(4)]
 
 scalars = st.one_of(
