@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spendgate.errors import InputError, Place
@@ -14,6 +15,7 @@ from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
+from spendgate.prices.age import is_fresh
 from spendgate.resource import Declaration, Resource, Value
 from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
 from spendgate.rules.guardrail import Target
@@ -39,10 +41,13 @@ def check(
     now: datetime,
     carbon: bool = False,
     waivers: Waivers = NO_WAIVERS,
+    savings: bool = False,
+    max_price_age: int | None = None,
 ) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
+    With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
     guardrails = tuple(guardrails)
@@ -74,6 +79,12 @@ def check(
         now,
         complete=not declaration.incomplete,
     )
+    cheaper = None
+    if savings:
+        from spendgate.cheaper import cheaper_ways
+
+        fresh = partial(is_fresh, max_age=max_price_age, today=now.date())
+        cheaper = cheaper_ways(declaration, context, guardrails, catalogue, carbon_of=carbon_of, fresh=fresh)
     return Checked(
         path=declaration.root,
         project=declaration.project,
@@ -92,6 +103,7 @@ def check(
         footprint=footprint if carbon else None,
         waivers=waived.uses,
         faults=waivers.faults,
+        savings=cheaper,
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
 

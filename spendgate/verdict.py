@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from spendgate.errors import InputError, Place
 from spendgate.estimate.carbon import Footprint
 from spendgate.estimate.model import Estimate
+from spendgate.estimate.savings import Saving
 from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
@@ -97,6 +98,7 @@ class Checked:
     waivers: tuple[Use, ...] = ()
     faults: tuple[InputError, ...] = ()
     remarks: tuple[str, ...] = ()
+    savings: tuple[Saving, ...] | None = None
     error: InputError | None = None
 
 

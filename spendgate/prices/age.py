@@ -42,3 +42,11 @@ def age_of(quote: Quote, today: date) -> int | None:
         return (today - first_day(quote.as_of)).days
     except ValueError:
         return None
+
+
+def is_fresh(quote: Quote, max_age: int | None, today: date) -> bool:
+    """Whether a price is no older than so many days; with a limit, one without a date is not."""
+    if max_age is None:
+        return True
+    age = age_of(quote, today)
+    return age is not None and age <= max_age
