@@ -40,7 +40,9 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
     if not facts.storage_class or "storage_class" in facts.defaults:
         notes = (*notes, *_default_class(resource_type, item))
     confidence = Confidence.ASSUMED if notes or "size_gib" in facts.defaults else Confidence.EXACT
-    return (monthly_line(quote, quantity * exactly(facts.size_gib), notes, confidence),)
+    # A managed disk of Azure is billed as a whole, by the tier that its size is rounded up to.
+    billed = quantity if quote.unit == "month" else quantity * exactly(facts.size_gib)
+    return (monthly_line(quote, billed, notes, confidence),)
 
 
 def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...]:
