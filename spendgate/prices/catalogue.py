@@ -30,8 +30,9 @@ class Catalogue:
     def __init__(self, *directories: Path, private: bool = True, public: int = 1) -> None:
         """``public`` of the directories, from the first on, hold public prices; the others are a user's own."""
         self._store = Store(Layers(directories), private=private, public=public)
-        self._quotes: dict[tuple[str, str, str | None, Purchase], Quote] = {}
+        self._quotes: dict[tuple[str, str, str | None, Purchase, str], Quote] = {}
         self._instances: dict[tuple[str, str], InstanceType | None] = {}
+        self._gpu_hours: dict[tuple[str, float | None, Purchase], Quote | None] = {}
         self._suggestions: dict[tuple[str, str | None], str | None] = {}
 
     @classmethod
@@ -226,17 +227,25 @@ class Catalogue:
         region = region_of_zone(provider, zone)
         return region if region in self._store.regions(provider) else None
 
-    def quote(self, provider: str, item: str, region: str | None, purchase: Purchase = Purchase.ON_DEMAND) -> Quote:
+    def quote(
+        self,
+        provider: str,
+        item: str,
+        region: str | None,
+        purchase: Purchase = Purchase.ON_DEMAND,
+        term: str = "",
+    ) -> Quote:
         """The price of one item for an hour, or the reason there is none.
 
-        ``item`` is an instance type or an attached accelerator, ``region`` a region or one of its zones.
+        ``item`` is an instance type or an attached accelerator, ``region`` a region or one of its zones, ``term`` how
+        long one commits to a reserved price (``1 year``, which it is where none is named, or ``3 years``).
         """
-        key = (provider, item, region, purchase)
+        key = (provider, item, region, purchase, term)
         if key not in self._quotes:
-            self._quotes[key] = self._quote(provider, short_name(provider, item), region, purchase)
+            self._quotes[key] = self._quote(provider, short_name(provider, item), region, purchase, term)
         return self._quotes[key]
 
-    def _quote(self, provider: str, item: str, region: str | None, purchase: Purchase) -> Quote:
+    def _quote(self, provider: str, item: str, region: str | None, purchase: Purchase, term: str) -> Quote:
         def unpriced(note: str) -> Quote:
             return quotes.no_price(provider, item, region, purchase, NoPrice.UNPRICED, note)
 
@@ -245,7 +254,7 @@ class Catalogue:
         place = self._region(provider, region)
         if place is None:
             return unpriced(self._no_region(provider, region))
-        quote = quotes.hourly(self._store, provider, item, place, purchase)
+        quote = quotes.hourly(self._store, provider, item, place, purchase, term)
         if quote.reason is NoPrice.UNPRICED and not quote.source and self._is_unknown(provider, item):
             near = self.suggest(item, provider)
             hint = f'; did you mean "{near}"?' if near else ""
@@ -266,16 +275,28 @@ class Catalogue:
         near = nearest(region, self.regions(provider))
         return f'no region "{region}"' + (f'; did you mean "{near}"?' if near else "")
 
+    def gpu_hour(self, accelerator: Accelerator, purchase: Purchase = Purchase.ON_DEMAND) -> Quote | None:
+        """What one whole device costs for an hour where its machine is not known: the median over the regions of all
+        clouds (``amount``), from the cheapest to the dearest; derived. None where no region has a price."""
+        from spendgate.prices.reference import gpu_hour
+
+        key = (accelerator.model, accelerator.memory_gib, purchase)
+        if key not in self._gpu_hours:
+            self._gpu_hours[key] = gpu_hour(self, accelerator, purchase)
+        return self._gpu_hours[key]
+
     def storage_quote(self, provider: str, item: str, region: str | None) -> Quote:
         """The price of one unit of storage or network (``ebs.gp3``: GiB-month, ``nat.gateway``: hour), or why not."""
         store, purchase = self._store, Purchase.ON_DEMAND
-        listed = store.storage(provider).get(item, {}) if provider in PROVIDERS else {}
+        listed = store.storage_rows(provider, item) if provider in PROVIDERS else {}
         unit = next((row["unit"] for row in listed.values()), "GiB-month")
 
         def unpriced(note: str) -> Quote:
             return quotes.no_price(provider, item, region, purchase, NoPrice.UNPRICED, note, unit=unit)
 
         place = self._region(provider, region) if provider in PROVIDERS else None
+        if place is None and region is not None and region.lower() in listed:
+            place = region.lower()  # a bucket's location of several regions: US, EUR4
         own = store.private().get((provider, item, place, purchase)) if place else None
         if own is not None:
             if listed and own.unit != unit:

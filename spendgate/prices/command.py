@@ -10,6 +10,7 @@ from typing import Any
 
 from spendgate.errors import InputError
 from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.committed import terms_of
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest, short_name
 
@@ -138,7 +139,13 @@ def _here(
         raise InputError(f'no region "{region}" of {" or ".join(providers)}', remedy=remedy)
     for provider in selling:
         for purchase in purchases:
-            yield catalogue.quote(provider, name, region, purchase)
+            yield from _in_each_term(catalogue, provider, name, region, purchase)
+
+
+def _in_each_term(catalogue: Catalogue, provider: str, name: str, region: str, purchase: Purchase) -> Iterable[Quote]:
+    """One quote a term that has a price; where none has, one that says why."""
+    found = dict.fromkeys(catalogue.quote(provider, name, region, purchase, term) for term in terms_of(purchase))
+    return [quote for quote in found if quote.amount is not None] or list(found)[:1]
 
 
 def _example(catalogue: Catalogue, name: str, providers: Iterable[str]) -> str:
@@ -158,7 +165,9 @@ def _everywhere(
     reasons: list[Quote] = []
     for provider in providers:
         for region in catalogue.regions(provider):
-            found = [catalogue.quote(provider, name, region, purchase) for purchase in purchases]
+            found = [
+                quote for purchase in purchases for quote in _in_each_term(catalogue, provider, name, region, purchase)
+            ]
             amounts = [quote.amount for quote in found if quote.amount is not None]
             if amounts:
                 places.append((amounts[0], provider, region, found))
@@ -201,6 +210,7 @@ def quote_value(quote: Quote) -> dict[str, Any]:
         "instance_type": quote.item,
         "region": quote.region,
         "purchase": str(quote.purchase),
+        "term": quote.term or None,
         "amount": number(quote.amount),
         "unit": quote.unit,
         "currency": quote.currency,

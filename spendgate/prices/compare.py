@@ -13,6 +13,7 @@ from typing import Any, Final
 from spendgate.errors import InputError
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.command import number, purchase_from, quote_value
+from spendgate.prices.committed import terms_of
 from spendgate.prices.model import Accelerator, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest
 
@@ -86,8 +87,13 @@ def compare(
     reasons: list[Offer] = []
     for carrier in fitting:
         for option in purchases:
-            found = [carrier.offer(catalogue, place, option, count) for place in regions[carrier.provider]]
-            priced = [offer for offer in found if offer.quote.amount is not None]
+            found = [
+                carrier.offer(catalogue, place, option, count, term)
+                for term in terms_of(option)
+                for place in regions[carrier.provider]
+            ]
+            # A reserved price of one's own is for no term in particular, and answers for each.
+            priced = list(dict.fromkeys(offer for offer in found if offer.quote.amount is not None))
             offers += priced
             if found and not priced:
                 reasons.append(min(found, key=_telling))
@@ -107,8 +113,8 @@ class _Carrier:
     device: Accelerator
     attached: bool
 
-    def offer(self, catalogue: Catalogue, region: str, purchase: Purchase, count: float) -> Offer:
-        quote = catalogue.quote(self.provider, self.name, region, purchase)
+    def offer(self, catalogue: Catalogue, region: str, purchase: Purchase, count: float, term: str) -> Offer:
+        quote = catalogue.quote(self.provider, self.name, region, purchase, term)
         if self.attached and quote.amount is not None:
             times = Decimal(repr(count))
             quote = replace(
@@ -156,7 +162,7 @@ def _plain(model: str) -> str:
 def _carriers(catalogue: Catalogue, providers: Iterable[str], model: str, sizes: Sequence[str]) -> Iterator[_Carrier]:
     store = catalogue.store
     for provider in providers:
-        for group in store.groups(provider):
+        for group in store.accelerated_groups(provider):
             for name, row in store.instances(provider, group).items():
                 if row.get("accelerator") == model and row.get("accelerator_memory_gib", "") in sizes:
                     device = store.accelerator(row)

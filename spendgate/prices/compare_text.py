@@ -10,6 +10,7 @@ from spendgate.prices.model import Purchase
 from spendgate.prices.text import (
     REASONS,
     Style,
+    bought,
     purchase_name,
     row_text,
     show_accelerator,
@@ -45,7 +46,7 @@ def _table(comparison: Comparison, bold: Style, green: Style) -> list[str]:
         row = [
             show_price(quote),
             unit_price(each, quote.currency) if each is not None else "",
-            purchase_name(quote.purchase),
+            bought(quote),
             quote.as_of,
             quote.provider,
             f"{quote.item} (+ its machine)" if same[0].attached else quote.item,
@@ -68,7 +69,7 @@ def _merged(offers: Iterable[Offer]) -> list[list[Offer]]:
     groups: dict[object, list[Offer]] = {}
     for offer in offers:
         quote = offer.quote
-        key = (quote.provider, quote.item, quote.purchase, show_price(quote), quote.as_of, quote.source)
+        key = (quote.provider, quote.item, bought(quote), show_price(quote), quote.as_of, quote.source)
         groups.setdefault(key, []).append(offer)
     return list(groups.values())
 
@@ -93,6 +94,8 @@ def _footnotes(comparison: Comparison) -> list[str]:
     notes = ["USD, without tax and discounts; machines that carry exactly so many."] if quotes else []
     if any(quote.purchase is Purchase.SPOT for quote in quotes):
         notes.append("spot: from the dated figure, by which it is sorted, up to on-demand; it moves daily.")
+    if any(quote.term for quote in quotes):
+        notes.append("reserved: paid by the hour for the whole term, used or not; `spendgate price TYPE` tells how.")
     if any(quote.derived for quote in quotes):
         notes.append("* not listed itself; `spendgate price TYPE --region REGION` tells the rule.")
     if any(offer.attached for offer in comparison.offers):

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from spendgate.errors import InputError, Place, did_you_mean
@@ -20,6 +21,7 @@ _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _SPOT_SLACK = Decimal("1.001")  # hand-copied tables round spot up to on-demand
 _REGIONS_APART = 4  # the dearest region asks at most 2.4 times what the cheapest asks
 _DISCOUNT = 20  # a price of one's own below a twentieth of the public one is a slip of the point
+_LEAST_COMMITTED = Decimal("0.15")  # the deepest published rate is three years of an A100 for 34 %
 _FACTOR_SLACK = Decimal("0.0025")  # regional factors agree within a family to 0.22 %
 
 
@@ -97,6 +99,99 @@ def repeated_rows(catalogue: Catalogue) -> Iterator[Problem]:
         for key, count in Counter(store.instance_keys(provider)).items():
             if count > 1:
                 yield Problem(f"{provider} {key[0]} is listed {count} times", _type_place(store, provider, key[0]))
+
+
+def repeated_rates(catalogue: Catalogue) -> Iterator[Problem]:
+    """One row for each item of storage or a service and region, and for each reserved price and way to pay it."""
+    store = catalogue.store
+    for provider in PROVIDERS:
+        keys = Counter((*store.storage_keys(provider), *store.commitment_keys(provider)))
+        for key, count in keys.items():
+            if count > 1:
+                yield Problem(f"{provider} {' in '.join(key[:2])} is listed {count} times")
+
+
+def future_dates(catalogue: Catalogue) -> Iterator[Problem]:
+    """No figure is from tomorrow: a date in the future is a slip, and no price would ever be older."""
+    # A list is dated where it was read; somewhere it is a day later than here.
+    latest = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    for source in catalogue.store.sources().values():
+        if source.as_of > latest[: len(source.as_of)]:
+            place = catalogue.store.place("sources.csv", id=source.id)
+            yield Problem(f"source {source.id} is dated {source.as_of}, which is yet to come", place)
+
+
+def unmarketed_memory(catalogue: Catalogue) -> Iterator[Problem]:
+    """A device's memory is its marketed size in GiB: 24, not the 22.4 (22,888 MiB) that a driver reports."""
+    for model, memory in catalogue.store.accelerators():
+        if memory and not memory.isdigit():
+            place = catalogue.store.place("accelerators.csv", model=model, memory_gib=memory)
+            yield Problem(f"{model} has {memory} GiB: memory is the marketed size, a whole number", place)
+
+
+def impossible_rates(catalogue: Catalogue) -> Iterator[Problem]:
+    """Prices of storage and services are above zero, in USD, in the file of their service."""
+    store = catalogue.store
+    for provider in PROVIDERS:
+        for item, rows in store.storage(provider).items():
+            for region, row in rows.items():
+                message = _wrong_rate(store, row, "price")
+                if message:
+                    yield Problem(f"{provider} {item} in {region}: {message}", _row_place(row))
+            if rows.keys() - store.storage_rows(provider, item).keys():
+                yield Problem(f"{provider} {item} is in the file of another service, where no look-up finds it")
+
+
+def impossible_commitments(catalogue: Catalogue) -> Iterator[Problem]:
+    """Who commits pays no more than on demand, and for three years no more than for one, but not next to nothing."""
+    store = catalogue.store
+    for provider in PROVIDERS:
+        for row in store.commitment_rows(provider):
+            where = f"{provider} {row['item']} in {row['region']}, {row['payment']}"
+            if row["region"] not in store.regions(provider):
+                yield Problem(f"{where}: there is no such region", _row_place(row))
+                continue
+            wrong = _wrong_rate(store, row, "one_year") or _wrong_rate(store, row, "three_years")
+            if wrong:
+                yield Problem(f"{where}: {wrong}", _row_place(row))
+                continue
+            one, three = store.figure(row, "one_year"), store.figure(row, "three_years")
+            if one and three and three > one * _SPOT_SLACK:
+                yield Problem(f"{where}: three years cost {three}, one year {one}", _row_place(row))
+            full = catalogue.quote(provider, row["item"], row["region"]).amount
+            for rate in (one, three):
+                if rate and full and not full * _LEAST_COMMITTED < rate <= full * _SPOT_SLACK:
+                    yield Problem(f"{where}: {rate} an hour, on demand {full:f}", _row_place(row))
+
+
+def impossible_blocks(catalogue: Catalogue) -> Iterator[Problem]:
+    """A capacity block is of a type and region that exist, for a price that is not far from the on-demand one."""
+    store = catalogue.store
+    for provider in PROVIDERS:
+        for item, rows in store.capacity_blocks(provider).items():
+            if catalogue.instance(provider, item) is None:
+                yield Problem(f"{provider} {item}: a capacity block of an unknown type")
+            for region, row in rows.items():
+                wrong = _wrong_rate(store, row, "price")
+                if region not in store.regions(provider):
+                    wrong = "there is no such region"
+                price, full = store.figure(row, "price") if not wrong else None, catalogue.quote(provider, item, region)
+                if price and full.amount and not full.amount * _LEAST_COMMITTED < price < full.amount * 2:
+                    wrong = f"{price} an hour, on demand {full.amount:f}"
+                if wrong:
+                    yield Problem(f"{provider} {item} in {region}, capacity block: {wrong}", _row_place(row))
+
+
+def _wrong_rate(store: Store, row: Row, column: str) -> str | None:
+    try:
+        store.figure(row, column)
+    except InputError as error:
+        return error.message
+    return None if row["currency"] == "USD" else f"prices are in USD, not in {row['currency']}"
+
+
+def _row_place(row: Row) -> Place | None:
+    return Place(row["file"], int(row["line"])) if row.get("file") else None
 
 
 def impossible_prices(catalogue: Catalogue) -> Iterator[Problem]:
@@ -269,7 +364,13 @@ Check = Callable[[Catalogue], Iterator[Problem]]
 CHECKS: tuple[Check, ...] = (
     unreadable_files,
     undated_sources,
+    future_dates,
     repeated_rows,
+    repeated_rates,
+    impossible_rates,
+    impossible_commitments,
+    impossible_blocks,
+    unmarketed_memory,
     impossible_prices,
     impossible_types,
     wrong_counts,

@@ -67,6 +67,7 @@ class Quote:
     ``amount`` is in ``currency`` per ``unit`` (``hour``, ``GiB-month``). ``low`` and ``high`` bound it where
     the price moves (spot). ``source`` and ``as_of`` (ISO date) say where the figure is from; ``derived`` marks
     a figure computed from published ones, with the rule in ``note``; ``private`` one from the user's own prices.
+    ``term`` is how long one commits to a reserved price: ``1 year`` or ``3 years``.
     """
 
     provider: str
@@ -84,6 +85,7 @@ class Quote:
     reason: NoPrice | None = None
     note: str = ""
     private: bool = False
+    term: str = ""
 
     def __post_init__(self) -> None:
         if (self.amount is None) == (self.reason is None):

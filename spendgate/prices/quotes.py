@@ -7,8 +7,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from spendgate.errors import InputError
+from spendgate.prices.committed import capacity_block, reserved
 from spendgate.prices.model import NoPrice, Purchase, Quote
-from spendgate.prices.naming import family_of
+from spendgate.prices.naming import family_of, group_of
 from spendgate.prices.private import quote_of
 from spendgate.prices.store import Price, Source, Store
 
@@ -16,21 +17,18 @@ HOME: Final = "us-east-1"
 """The region whose AWS prices are complete; the others follow it by family."""
 
 _MICRO = Decimal("0.000001")  # AWS lists prices to a millionth of a dollar; a derived one is not more exact
-_NOT_SOLD_HERE = {
-    Purchase.RESERVED: "no reserved or savings-plan rates are in the catalogue",
-    Purchase.CAPACITY_BLOCK: "capacity blocks are priced per offering; none is in the catalogue",
-}
 
 
-def hourly(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote:
-    """The price of one ``item`` for an hour, one's own before the public one. The store knows the ``region``."""
+def hourly(store: Store, provider: str, item: str, region: str, purchase: Purchase, term: str = "") -> Quote:
+    """The price of one ``item`` for an hour, one's own before the public one. The store knows the ``region``; the
+    ``term`` is that of a reserved price."""
     private = store.private()
     if not private:
-        return _public(store, provider, item, region, purchase)
+        return _public(store, provider, item, region, purchase, term)
     on_demand = private.get((provider, item, region, Purchase.ON_DEMAND))
     own = private.get((provider, item, region, purchase))
     if own is None:
-        quote = _public(store, provider, item, region, purchase)
+        quote = _public(store, provider, item, region, purchase, term)
         return _capped(quote, on_demand.price) if on_demand is not None else quote
     if own.unit != "hour":
         raise InputError(f"{item} is billed by the hour, not by {own.unit}", place=own.place)
@@ -47,9 +45,11 @@ def _capped(quote: Quote, on_demand: Decimal) -> Quote:
     return replace(quote, amount=amount, low=amount, high=on_demand)
 
 
-def _public(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote:
-    if purchase in _NOT_SOLD_HERE:
-        return no_price(provider, item, region, purchase, NoPrice.UNPRICED, _NOT_SOLD_HERE[purchase])
+def _public(store: Store, provider: str, item: str, region: str, purchase: Purchase, term: str = "") -> Quote:
+    if purchase is Purchase.RESERVED:
+        return reserved(store, provider, item, region, term)
+    if purchase is Purchase.CAPACITY_BLOCK:
+        return capacity_block(store, provider, item, region)
     row = store.listed(provider, item).get(region)
     price = store.price(row) if row else None
     if price is None or not price.own or _amount(price, purchase) is None:
@@ -171,20 +171,27 @@ def _by_parts(store: Store, provider: str, item: str, region: str, purchase: Pur
 
 
 def _by_family(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote | None:
-    """A size that is not listed in the region: its home price × the family's regional factor (families.csv)."""
+    """A size that is not listed in the region: its home price × the family's regional factor (families.csv), which is
+    that of the reference size, or of another size that the region lists."""
     store = store.published
     family = family_of(provider, item)
-    reference = store.families(provider).get(family)
-    if reference is None or item.startswith("ml."):
+    rule_row = store.family(provider, family)
+    if rule_row is None or item.startswith("ml."):
         return None
+    reference = rule_row["reference"]
     listed = store.listed(provider, reference)
-    if region not in listed:
+    if region not in listed and rule_row.get("complete", "yes") == "yes":
         if not store.regions(provider)[region]:
             return None
         note = f"the {family} family is not sold in {region}"
         return no_price(
             provider, item, region, purchase, NoPrice.NOT_OFFERED_IN_REGION, note, store.price(listed[HOME]).source
         )
+    if region not in listed:
+        other = _sister(store, provider, reference, region)
+        if other is None:
+            return None
+        reference, listed = other, store.listed(provider, other)
     own_row = store.listed(provider, item).get(HOME)
     if own_row is None or HOME not in listed:
         return None
@@ -214,6 +221,15 @@ def _by_family(store: Store, provider: str, item: str, region: str, purchase: Pu
         derived=True,
         note=rule,
     )
+
+
+def _sister(store: Store, provider: str, reference: str, region: str) -> str | None:
+    """Another size of the reference's family that the region lists, and the home region too."""
+    family, group = family_of(provider, reference), group_of(provider, reference)
+    for other, rows in store.prices(provider, group or "").items():
+        if family_of(provider, other) == family and region in rows and HOME in rows:
+            return other
+    return None
 
 
 def _managed(store: Store, provider: str, item: str, region: str, purchase: Purchase) -> Quote | None:

@@ -18,7 +18,19 @@ from spendgate.prices.tables import Layers, Row
 
 T = TypeVar("T")
 
-_OF_A_PROVIDER = ("attachable", "availability", "bundles", "covered", "families", "sagemaker_markup", "storage")
+_OF_A_PROVIDER = (
+    "attachable",
+    "availability",
+    "bundles",
+    "capacity_blocks",
+    "covered",
+    "families",
+    "sagemaker_markup",
+    "storage",
+)
+_GROUPED = ("instances", "prices", "commitments", "services")
+_STORAGE_COLUMNS = ("item", "region", "price", "unit", "source", "currency")
+_COMMITTED_COLUMNS = ("item", "region", "payment", "one_year", "three_years", "source", "unit", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,7 @@ class Store:
 
     def _grouped(self, provider: str) -> list[str]:
         """The provider's tables of which there is one a group of names."""
-        folders = (f"{provider}/instances", f"{provider}/prices", f"{provider}/commitments")
+        folders = (f"{provider}/{name}" for name in _GROUPED)
         return [f"{folder}/{group}.csv" for folder in folders for group in self._layers.files(folder)]
 
     def accelerators(self) -> Mapping[tuple[str, str], tuple[str, str]]:
@@ -203,13 +215,8 @@ class Store:
         """Rows of hourly prices by item and region."""
         name = f"{provider}/prices/{group}.csv"
 
-        def load() -> dict[str, dict[str, Row]]:
-            by_item: dict[str, dict[str, Row]] = {}
-            for row in self._layers.rows(name, ("item", "region", "on_demand", "source", "unit", "currency")):
-                by_item.setdefault(row["item"], {})[row["region"]] = row
-            return by_item
-
-        return self._once(name, load)
+        columns = ("item", "region", "on_demand", "source", "unit", "currency")
+        return self._once(name, lambda: _by_item_and_region(self._layers.rows(name, columns)))
 
     def listed(self, provider: str, item: str) -> Mapping[str, Row]:
         """Rows of hourly prices of one item by region; empty for an item without any."""
@@ -249,9 +256,15 @@ class Store:
 
     def families(self, provider: str) -> Mapping[str, str]:
         """The reference size of each family whose regional prices follow one factor."""
+        return {family: row["reference"] for family, row in self._families(provider).items()}
+
+    def family(self, provider: str, family: str) -> Row | None:
+        """The reference size of a family, and whether its list of regions is ``complete``; None without a factor."""
+        return self._families(provider).get(family)
+
+    def _families(self, provider: str) -> Mapping[str, Row]:
         name = f"{provider}/families.csv"
-        columns = ("family", "reference")
-        return self._once(name, lambda: {r["family"]: r["reference"] for r in self._layers.rows(name, columns)})
+        return self._once(name, lambda: {r["family"]: r for r in self._layers.rows(name, ("family", "reference"))})
 
     def regions(self, provider: str) -> Mapping[str, bool]:
         """Regions by name; True where the price tables cover the region."""
@@ -333,16 +346,89 @@ class Store:
         return self._once(name, lambda: {(r["family"], r["size"]): r for r in self._layers.rows(name, columns)})
 
     def storage(self, provider: str) -> Mapping[str, Mapping[str, Row]]:
-        """Rows of storage, network and transfer prices by item and region."""
-        name = f"{provider}/storage.csv"
+        """Rows of storage, network and service prices by item and region, of all files."""
 
         def load() -> dict[str, dict[str, Row]]:
             by_item: dict[str, dict[str, Row]] = {}
-            for row in self._layers.rows(name, ("item", "region", "price", "unit", "source", "currency")):
-                by_item.setdefault(row["item"], {})[row["region"]] = row
+            for table in self._storage_tables(provider):
+                for item, rows in self._storage_table(table).items():
+                    by_item.setdefault(item, {}).update(rows)
             return by_item
 
-        return self._once(name, load)
+        return self._once(f"{provider} storage", load)
+
+    def storage_rows(self, provider: str, item: str) -> Mapping[str, Row]:
+        """Rows of one item of storage, network or a service by region. Of the files of services (``ebs.gp3`` is in
+        ``services/ebs.csv``) only its own is read."""
+        found: dict[str, Row] = {}
+        for table in (f"{provider}/storage.csv", f"{provider}/services/{item.partition('.')[0]}.csv"):
+            found |= self._storage_table(table).get(item, {})
+        return found
+
+    def storage_keys(self, provider: str) -> Iterator[tuple[str, ...]]:
+        """Item, region and layer of every such row, repeated ones as often as they occur."""
+        for table in self._storage_tables(provider):
+            for row in self._layers.rows(table, _STORAGE_COLUMNS):
+                yield (row["item"], row["region"], row.get("layer", "the catalogue"))
+
+    def _storage_tables(self, provider: str) -> list[str]:
+        groups = self._layers.files(f"{provider}/services")
+        return [f"{provider}/storage.csv", *(f"{provider}/services/{group}.csv" for group in groups)]
+
+    def _storage_table(self, table: str) -> Mapping[str, Mapping[str, Row]]:
+        return self._once(table, lambda: _by_item_and_region(self._layers.rows(table, _STORAGE_COLUMNS)))
+
+    def commitments(self, provider: str, item: str, region: str) -> Mapping[str, Row]:
+        """Rows of reserved prices of an item in a region, by how they are paid (``no upfront``)."""
+        group = group_of(provider, item)
+        if group is None:
+            return {}
+        table = f"{provider}/commitments/{group}.csv"
+
+        def load() -> dict[tuple[str, str], dict[str, Row]]:
+            found: dict[tuple[str, str], dict[str, Row]] = {}
+            for row in self._layers.rows(table, _COMMITTED_COLUMNS):
+                found.setdefault((row["item"], row["region"]), {})[row["payment"]] = row
+            return found
+
+        return self._once(table, load).get((item, region), {})
+
+    def commitment_keys(self, provider: str) -> Iterator[tuple[str, ...]]:
+        """Item, region, payment and layer of every row of a reserved price."""
+        for group in self._layers.files(f"{provider}/commitments"):
+            for row in self._layers.rows(f"{provider}/commitments/{group}.csv", _COMMITTED_COLUMNS):
+                yield (row["item"], row["region"], row["payment"], row.get("layer", "the catalogue"))
+
+    def commitment_rows(self, provider: str) -> Iterator[Row]:
+        """All rows of reserved prices."""
+        for group in self._layers.files(f"{provider}/commitments"):
+            yield from self._layers.rows(f"{provider}/commitments/{group}.csv", _COMMITTED_COLUMNS)
+
+    def capacity_blocks(self, provider: str) -> Mapping[str, Mapping[str, Row]]:
+        """Rows of the hourly price of capacity blocks by item and region."""
+        name = f"{provider}/capacity_blocks.csv"
+        columns = ("item", "region", "price", "source", "unit", "currency")
+        return self._once(name, lambda: _by_item_and_region(self._layers.rows(name, columns)))
+
+    def accelerated_groups(self, provider: str) -> tuple[str, ...]:
+        """Groups whose types may carry accelerators: those of whose tables one has a column for them."""
+
+        def load() -> tuple[str, ...]:
+            names = ((group, f"{provider}/instances/{group}.csv") for group in self.groups(provider))
+            return tuple(group for group, name in names if self._layers.has_column(name, "accelerator"))
+
+        return self._once(f"{provider} accelerated groups", load)
+
+    def figure(self, row: Row, column: str) -> Decimal | None:
+        """The figure in a column of a price row, None where it is empty. Raises InputError for one that is no price."""
+        return _figure(row.get(column, ""), row)
+
+
+def _by_item_and_region(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    by_item: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_item.setdefault(row["item"], {})[row["region"]] = row
+    return by_item
 
 
 def _figure(text: str, row: Row) -> Decimal | None:

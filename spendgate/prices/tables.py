@@ -1,8 +1,9 @@
 """The catalogue's files: plain CSV, grouped so that a person finds a price by eye and a look-up reads little.
 
-Lines that start with ``#`` are remarks; those of the form ``# source: ID`` (also ``spot_source``, ``unit``,
-``currency``, ``coverage``) hold for every row that does not say otherwise. A catalogue is a stack of directories with
-the same layout: a later directory adds rows and replaces those with the same key, so a user's figures win over ours.
+Lines that start with ``#`` are remarks; those of the form ``# source: ID`` (also ``spot_source``, ``payment``,
+``unit``, ``currency``, ``coverage``) hold for every row that does not say otherwise. A catalogue is a stack of
+directories with the same layout: a later directory adds rows and replaces those with the same key, so a user's figures
+win over ours.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ BUILTIN = Path(__file__).parent / "data"
 
 Row = dict[str, str]
 
-INHERITED = ("source", "spot_source", "unit", "currency", "coverage")
+INHERITED = ("source", "spot_source", "payment", "unit", "currency", "coverage")
 
 
 def shown(path: Path) -> str:
@@ -133,6 +134,17 @@ class Layers:
                 if all(row.get(column) == value for column, value in cells.items()):
                     return Place(row["file"], int(row["line"]))
         return None
+
+    def has_column(self, name: str, column: str) -> bool:
+        """Whether a file has a column in any layer; it is read no further than its head."""
+        for directory in self.directories:
+            path = directory / name
+            if path.is_file():
+                with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                    head = next((line for line in file if line.strip() and not line.startswith("#")), "")
+                if column in head.strip().split(","):
+                    return True
+        return False
 
     def files(self, folder: str) -> tuple[str, ...]:
         """Stems of the ``.csv`` files of a folder in any layer, sorted."""

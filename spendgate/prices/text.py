@@ -20,6 +20,7 @@ REASONS = {
 _VENDORS = {"nvidia": "NVIDIA", "amd": "AMD", "aws": "AWS", "google": "Google", "intel": "Intel", "xilinx": "Xilinx"}
 _FRACTIONS = {2: "1/2", 3: "1/3", 4: "1/4", 6: "1/6", 7: "1/7", 8: "1/8"}
 _DERIVED = "*"
+_COMMITTED = (Purchase.RESERVED, Purchase.CAPACITY_BLOCK)
 
 
 def to_text(answer: PriceAnswer, color: bool) -> str:
@@ -68,17 +69,17 @@ def show_accelerator(accelerator: Accelerator) -> str:
 
 
 def _table(answer: PriceAnswer, bold: Style, dim: Style, green: Style) -> list[str]:
-    purchases = list(dict.fromkeys(quote.purchase for quote in answer.quotes))
+    options = list(dict.fromkeys(bought(quote) for quote in answer.quotes))
     factor = answer.factor
-    head = ["region", *(_heading(purchase, answer.quotes) for purchase in purchases)]
+    head = ["region", *(_heading(option, answer.quotes) for option in options)]
     if factor is not None:
-        head += [f"{purchase_name(purchase)}, {_asked(answer)}" for purchase in purchases]
+        head += [f"{option}, {_asked(answer)}" for option in options]
     rows: list[list[str]] = []
     for region, quotes in _by_region(answer.quotes):
-        by_purchase = {quote.purchase: quote for quote in quotes}
-        cells = [show_price(by_purchase.get(purchase)) for purchase in purchases]
+        by_option = {bought(quote): quote for quote in quotes}
+        cells = [show_price(by_option.get(option)) for option in options]
         if factor is not None:
-            cells += [_total(by_purchase.get(purchase), factor) for purchase in purchases]
+            cells += [_total(by_option.get(option), factor) for option in options]
         rows.append([region, *cells])
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [bold(row_text(head, widths))]
@@ -100,9 +101,14 @@ def _by_region(quotes: Iterable[Quote]) -> list[tuple[str, list[Quote]]]:
     return [(region, found) for (_, region), found in regions.items()]
 
 
-def _heading(purchase: Purchase, quotes: Iterable[Quote]) -> str:
-    dates = [quote.as_of for quote in quotes if quote.purchase is purchase and quote.amount is not None]
-    return f"spot (as of {min(dates)})" if purchase is Purchase.SPOT and dates else purchase_name(purchase)
+def _heading(option: str, quotes: Iterable[Quote]) -> str:
+    spot = [quote.as_of for quote in quotes if quote.purchase is Purchase.SPOT and quote.amount is not None]
+    return f"spot (as of {min(spot)})" if option == purchase_name(Purchase.SPOT) and spot else option
+
+
+def bought(quote: Quote) -> str:
+    """How a quote's capacity is bought, in words: ``on demand``, ``reserved 1 year``."""
+    return f"{purchase_name(quote.purchase)} {quote.term}".rstrip()
 
 
 def purchase_name(purchase: Purchase) -> str:
@@ -160,6 +166,9 @@ def _footnotes(answer: PriceAnswer, priced: bool) -> list[str]:
         notes.append(f"{quotes[0].currency} an {quotes[0].unit}, without tax and discounts.")
     if any(quote.purchase is Purchase.SPOT for quote in quotes):
         notes.append("spot: from the dated figure up to on-demand; it moves daily.")
+    if any(quote.purchase in _COMMITTED for quote in quotes):
+        told = dict.fromkeys(q.note for q in quotes if q.purchase in _COMMITTED and q.note)
+        notes += [f"{note}." for note in told]
     if any(quote.derived for quote in quotes):
         rules = {quote.note for quote in quotes if quote.derived and quote.purchase is not Purchase.SPOT}
         rule = next(iter(rules)) if len(rules) == 1 else "not listed itself; --region and --format json tell the rule"

@@ -30,7 +30,7 @@ def test_a_listed_price_is_exact_with_source_and_date():
     ("provider", "item", "region", "reason"),
     [
         ("aws", "p4d.24xlarge", "eu-west-3", NoPrice.NOT_OFFERED_IN_REGION),
-        ("aws", "m5.large", "eu-west-1", NoPrice.UNPRICED),
+        ("aws", "m9g.large", "eu-west-1", NoPrice.UNPRICED),  # no table with this family in other regions was read
         ("aws", "g5.xlarge", "ca-west-1", NoPrice.UNPRICED),  # a region that the tables do not cover
         ("aws", "hpc7a.96xlarge", "us-east-1", NoPrice.UNPRICED),
         ("aws", "ml.p4d.24xlarge", "eu-west-3", NoPrice.NOT_OFFERED_IN_REGION),
@@ -51,9 +51,9 @@ def test_a_missing_price_has_its_own_reason(provider, item, region, reason):
 
 
 def test_the_price_of_another_region_is_named_but_never_taken():
-    quote = CATALOGUE.quote("aws", "m5.large", "eu-west-1")
+    quote = CATALOGUE.quote("aws", "x1.16xlarge", "eu-west-1")
     assert quote.amount is None
-    assert "us-east-1: 0.096 USD" in quote.note
+    assert "us-east-1: 6.669 USD" in quote.note
 
 
 def test_a_misspelt_type_is_answered_with_the_nearest():
@@ -205,12 +205,172 @@ def test_storage_has_units_and_admits_weak_sources():
     elsewhere = CATALOGUE.storage_quote("aws", "ebs.gp3", "eu-west-1")
     assert elsewhere.reason is NoPrice.UNPRICED
     assert "us-east-1: 0.08" in elsewhere.note
-    assert CATALOGUE.storage_quote("gcp", "disk.pd-ssd", "us-central1").reason is NoPrice.UNPRICED
+    assert CATALOGUE.storage_quote("gcp", "filestore.basic_hdd", "us-central1").reason is NoPrice.UNPRICED
 
 
-def test_reserved_and_capacity_block_rates_are_not_made_up():
-    for purchase in (Purchase.RESERVED, Purchase.CAPACITY_BLOCK):
-        assert CATALOGUE.quote("aws", "p5.48xlarge", "us-east-1", purchase).reason is NoPrice.UNPRICED
+@pytest.mark.parametrize(
+    ("provider", "item", "region", "amount", "unit"),
+    [
+        ("aws", "ebs.snapshot", "us-east-1", "0.05", "GiB-month"),
+        ("aws", "eks.control_plane", "us-east-1", "0.1", "hour"),
+        ("aws", "eks.control_plane.extended", "us-east-1", "0.6", "hour"),
+        ("aws", "lb.application.lcu", "us-east-1", "0.008", "LCU-hour"),
+        ("aws", "fargate.vcpu", "us-east-1", "0.04048", "hour"),
+        ("aws", "opensearch.r7g.large", "eu-central-1", "0.214", "hour"),
+        ("aws", "elasticache.valkey.r7g.large", "us-east-1", "0.1752", "hour"),
+        ("gcp", "disk.pd-ssd", "us-central1", "0.17", "GiB-month"),
+        ("gcp", "disk.regional.pd-balanced", "europe-west4", "0.22", "GiB-month"),
+        ("gcp", "disk.hyperdisk-balanced.iops", "us-central1", "0.005", "IOPS-month"),
+        ("gcp", "disk.snapshot", "us-central1", "0.05", "GiB-month"),
+        ("gcp", "gcs.nearline", "us-central1", "0.01", "GiB-month"),
+        ("gcp", "gke.control_plane", "us-central1", "0.1", "hour"),
+        ("gcp", "nat.data", "asia-east1", "0.045", "GiB"),
+        ("gcp", "ip.external", "us-central1", "0.005", "hour"),
+    ],
+)
+def test_services_have_prices_by_region_with_their_unit(provider, item, region, amount, unit):
+    quote = CATALOGUE.storage_quote(provider, item, region)
+    assert (quote.amount, quote.unit) == (Decimal(amount), unit)
+    assert quote.source
+    assert quote.as_of
+
+
+@pytest.mark.parametrize("location", ["US", "us", "NAM4"])
+def test_a_bucket_location_of_several_regions_has_its_own_price(location):
+    quote = CATALOGUE.storage_quote("gcp", "gcs.standard", location)
+    assert quote.region == location.lower()
+    assert quote.amount > CATALOGUE.storage_quote("gcp", "gcs.standard", "us-central1").amount
+
+
+def test_a_price_of_one_service_reads_no_other_file():
+    catalogue = Catalogue(BUILTIN)
+    catalogue.storage_quote("gcp", "gke.control_plane", "us-central1")
+    assert {name for name in catalogue.store._tables if "services" in name} == {"gcp/services/gke.csv"}
+
+
+# Regional prices of the general families
+
+
+@pytest.mark.parametrize(
+    ("item", "region", "amount"),
+    [
+        ("m5.large", "eu-west-1", "0.107"),
+        ("c6i.xlarge", "eu-central-1", "0.194"),
+        ("r6g.2xlarge", "us-west-2", "0.4032"),
+        ("t3.medium", "ap-northeast-1", "0.0544"),
+    ],
+)
+def test_a_general_type_in_another_region_follows_its_family(item, region, amount):
+    quote = CATALOGUE.quote("aws", item, region)
+    assert abs(quote.amount / Decimal(amount) - 1) < Decimal("0.003")
+    assert quote.derived or "2025-03" in quote.as_of
+    assert quote.source
+
+
+def test_where_the_reference_size_is_not_listed_another_size_of_the_family_stands_for_it():
+    store = CATALOGUE.store
+    found = 0
+    for family, reference in store.families("aws").items():
+        for group in (family.rstrip("0123456789")[:1],):
+            for item, rows in store.prices("aws", group).items():
+                if item.partition(".")[0] != family or item == reference:
+                    continue
+                for region in rows.keys() - store.listed("aws", reference).keys():
+                    quote = CATALOGUE.quote("aws", reference, region)
+                    assert quote.derived
+                    assert f"the factor of {item} in {region}" in quote.note
+                    found += 1
+    assert found > 50
+
+
+def test_a_family_of_which_not_every_region_is_known_is_unpriced_there_not_refused():
+    assert CATALOGUE.quote("aws", "r8g.large", "ap-south-2").reason is NoPrice.UNPRICED
+    assert CATALOGUE.quote("aws", "p4d.24xlarge", "eu-west-3").reason is NoPrice.NOT_OFFERED_IN_REGION
+
+
+@pytest.mark.parametrize("item", ["m6g.metal", "m7i.metal-24xl", "r5b.metal"])
+def test_a_bare_metal_size_costs_what_the_size_with_as_many_cpus_costs(item):
+    family = item.partition(".")[0]
+    metal = CATALOGUE.instance("aws", item)
+    alike = next(
+        name
+        for name in CATALOGUE.store.instances("aws", family[0])
+        if name.startswith(f"{family}.") and "metal" not in name and CATALOGUE.instance("aws", name).vcpu == metal.vcpu
+    )
+    assert CATALOGUE.quote("aws", item, "us-east-1").amount == CATALOGUE.quote("aws", alike, "us-east-1").amount
+
+
+# Committed capacity
+
+
+@pytest.mark.parametrize(
+    ("provider", "item", "region", "term", "amount", "note"),
+    [
+        ("aws", "g5.xlarge", "us-east-1", "", "0.63378", "1 year, no upfront"),
+        ("aws", "m5.large", "us-east-1", "1 year", "0.056393", "1 year, all upfront"),
+        ("gcp", "a2-highgpu-1g", "us-central1", "1 year", "2.314207", "1 year, monthly"),
+        ("gcp", "a2-highgpu-1g", "us-central1", "3 years", "1.285708", "3 years, monthly"),
+    ],
+)
+def test_a_reserved_price_is_listed_with_its_term_and_payment(provider, item, region, term, amount, note):
+    quote = CATALOGUE.quote(provider, item, region, Purchase.RESERVED, term)
+    assert quote.amount == Decimal(amount)
+    assert quote.amount < CATALOGUE.quote(provider, item, region).amount
+    assert quote.term == (term or "1 year")
+    assert note in quote.note
+    assert not quote.derived
+
+
+def test_a_capacity_block_is_priced_where_aws_sells_them_and_dated():
+    quote = CATALOGUE.quote("aws", "p5e.48xlarge", "us-east-2", Purchase.CAPACITY_BLOCK)
+    assert (quote.amount, quote.as_of) == (Decimal("47.76"), "2026-07-22")
+    assert CATALOGUE.quote("aws", "p5e.48xlarge", "us-east-2").reason is NoPrice.RESERVATION_ONLY
+    elsewhere = CATALOGUE.quote("aws", "p4d.24xlarge", "eu-west-1", Purchase.CAPACITY_BLOCK)
+    assert elsewhere.reason is NoPrice.UNPRICED
+    assert "us-east-1, us-east-2, us-west-2" in elsewhere.note
+
+
+@pytest.mark.parametrize(
+    ("provider", "item", "region", "purchase", "term"),
+    [
+        ("aws", "p5.48xlarge", "us-east-1", Purchase.RESERVED, ""),
+        ("aws", "g5.xlarge", "us-east-1", Purchase.RESERVED, "3 years"),
+        ("aws", "g5.xlarge", "us-east-1", Purchase.RESERVED, "5 years"),
+        ("aws", "g5.xlarge", "us-east-1", Purchase.CAPACITY_BLOCK, ""),
+        ("aws", "ml.g5.xlarge", "us-east-1", Purchase.RESERVED, ""),
+        ("gcp", "tpu-v5e", "us-central1", Purchase.RESERVED, ""),
+    ],
+)
+def test_committed_rates_that_no_source_lists_are_not_made_up(provider, item, region, purchase, term):
+    quote = CATALOGUE.quote(provider, item, region, purchase, term)
+    assert (quote.amount, quote.reason) == (None, NoPrice.UNPRICED)
+    assert quote.note
+
+
+# One device where the machine is not known
+
+
+@pytest.mark.parametrize(("model", "memory"), [("H100", 80), ("A100", 40), ("A100", 80), ("L4", 24), ("T4", 16)])
+def test_a_device_without_a_known_machine_has_a_range_over_all_clouds(model, memory):
+    quote = CATALOGUE.gpu_hour(Accelerator("nvidia", model, memory, 8))
+    assert quote.low < quote.amount < quote.high
+    assert quote.derived
+    assert (quote.provider, quote.region, quote.unit) == ("any", None, "hour")
+    assert "median of" in quote.note
+    assert quote.source
+    assert quote.as_of
+
+
+def test_the_cheapest_device_is_the_one_that_the_comparison_starts_with():
+    from spendgate.prices.compare import compare
+
+    offers = [offer for offer in compare("H100x8", purchase="on_demand").offers if not offer.attached]
+    quote = CATALOGUE.gpu_hour(Accelerator("nvidia", "H100", 80, 1))
+    assert quote.low <= offers[0].each
+
+
+def test_a_model_that_nobody_sells_on_demand_has_no_reference_price():
+    assert CATALOGUE.gpu_hour(Accelerator("nvidia", "GB300", 279, 1)) is None
 
 
 # A user's catalogue over ours

@@ -48,8 +48,9 @@ def test_the_cheapest_stands_first_and_each_price_has_its_source_and_date():
 
 def test_every_region_and_purchase_option_with_a_price_is_listed_once():
     offers = compare("H100x8").offers
-    keys = [(offer.quote.item, offer.quote.region, offer.quote.purchase) for offer in offers]
-    assert len(keys) == len(set(keys))
+    terms = [(offer.quote.item, offer.quote.region, offer.quote.purchase, offer.quote.term) for offer in offers]
+    assert len(terms) == len(set(terms))
+    keys = {(offer.quote.item, offer.quote.region, offer.quote.purchase) for offer in offers}
     for item in ("p5.48xlarge", "a3-highgpu-8g"):
         provider = "aws" if item.startswith("p5") else "gcp"
         for region in Catalogue.builtin().regions(provider):
@@ -97,6 +98,15 @@ def test_it_narrows_to_a_provider_a_region_and_a_purchase_option():
     (offer,) = found.offers
     assert (offer.quote.item, offer.quote.region, offer.quote.purchase) == ("p5.48xlarge", "us-east-1", "spot")
     assert compare("H100x8", provider="aws", region="us-east-1b", purchase="spot").offers == found.offers
+
+
+def test_committed_capacity_is_compared_with_its_term():
+    found = compare("H100x8", purchase="reserved", provider="gcp")
+    assert {offer.quote.term for offer in found.offers} == {"1 year", "3 years"}
+    assert "reserved 3 years" in to_text(found, color=False)
+    blocks = compare("H200x8", purchase="capacity_block", provider="aws")
+    assert {offer.quote.item for offer in blocks.offers} == {"p5e.48xlarge", "p5en.48xlarge"}
+    assert "capacity block" in to_text(blocks, color=False)
 
 
 def test_a_private_price_is_compared_too(tmp_path: Path):

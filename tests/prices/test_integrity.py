@@ -326,3 +326,71 @@ def test_a_row_whose_source_is_unknown_is_reported(tmp_path: Path):
         "item,region,on_demand,source,unit,currency\ng5.xlarge,us-east-1,0.9,hearsay,hour,USD\n"
     )
     assert any('no source "hearsay"' in problem.message for problem in problems(Catalogue.with_user(tmp_path)))
+
+
+# Committed prices, services, dates
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "says"),
+    [
+        ("sources.csv", "gcp-cyclenerd,2026-07-30", "gcp-cyclenerd,2062-07-30", "dated 2062-07-30, which is yet to come"),
+        ("accelerators.csv", "L4,24,", "L4,22.4,", "L4 has 22.4 GiB: memory is the marketed size"),
+        ("aws/commitments/g.csv", "g5.xlarge,us-east-1,no upfront,0.63378", "g5.xlarge,us-east-1,no upfront,6.3378",
+         "g5.xlarge in us-east-1, no upfront: 6.3378 an hour, on demand 1.006"),
+        ("aws/commitments/g.csv", "g5.xlarge,us-east-1,no upfront,", "g5.xlarge,us-esat-1,no upfront,", "no such region"),
+        ("gcp/commitments/a2.csv", "a2-highgpu-1g,us-central1,2.314207,1.285708",
+         "a2-highgpu-1g,us-central1,1.285708,2.314207", "three years cost 2.314207, one year 1.285708"),
+        ("gcp/commitments/a2.csv", "a2-highgpu-1g,us-east1,", "a2-highgpu-1g,us-central1,", "is listed 2 times"),
+        ("aws/capacity_blocks.csv", "p5.48xlarge,us-east-1,41.528", "p5.48xlarge,us-east-1,4.1528",
+         "p5.48xlarge in us-east-1, capacity block: 4.1528 an hour, on demand 55.04"),
+        ("aws/capacity_blocks.csv", "p5.48xlarge,us-east-1,", "p5.49xlarge,us-east-1,", "of an unknown type"),
+        ("aws/capacity_blocks.csv", "# currency: USD", "# currency: EUR", "in USD, not in EUR"),
+        ("aws/services/ebs.csv", "ebs.gp3,us-east-1,0.08", "ebs.gp3,us-east-1,0", "is no price"),
+        ("aws/services/ebs.csv", "ebs.gp3,us-east-1,", "efs.gp3,us-east-1,", "in the file of another service"),
+        ("aws/services/ebs.csv", "ebs.gp2,us-east-1,", "ebs.gp3,us-east-1,", "is listed 2 times"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_committed_prices_services_or_dates_is_found(tmp_path: Path, file, right, wrong, says):
+    assert any(says in problem for problem in problems_after(tmp_path, file, right, wrong))
+
+
+def test_a_bare_metal_price_above_its_sister_size_carries_a_caution():
+    """A public table lists the rate of dedicated tenancy for them: 6 to 10 % more than the size with as many CPUs."""
+    by_shape: dict[tuple[str, float | None], list[str]] = {}
+    for instance in instances(CATALOGUE):
+        if instance.provider == "aws":
+            by_shape.setdefault((instance.name.partition(".")[0], instance.vcpu), []).append(instance.name)
+    for names in by_shape.values():
+        metal = [name for name in names if ".metal" in name]
+        plain = [CATALOGUE.quote("aws", name, "us-east-1").amount for name in names if ".metal" not in name]
+        for name in metal:
+            quote = CATALOGUE.quote("aws", name, "us-east-1")
+            if quote.amount and any(plain) and quote.amount > max(filter(None, plain)) * Decimal("1.001"):
+                assert "perhaps the rate of dedicated tenancy" in quote.note, name
+
+
+def test_regional_prices_of_general_families_are_foretold_by_one_size():
+    """Every listed price of another size lies within 0.3 % of what the family's factor says."""
+    store = CATALOGUE.store
+    checked = 0
+    for family, reference in store.families("aws").items():
+        home = store.listed("aws", reference)
+        for item, rows in store.prices("aws", re.match("[a-z]+", family)[0]).items():
+            if item.partition(".")[0] != family or item == reference or "us-east-1" not in rows:
+                continue
+            for region in rows.keys() & home.keys() - {"us-east-1"}:
+                factor = Decimal(home[region]["on_demand"]) / Decimal(home["us-east-1"]["on_demand"])
+                own = Decimal(rows[region]["on_demand"]) / Decimal(rows["us-east-1"]["on_demand"])
+                assert abs(own / factor - 1) < Decimal("0.003"), (item, region)
+                checked += 1
+    assert checked
+
+
+def test_size_and_price_are_not_linear():
+    """g5.16xlarge has one GPU, and 12xlarge has four for little more: no price is derived from another's size."""
+    price = {
+        size: CATALOGUE.quote("aws", f"g5.{size}", "us-east-1").amount for size in ("xlarge", "2xlarge", "16xlarge")
+    }
+    assert price["2xlarge"] != price["xlarge"] * 2
+    assert price["16xlarge"] != price["xlarge"] * 16
