@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.money import show_money
-from spendgate.report.wording import how_good, line_item, no_price, show_range
+from spendgate.report.wording import how_good, line_item, no_price, remedies, show_range
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
 from spendgate.rules.selection import Pack
 from spendgate.verdict import Finding, Status
@@ -119,23 +119,33 @@ def _type(target: Target) -> Any:
 def diagnostic(finding: Finding, pack: Pack, description: str) -> Any:
     """A finding as the engine shows it. An error in a guardrail is mandatory: a fault must not read as a pass.
 
-    What a remediation would have repaired is mandatory too: there is none that could.
+    What a remediation would have repaired is mandatory too: there is none that could. What is waived is advice.
     """
     from pulumi.runtime.proto import analyzer_pb2
 
     enforcement = finding.enforcement
     if finding.status is Status.ERROR or enforcement is Enforcement.REMEDIATE:
         enforcement = Enforcement.MANDATORY
+    if finding.waiver is not None:
+        enforcement = Enforcement.ADVISORY
     return analyzer_pb2.AnalyzeDiagnostic(
         policyName=finding.guardrail,
         policyPackName=pack.name,
         policyPackVersion=pack.version,
         description=description,
-        message=f"{finding.message}\nFix: {finding.remediation}" if finding.remediation else finding.message,
+        message=_message(finding),
         enforcementLevel=level(enforcement),
         urn=finding.address,
         severity=severity(finding.severity),
     )
+
+
+def _message(finding: Finding) -> str:
+    """What is wrong and what to do about it; of a waived finding, who lets it pass."""
+    if finding.waiver is None and not finding.not_waived:
+        return f"{finding.message}\nFix: {finding.remediation}" if finding.remediation else finding.message
+    lines = "\n".join(f"{text[0].upper()}{text[1:]}" for text in remedies(finding))
+    return f"{'waived: ' if finding.waiver else ''}{finding.message}\n{lines}"
 
 
 def estimate_diagnostic(estimate: Estimate, pack: Pack, names: Mapping[str, str], address: str) -> Any:

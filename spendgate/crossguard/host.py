@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import __version__
-from spendgate.crossguard import answers, requests
+from spendgate.crossguard import answers, requests, waived
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate import estimate as estimate_of
@@ -27,13 +27,15 @@ from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.model import Estimate
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
-from spendgate.gate import lines_by_resource, reads_carbon, resource_subject, stack_subject
+from spendgate.gate import lines_by_resource, reads_carbon, resource_subject, stack_subject, with_waivers
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Compiled, Memo, Subject, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
 from spendgate.rules.vocabulary import StackContext
 from spendgate.verdict import Finding, Status
+from spendgate.waivers.decide import Context
+from spendgate.waivers.model import Waivers
 
 _STACK_FIGURES: Final = ("cost", "accelerators", "resources", "carbon")
 
@@ -68,6 +70,7 @@ class PackHost:
         self.selection: tuple[Selected, ...] = ()
         self.guardrails: tuple[Compiled, ...] = ()
         self.settings: PackSettings = load_settings(pack, project)
+        self.waivers: Waivers = waived.waivers_of(self.settings, project, self.now)
         self._select(None)
 
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
@@ -108,6 +111,7 @@ class PackHost:
             changed = (project, stack) != (self.project, self.stack)
             if project != self.project:
                 self.settings = load_settings(self.pack, project)
+                self.waivers = waived.waivers_of(self.settings, project, self.now)
                 self.catalogue = load_catalogue(project)
             self.project, self.stack = project, stack
             self.organization = organization or self.organization
@@ -170,11 +174,12 @@ class PackHost:
 
     def _early_findings(self, resource: Resource) -> Iterator[Finding]:
         declaration = Declaration(self.project, self.stack, Path(), (resource,), self.organization, engine="pulumi")
+        here = Context(self.project, self.stack, self.environment)
         for workload in facts_of(declaration, self.catalogue, whole=False):
             subject = self._early_subject(workload)
             for compiled in self.resource_guardrails:
                 for finding in _ask(compiled, subject, self.run.memo):
-                    if not _waits(finding):
+                    if not _waits(finding) and not waived.is_meant(self.waivers, finding, here, self.now):
                         yield finding
 
     def _early_subject(self, workload: Workload) -> Subject:
@@ -229,7 +234,10 @@ class PackHost:
         for compiled in self.guardrails:
             if compiled.guardrail.target is Target.STACK:
                 findings.extend(_ask(compiled, whole))
-        yield from self._diagnostics(findings)
+        waivers = waived.asked_here(self.waivers, self.descriptions)
+        word = with_waivers(waivers, findings, whole, self.guardrails, context, self.now)
+        yield from self._diagnostics(word.findings)
+        yield from self._diagnostics(waived.told(word.own, self.waivers, answers.COST_ESTIMATE, whole.address))
         if self.estimate_level is not Enforcement.DISABLED:
             names = {item.resource.address: item.resource.name for item in workloads}
             yield answers.estimate_diagnostic(estimate, self.pack, names, whole.address)
