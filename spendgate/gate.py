@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from spendgate.errors import InputError, Place
 from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
+from spendgate.estimate.discounts import Term, in_force
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
-from spendgate.prices.age import is_fresh
+from spendgate.prices.age import is_fresh, old_price_note
 from spendgate.resource import Declaration, Resource, Value
 from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
 from spendgate.rules.guardrail import Target
@@ -44,16 +45,18 @@ def check(
     savings: bool = False,
     max_price_age: int | None = None,
 ) -> Checked:
+    discounts: Sequence[Term] = (),
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
+    ``discounts`` are what the project pays below list prices.
     """
     guardrails = tuple(guardrails)
     declaration = replace(declaration, resources=in_source_order(declaration.resources))
     workloads = facts_of(declaration, catalogue)
-    estimate = estimate_of(workloads, catalogue)
+    estimate = estimate_today(workloads, catalogue, discounts, now)
     carbon_of = CarbonOf(catalogue) if carbon or reads_carbon(guardrails) else None
     footprint = carbon_of.footprint(estimate.lines) if carbon_of else None
     context = StackContext(
@@ -109,6 +112,23 @@ def check(
 
 
 def with_waivers(
+def estimate_today(
+    workloads: Sequence[Workload], catalogue: Catalogue, discounts: Sequence[Term], now: datetime
+) -> Estimate:
+    """The estimate by the discounts and commitments that have not ended; a caution names those that have."""
+    if not discounts:
+        return estimate_of(workloads, catalogue)
+    terms, ended = in_force(discounts, now.date())
+    estimate = estimate_of(workloads, catalogue, discounts=terms)
+    return replace(estimate, cautions=(*estimate.cautions, *ended))
+
+
+def with_old_prices(estimate: Estimate, max_age: int | None, today: date) -> Estimate:
+    """The estimate with a caution that names the prices in it older than ``max_age`` days."""
+    note = None if max_age is None else old_price_note((line.quote for line in estimate.lines), max_age, today)
+    return estimate if note is None else replace(estimate, cautions=(*estimate.cautions, note))
+
+
     waivers: Waivers,
     findings: Sequence[Finding],
     stack: Subject,

@@ -19,7 +19,6 @@ from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
     from spendgate.config import Config
-    from spendgate.estimate.model import Estimate
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
     from spendgate.rules.library import Library
@@ -227,7 +226,7 @@ def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Tr
 
 def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
-    from spendgate.gate import check
+    from spendgate.gate import check, with_old_prices
     from spendgate.prices.catalogue import Catalogue
 
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
@@ -252,7 +251,9 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
         carbon=carbon,
         waivers=prepared.waivers,
     )
-    checked = replace(checked, estimate=_with_old_prices(checked.estimate, project.max_price_age))
+        discounts=project.discounts,
+    estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
+    checked = replace(checked, estimate=estimate)
     return replace(
         checked,
         path=path,
@@ -260,15 +261,6 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
         remarks=prepared.remarks,
         error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
     )
-
-
-def _with_old_prices(estimate: Estimate, max_age: int | None) -> Estimate:
-    if max_age is None:
-        return estimate
-    from spendgate.prices.age import old_price_note
-
-    note = old_price_note((line.quote for line in estimate.lines), max_age, datetime.now(UTC).date())
-    return estimate if note is None else replace(estimate, assumptions=(*estimate.assumptions, note))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from spendgate.errors import InputError
 
 if TYPE_CHECKING:
     from spendgate.prices.catalogue import Catalogue
+    from spendgate.prices.model import Quote
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,6 +65,7 @@ def _answer(options: argparse.Namespace, catalogue: Catalogue) -> str:
         count=options.count,
         catalogue=catalogue,
     )
+    _warn_of_age(answer.quotes)
     return to_json(answer) if options.format == "json" else to_text(answer, color=sys.stdout.isatty())
 
 
@@ -78,4 +82,17 @@ def _comparison(options: argparse.Namespace, catalogue: Catalogue) -> str:
         purchase=options.purchase,
         catalogue=catalogue,
     )
+    _warn_of_age(offer.quote for offer in comparison.offers)
     return to_json(comparison) if options.format == "json" else to_text(comparison, color=sys.stdout.isatty())
+
+
+def _warn_of_age(quotes: Iterable[Quote]) -> None:
+    """Name the prices that the project calls too old, beside the answer: its shape is the same with and without."""
+    from spendgate.prices.age import max_age_of_project, old_price_note
+
+    max_age = max_age_of_project(Path())
+    if max_age is None:
+        return
+    note = old_price_note(quotes, max_age, datetime.now(UTC).date())
+    if note is not None:
+        print(f"caution: {note}", file=sys.stderr)

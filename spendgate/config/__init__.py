@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
 from spendgate.config.budgets import Budget, budgets_from, said_twice, settings_of, unknown_environments
+from spendgate.config.discounts import terms_from
 from spendgate.config.environment import (
     DEFAULT_ENVIRONMENTS,
     Environment,
@@ -23,6 +24,7 @@ from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, se
 from spendgate.yamlfile import YamlFile, read_yaml
 
 if TYPE_CHECKING:
+    from spendgate.estimate.discounts import Term
     from spendgate.sources.pulumi_program import RecordedInvoke
 
 FILE_NAME = "spendgate.yaml"
@@ -46,6 +48,7 @@ class Config:
     organization: Organization | None = None
     yaml: YamlFile | None = None
     own_packs: tuple[Pack, ...] = ()
+    discounts: tuple[Term, ...] = ()
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -120,6 +123,7 @@ def _project(yaml: YamlFile, base: Path) -> Config:
         environments=environments_from(yaml, Layer.PROJECT),
         recorded=_recorded(yaml.data),
         budgets=budgets_from(yaml, Layer.PROJECT),
+        discounts=terms_from(yaml),
         yaml=yaml,
     )
 

@@ -203,6 +203,8 @@ def estimate_text(estimate: Estimate, names: Mapping[str, str]) -> str:
     shown = estimate.lines[:SHOWN_LINES]
     if told := how_good(estimate):
         head += f"\n  {told}"
+    for caution in estimate.cautions:
+        head += f"\n  caution: {caution}"
     lines = [head, *(_line_text(line, names, currency) for line in shown)]
     if rest := len(estimate.lines) - len(shown):
         lines.append(f"  … and {rest} more, all in the total")

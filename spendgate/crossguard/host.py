@@ -22,8 +22,8 @@ from spendgate import __version__
 from spendgate.crossguard import answers, requests, waived
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
-from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
+from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import Estimate
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
@@ -184,14 +184,20 @@ class PackHost:
 
     def _early_subject(self, workload: Workload) -> Subject:
         """The resource with everything unknown that only the whole stack settles."""
-        estimate = estimate_of((workload,), self.catalogue)
+        discounts = self.settings.config.discounts
+        estimate = estimate_today((workload,), self.catalogue, discounts, self.now)
         carbon_of = self._carbon_of()
         subject = resource_subject(workload, estimate.lines, self.stack_so_far, estimate.currency, carbon_of)
         values, unknown = dict(subject.values), dict(subject.unknown)
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
-        # Pods are paid for by the stack's node pools where it has any.
+        # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.
         facts = workload.facts
-        if facts.provider == "kubernetes" or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values()):
+        committed = any(isinstance(term, Commitment) for term in discounts)
+        if (
+            committed
+            or facts.provider == "kubernetes"
+            or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values())
+        ):
             del values["cost"]
             unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"
         return replace(subject, values=values, unknown=unknown)
@@ -216,7 +222,9 @@ class PackHost:
 
     def _stack_diagnostics(self, declaration: Declaration, run: Run) -> Iterator[Any]:
         workloads = facts_of(declaration, self.catalogue)
-        estimate = estimate_of(workloads, self.catalogue)
+        config = self.settings.config
+        estimate = estimate_today(workloads, self.catalogue, config.discounts, self.now)
+        estimate = with_old_prices(estimate, config.max_price_age, self.now.date())
         carbon_of = self._carbon_of()
         context = self._context(workloads, estimate)
         if carbon_of is not None:

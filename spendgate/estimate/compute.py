@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
-from spendgate.estimate.model import Confidence, CostLine, Range
-from spendgate.estimate.running import Running, decimal, exactly, running_of
+from spendgate.estimate.model import Confidence, CostLine, Range, Running
+from spendgate.estimate.running import decimal, exactly, running_of
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice, Purchase

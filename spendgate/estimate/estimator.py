@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
+from spendgate.estimate.discounts import Term, Terms
 from spendgate.estimate.kubernetes import pod_lines
 from spendgate.estimate.model import Cost, CostLine, Estimate
 from spendgate.estimate.storage import is_storage, network_lines, storage_lines
@@ -19,13 +20,15 @@ _POD = "pod"
 _Lines = tuple[CostLine, ...] | None
 
 
-def estimate(workloads: Sequence[Workload], catalogue: Catalogue) -> Estimate:
+def estimate(workloads: Sequence[Workload], catalogue: Catalogue, *, discounts: Sequence[Term] = ()) -> Estimate:
     """Cost lines of all workloads, in order of declaration.
 
     Low, expected and high follow the declared count (min, expected, max), the price (spot: dated figure, same,
     on-demand) and the choice of types. A month has 730 h. ``daily`` is a day's burn: 24 h for what is always on, the
     average day of a schedule, and for a job a day on which it runs. Money is exact; only hours of a schedule (to a
     millionth of an hour) and the hourly share of a monthly price (to 10⁻¹² USD) are rounded.
+
+    ``discounts`` are those in force; a line that one of them changes tells its list price.
 
     Not billed, and so without a line: templates, resources that are only read, types that no mapping table knows.
     What is billed by a use that nobody declared (the bytes in a bucket) is named in the estimate's assumptions.
@@ -34,6 +37,7 @@ def estimate(workloads: Sequence[Workload], catalogue: Catalogue) -> Estimate:
     shared: dict[Hashable, _Lines] = {}
     lines: list[CostLine] = []
     by_use: Counter[str] = Counter()
+    terms = Terms(discounts)
     for workload in workloads:
         if not workload.mapped or workload.resource.external or not workload.resource.custom:
             continue
@@ -45,7 +49,8 @@ def estimate(workloads: Sequence[Workload], catalogue: Catalogue) -> Estimate:
             by_use[_POD if workload.facts.provider == "kubernetes" else str(workload.facts.kind)] += 1
             continue
         address = workload.resource.address
-        lines += [replace(line, resource=address) for line in found]
+        own = [replace(line, resource=address) for line in found]
+        lines += terms.apply(workload, own) if terms else own
     return Estimate(tuple(lines), assumptions=_assumptions(by_use))
 
 

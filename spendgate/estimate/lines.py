@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, Range
-from spendgate.estimate.running import HOURS_PER_DAY, Running
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, Range, Running
+from spendgate.estimate.running import HOURS_PER_DAY
 from spendgate.prices.model import NoPrice, Purchase, Quote
 
 _PICO: Final = Decimal("0.000000000001")
@@ -47,6 +47,7 @@ def hourly_line(
         cost=cost,
         assumptions=(*notes, *running.assumptions) if cost else tuple(notes),
         confidence=confidence_of(quote, confidence, running.confidence),
+        running=running,
     )
 
 

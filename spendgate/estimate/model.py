@@ -82,13 +82,44 @@ class Cost:
         run = self.run + other.run if self.run and other.run else self.run or other.run
         return Cost(self.hourly + other.hourly, self.daily + other.daily, self.monthly + other.monthly, run)
 
+    def times(self, factor: Decimal) -> Cost:
+        """The same, so many times; ``factor`` is zero or more."""
+        by = Range(factor, factor, factor)
+        return Cost(self.hourly * by, self.daily * by, self.monthly * by, self.run * by if self.run else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Hours that one instance is billed: in a month, on a day it runs, and per run (None where there are no runs)."""
+
+    month: Range
+    day: Range
+    run: Range | None
+    assumptions: tuple[str, ...]
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Why a line costs less than its list price: a discount or a commitment, with the place that says so.
+
+    ``percent`` is what is taken off; None for a commitment at a price of its own.
+    """
+
+    kind: str
+    name: str
+    percent: Decimal | None
+    origin: str
+
 
 @dataclass(frozen=True, slots=True)
 class CostLine:
     """One priced item of one resource: ``quantity`` × hours × ``quote``.
 
     ``cost`` is None exactly when the quote has no amount. ``hours`` are hours a month. ``confidence`` says how good
-    the amount is; what makes it less than exact is among the ``assumptions``.
+    the amount is; what makes it less than exact is among the ``assumptions``. ``running`` are the hours in full, where
+    it is billed by the hour. With a ``reduction``, ``listed`` is what the same costs at the list price (None where
+    there is none).
     """
 
     resource: str
@@ -100,15 +131,22 @@ class CostLine:
     cost: Cost | None
     assumptions: tuple[str, ...] = ()
     confidence: Confidence = Confidence.ASSUMED
+    running: Running | None = None
+    reduction: Reduction | None = None
+    listed: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Cost lines in order of declaration. ``total`` sums the lines that have a price; ``unpriced`` are the others."""
+    """Cost lines in order of declaration. ``total`` sums the lines that have a price; ``unpriced`` are the others.
+
+    ``cautions`` are what a reader must know before trusting the total, ``assumptions`` what it rests on.
+    """
 
     lines: tuple[CostLine, ...] = ()
     currency: str = "USD"
     assumptions: tuple[str, ...] = field(default=())
+    cautions: tuple[str, ...] = ()
 
     @property
     def total(self) -> Cost:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Range
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Range, Running
 from spendgate.facts.model import Facts, Kind
 
 HOURS_PER_DAY: Final = Decimal(24)
 HOURS_PER_WEEK: Final = Decimal(168)
 _MILLIONTH: Final = Decimal("0.000001")
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Hours that one instance is billed: in a month, on a day it runs, and per run (None where there are no runs)."""
-
-    month: Range
-    day: Range
-    run: Range | None
-    assumptions: tuple[str, ...]
-    confidence: Confidence
 
 
 def exactly(value: Decimal | float | int) -> Range:

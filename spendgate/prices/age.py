@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 from spendgate.errors import InputError, Place
 from spendgate.prices.model import Quote
@@ -19,6 +20,25 @@ def days_of(text: str, place: Place | None = None) -> int:
     if found is None:
         raise InputError(f'"{text}" is no number of days', place=place, remedy="Write it as 180d.")
     return int(found[1])
+
+
+def max_age_of_project(folder: Path) -> int | None:
+    """The ``prices.maxAge`` that holds for a folder, in days. A file that does not name it is not parsed: asking for a
+    price has to be quick."""
+    for candidate in (folder.resolve(), *folder.resolve().parents):
+        path = candidate / "spendgate.yaml"
+        if path.is_file():
+            if b"maxAge" not in path.read_bytes():
+                return None
+            from spendgate.yamlfile import read_yaml
+
+            file = read_yaml(path)
+            prices = file.data.get("prices") if isinstance(file.data, dict) else None
+            text = prices.get("maxAge") if isinstance(prices, dict) else None
+            return None if text is None else days_of(str(text), file.place("prices", "maxAge"))
+        if (candidate / ".git").exists():
+            return None
+    return None
 
 
 def old_price_note(quotes: Iterable[Quote], max_age: int, today: date) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spendgate import __version__
 from spendgate.estimate.carbon import Carbon, Footprint
-from spendgate.estimate.model import Cost, CostLine, Estimate, Range
+from spendgate.estimate.model import Cost, CostLine, Estimate, Range, Reduction
 from spendgate.prices.model import Quote
 from spendgate.verdict import Checked, Finding, Status, Verdict
 from spendgate.waivers.apply import Use
@@ -97,6 +97,7 @@ def _footprint(footprint: Footprint) -> dict[str, Any]:
         "assumptions": list(footprint.assumptions),
         "sources": list(footprint.sources),
     }
+        "cautions": list(estimate.cautions),
 
 
 def _carbon(carbon: Carbon) -> dict[str, Any]:
@@ -150,9 +151,20 @@ def _quote(quote: Quote) -> dict[str, Any]:
         "reason": str(quote.reason) if quote.reason else None,
         "derived": quote.derived,
         "source": quote.source,
+        "list_cost": _cost(line.listed) if line.listed else None,
+        "reduction": _reduction(line.reduction) if line.reduction else None,
         "as_of": quote.as_of,
         "note": quote.note,
     }
+
+def _reduction(reduction: Reduction) -> dict[str, Any]:
+    return {
+        "kind": reduction.kind,
+        "name": reduction.name,
+        "percent": _number(reduction.percent),
+        "origin": reduction.origin,
+    }
+
 
 
 def _input(checked: Checked) -> dict[str, Any]:

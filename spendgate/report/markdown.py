@@ -20,6 +20,7 @@ from spendgate.report.wording import (
     no_price,
     notes,
     plural,
+    reduced,
     remedies,
 )
 from spendgate.verdict import Checked, Finding, Verdict
@@ -117,7 +118,9 @@ def _line(line: CostLine, checked: Checked) -> str:
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
     figures = " | ".join(show_money(part.expected, checked.estimate.currency) for part in parts)
     where = f" ({line.quote.region})" if line.quote.region else ""
-    return f"| {name} | {_text(line_item(line) + where)} | {figures} |"
+    told = reduced(line, checked.estimate.currency)
+    less = f"<br>{_text(told)}" if told else ""
+    return f"| {name} | {_text(line_item(line) + where)}{less} | {figures} |"
 
 
 def _text(text: str) -> str:

@@ -28,6 +28,7 @@ from spendgate.report.wording import (
     no_price,
     notes,
     plural,
+    reduced,
     remedies,
     show_range,
 )
@@ -166,6 +167,8 @@ def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str, ca
         return
     if line.cost.run is not None:
         what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
+    if told := reduced(line, currency):
+        what.append(f"\n{told}", style="dim")
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
     table.add_row(Text(name), what, where, *(_figure(part, currency) for part in parts), *carbon)
 

@@ -52,6 +52,16 @@ def line_item(line: CostLine) -> str:
     return f"{times}{line.item}{purchase}"
 
 
+def reduced(line: CostLine, currency: str) -> str:
+    """``list price $3,212.00 a month, 12 % off (discount EDP)``; empty where the line costs its list price."""
+    reduction = line.reduction
+    if reduction is None:
+        return ""
+    listed = f"list price {show_money(line.listed.monthly.expected, currency)} a month" if line.listed else ""
+    off = f"{plain(reduction.percent)} % off" if reduction.percent is not None else "at its own price"
+    return f"{listed}, {off} ({reduction.kind} {reduction.name})".removeprefix(", ")
+
+
 def no_price(line: CostLine) -> str:
     """Why a line has no amount, in words."""
     if line.quote.reason is NoPrice.PAID_BY_NODES and line.quote.note:
@@ -164,7 +174,7 @@ def plural(count: int, word: str) -> str:
 
 def cautions(checked: Checked) -> list[str]:
     """What the figures and findings do not cover."""
-    result = []
+    result = list(checked.estimate.cautions)
     if unpriced := len(checked.estimate.unpriced):
         result.append(
             f"the total leaves out {plural(unpriced, 'line')} that {'has' if unpriced == 1 else 'have'} no price"

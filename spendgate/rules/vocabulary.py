@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
-from spendgate.estimate.model import Cost, Estimate, Range
+from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
@@ -91,6 +91,17 @@ _STACK = cel.Message(
 )
 
 
+LINE = cel.Schema.of(
+    {
+        "line": cel.Message(
+            "Line", dict.fromkeys(("provider", "item", "region", "purchase", "unit", "type", "name"), cel.STRING)
+        ),
+        "facts": _FACTS,
+    }
+)
+"""What the ``match`` of a discount or a commitment may read."""
+
+
 def schema(
     params: Mapping[str, Mapping[str, Any]], variables: Mapping[str, cel.Type], *, stack_only: bool
 ) -> cel.Schema:
@@ -169,8 +180,6 @@ def resource_values(
     ``estimate`` and ``carbon`` hold the lines of this workload only.
     """
     resource = workload.resource
-    facts = _record(workload.facts)
-    facts["tag_keys"] = tag_keys(workload.facts)
     cost = cost_values(total, estimate)
     if carbon is not None:
         cost["carbon"] = carbon_values(carbon)
@@ -186,8 +195,26 @@ def resource_values(
                 "ignore_changes": list(resource.options.ignore_changes),
             },
         },
-        "facts": facts,
+        "facts": facts_values(workload),
         "cost": cost,
+    }
+
+
+def facts_values(workload: Workload) -> dict[str, Any]:
+    """``facts`` of one workload as CEL sees them."""
+    return {**_record(workload.facts), "tag_keys": tag_keys(workload.facts)}
+
+
+def line_values(line: CostLine, workload: Workload) -> dict[str, Any]:
+    """``line`` as CEL sees it; a region that is not known is an empty text."""
+    return {
+        "provider": line.quote.provider,
+        "item": line.item,
+        "region": line.quote.region or "",
+        "purchase": str(line.quote.purchase),
+        "unit": line.unit,
+        "type": workload.resource.type,
+        "name": workload.resource.name,
     }
 
 
