@@ -90,8 +90,11 @@ class PackSettings:
 def load_settings(pack: Pack, project: str) -> PackSettings:
     """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
     folder = project_folder(project)
-    config = replace(load_config(None), packs=(pack,)) if folder is None else load_config(folder)
-    return PackSettings(pack, config, library_of((pack, *_others(pack, config)), config.policies))
+    config = load_config(folder)
+    others = () if folder is None else _others(pack, config)
+    # The budgets of a project feed the guardrails of this pack, be it among the project's packs or not.
+    config = replace(config, packs=(pack, *others))
+    return PackSettings(pack, config, library_of(config.packs, config.policies))
 
 
 def load_catalogue(project: str) -> Catalogue:

@@ -47,7 +47,7 @@ def host(project: str, stack: str, folder: Path) -> PackHost:
 def by_the_gate(declaration: Declaration) -> Said:
     config = load_config(declaration.root)
     environment = config.environment(declaration.stack)
-    guardrails = compile_all(select(config.packs, (config.settings, environment.settings), config.policies))
+    guardrails = compile_all(select(config.packs, config.layers(environment.name, declaration.stack), config.policies))
     checked = check(declaration, guardrails, Catalogue.builtin(), environment=environment.name, now=datetime.now(UTC))
     pack = load_pack("gpu-baseline")
     return _said(diagnostic(finding, pack, "") for finding in checked.findings)
