@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +18,30 @@ class Figure:
 
     name: str
     seconds: float
+    peak: float
     runs: int
 
 
 def in_turn(commands: Mapping[str, Sequence[str]], runs: int, accept: Sequence[int] = (0,)) -> dict[str, Figure]:
     """Run each command once uncounted, then ``runs`` times in turn; raises RuntimeError when one fails."""
     times: dict[str, list[float]] = {name: [] for name in commands}
+    peaks: dict[str, float] = dict.fromkeys(commands, 0.0)
     for round_ in range(runs + 1):
         for name, command in commands.items():
-            start = time.perf_counter()
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode not in accept:
-                raise RuntimeError(f"{name} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            with tempfile.TemporaryFile() as told:
+                start = time.perf_counter()
+                process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
+                _, status, used = os.wait4(process.pid, 0)
+                taken = time.perf_counter() - start
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode not in accept:
+                    told.seek(0)
+                    text = told.read().decode(errors="replace")[-4000:]
+                    raise RuntimeError(f"{name} ended with {process.returncode}:\n{text}")
             if round_:
-                times[name].append(time.perf_counter() - start)
-    return {name: Figure(name, statistics.median(taken), runs) for name, taken in times.items()}
+                times[name].append(taken)
+                peaks[name] = max(peaks[name], used.ru_maxrss / 1024)
+    return {name: Figure(name, statistics.median(taken), peaks[name], runs) for name, taken in times.items()}
 
 
 def per_call(function: Callable[[], object], calls: int, rounds: int = 5) -> float:

@@ -15,8 +15,9 @@ from spendgate.gate import lines_by_resource, resource_subject, stack_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Quote
 from spendgate.resource import Declaration
-from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
+from spendgate.rules.evaluate import Compiled, Memo, ask
 from spendgate.rules.guardrail import Target
+from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext, carbon_values, cost_values
 
 

@@ -18,8 +18,9 @@ from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
 from spendgate.prices.age import is_fresh, old_price_note
 from spendgate.resource import Declaration, Resource, Value
-from spendgate.rules.evaluate import Compiled, Memo, Subject, ask
+from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
 from spendgate.rules.guardrail import Target
+from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext, resource_values, unknown_facts
 from spendgate.verdict import Checked, Finding
 from spendgate.waivers.apply import Applied, apply, costs_by_address
@@ -44,14 +45,14 @@ def check(
     waivers: Waivers = NO_WAIVERS,
     savings: bool = False,
     max_price_age: int | None = None,
-) -> Checked:
     discounts: Sequence[Term] = (),
+) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
-    ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     ``discounts`` are what the project pays below list prices.
+    ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
     guardrails = tuple(guardrails)
     declaration = replace(declaration, resources=in_source_order(declaration.resources))
@@ -111,7 +112,6 @@ def check(
     )
 
 
-def with_waivers(
 def estimate_today(
     workloads: Sequence[Workload], catalogue: Catalogue, discounts: Sequence[Term], now: datetime
 ) -> Estimate:
@@ -129,6 +129,7 @@ def with_old_prices(estimate: Estimate, max_age: int | None, today: date) -> Est
     return estimate if note is None else replace(estimate, cautions=(*estimate.cautions, note))
 
 
+def with_waivers(
     waivers: Waivers,
     findings: Sequence[Finding],
     stack: Subject,
@@ -165,15 +166,14 @@ def resource_findings(
     carbon_of: CarbonOf | None = None,
 ) -> Iterable[Finding]:
     """The word of every resource guardrail on every workload, in order of declaration."""
-    asked = [compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE]
+    asked = Asked(tuple(compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE))
     lines = lines_by_resource(estimate)
     shared = context.values()
     memo: Memo = {}
     for workload in workloads:
         own = lines.get(workload.resource.address, ())
         subject = resource_subject(workload, own, shared, estimate.currency, carbon_of)
-        for compiled in asked:
-            yield from ask(compiled, subject, memo)
+        yield from ask_all(asked, subject, memo)
 
 
 def reads_carbon(guardrails: Iterable[Compiled]) -> bool:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -250,8 +251,8 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
         now=prepared.now,
         carbon=carbon,
         waivers=prepared.waivers,
-    )
         discounts=project.discounts,
+    )
     estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
     checked = replace(checked, estimate=estimate)
     return replace(
@@ -438,10 +439,14 @@ def _located(finding: Finding, declaration: Declaration) -> Finding:
         return finding
     if finding.type.startswith("spendgate:"):  # about a waiver, whose place is so already
         return finding
-    path = (declaration.root / finding.location.file).resolve()
-    here = Path.cwd()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return replace(finding, location=replace(finding.location, file=str(shown)))
+    shown = _from_here(declaration.root, finding.location.file, Path.cwd())
+    return replace(finding, location=replace(finding.location, file=shown))
+
+
+@lru_cache(maxsize=4096)
+def _from_here(root: Path, file: str, here: Path) -> str:
+    path = (root / file).resolve()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _config_values(pairs: list[str]) -> dict[str, str]:

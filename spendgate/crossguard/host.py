@@ -27,11 +27,20 @@ from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import Estimate
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
-from spendgate.gate import lines_by_resource, reads_carbon, resource_subject, stack_subject, with_waivers
+from spendgate.gate import (
+    estimate_today,
+    lines_by_resource,
+    reads_carbon,
+    resource_subject,
+    stack_subject,
+    with_old_prices,
+    with_waivers,
+)
 from spendgate.resource import Declaration, Resource
-from spendgate.rules.evaluate import Compiled, Memo, Subject, ask, compile_all
+from spendgate.rules.evaluate import Compiled, Memo, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
+from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.decide import Context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,37 +10,9 @@ from spendgate.errors import InputError, InputErrors, Place, raise_together
 from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
+from spendgate.rules.subject import Part, Path, Subject, Values, parts_read
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
-
-Path = tuple[str, ...]
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a guardrail is asked about: plain values by variable, unknown paths with the reason of each, and its place.
-
-    ``properties`` are the resource's own, as declared; few guardrails read them, so they are made plain on demand.
-    """
-
-    values: Values
-    unknown: Mapping[Path, str]
-    address: str
-    type: str
-    name: str
-    location: Place | None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    keys: dict[Path, Hashable] = field(default_factory=dict)
-
-    def key(self, path: Path) -> Hashable:
-        """What tells one value at ``path`` from another."""
-        if path not in self.keys:
-            value = self.values.get(path[0])
-            if len(path) > 1 and isinstance(value, Mapping):
-                value = value.get(path[1], _ABSENT)
-            self.keys[path] = value if isinstance(value, (str, float, bool)) else repr(value)
-        return self.keys[path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +25,9 @@ class Answer:
 
 
 PASS = Answer()
-Memo = dict[tuple[Hashable, ...], Answer]
-"""Answers by guardrail and the values it read; good as long as the stack and the time are the same."""
-
-_ABSENT = "\0absent"
-_SAME_FOR_ALL = ("stack", "now")
+Memo = dict[tuple[Hashable, ...], Any]
+"""Answers by guardrail and the values it read, and the guardrails that do not pass by the values that all of them read;
+good as long as the stack and the time are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +39,8 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A guardrail ready to be asked. ``reads`` are the one- or two-step paths (``facts.region``) it reads.
+    """A guardrail ready to be asked. ``reads`` are the one- or two-step paths (``facts.region``) it reads; ``decides``
+    and ``tells`` what of them its verdict hangs on, and its messages as well.
 
     ``answered``, where it is set, is told every answer that is no pass (tests of guardrails listen).
     """
@@ -80,6 +51,8 @@ class Compiled:
     variables: tuple[tuple[cel.Program, Expression], ...]
     checks: tuple[_Check, ...]
     reads: tuple[Path, ...]
+    decides: tuple[Part, ...]
+    tells: tuple[Part, ...]
     by_kind: tuple[cel.Program, ...]
     kinds: dict[str, bool] = field(default_factory=dict)
     answered: Callable[[Answer], None] | None = None
@@ -137,7 +110,9 @@ def compile_guardrail(selected: Selected) -> Compiled:
     reads = [path for path in reads if len(path) == 1 or path[:1] not in reads]
     by_kind = tuple(program for program, _ in conditions if set(program.uses) == {("facts", "kind")})
     params = compiler.env.plain("params", selected.params)
-    return Compiled(selected, params, conditions, variables, checks, tuple(reads), by_kind)
+    deciding = [*(program for program, _ in (*conditions, *variables)), *(check.program for check in checks)]
+    decides, tells = (parts_read(programs, reads, params) for programs in (deciding, compiler.programs))
+    return Compiled(selected, params, conditions, variables, checks, tuple(reads), decides, tells, by_kind)
 
 
 class _Compiler:
@@ -199,6 +174,37 @@ def _compile_error(error: cel.CompileError, expression: Expression) -> InputErro
     return InputError(f"CEL: {messages}", place=place, detail=error.caret(expression.text))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The guardrails of one run that are asked about every resource."""
+
+    guardrails: tuple[Compiled, ...]
+    of_kinds: dict[str, tuple[tuple[Compiled, ...], tuple[Part, ...]]] = field(default_factory=dict)
+
+    def of_kind(self, subject: Subject) -> tuple[tuple[Compiled, ...], tuple[Part, ...]]:
+        """Those that may apply to a resource of this kind, and all that the verdicts of them hang on."""
+        kind = subject.values["facts"]["kind"]
+        if kind not in self.of_kinds:
+            matching = tuple(one for one in self.guardrails if _kind_matches(one, subject))
+            parts = dict.fromkeys(part for one in matching if not one.reads_properties for part in one.decides)
+            self.of_kinds[kind] = (matching, tuple(parts))
+        return self.of_kinds[kind]
+
+
+def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
+    """The findings of all guardrails on one resource. What passed for the same values before is not asked again."""
+    matching, parts = asked.of_kind(subject)
+    if not subject.unknown:
+        key = ("*", subject.values["facts"]["kind"], *map(subject.key, parts))
+        if key not in memo:
+            memo[key] = tuple(
+                one for one in matching if one.reads_properties or _remembered(one, subject, {}, memo) is not PASS
+            )
+        matching = memo[key]
+    for compiled in matching:
+        yield from ask(compiled, subject, memo)
+
+
 def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple[Finding, ...]:
     """The findings of one guardrail on one subject; none when it is satisfied or does not apply.
 
@@ -207,20 +213,30 @@ def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple
     if not _kind_matches(compiled, subject):
         return ()
     unknown = _relevant(compiled, subject.unknown) if subject.unknown else {}
-    key: tuple[Hashable, ...] | None = None
-    if memo is not None and not compiled.reads_properties:
-        read = (subject.key(path) for path in compiled.reads if path[0] not in _SAME_FOR_ALL)
-        key = (compiled.guardrail.name, *unknown.items(), *read)
-    answer = memo.get(key) if memo is not None and key is not None else None
-    if answer is None:
+    if memo is None or compiled.reads_properties:
         answer = _answer(compiled, subject, unknown)
-        if memo is not None and key is not None:
-            memo[key] = answer
+    else:
+        answer = _remembered(compiled, subject, unknown, memo)
     if answer is PASS:
         return ()
     if compiled.answered is not None:
         compiled.answered(answer)
     return tuple(_findings(compiled, subject, answer))
+
+
+def _remembered(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str], memo: Memo) -> Answer:
+    """The answer to a question of the same values, or a new one that is then remembered."""
+    name = compiled.guardrail.name
+    decided = (name, *unknown.items(), *map(subject.key, compiled.decides))
+    if decided in memo:
+        return PASS
+    told = (name, "told", *unknown.items(), *map(subject.key, compiled.tells))
+    answer: Answer | None = memo.get(told)
+    if answer is None:
+        answer = memo[told] = _answer(compiled, subject, unknown)
+        if answer is PASS:
+            memo[decided] = PASS
+    return answer
 
 
 def _kind_matches(compiled: Compiled, subject: Subject) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -221,8 +222,13 @@ def _place(position: str | None, root: Path) -> tuple[Place | None, bool]:
     if not position:
         return None, False
     uri, _, line = position.partition("#")
-    if uri.startswith("project:///"):
-        uri = (root / unquote(uri.removeprefix("project:///"))).resolve().as_uri()
-    shown, own = located(uri, root)
+    shown, own = located(_whole(uri, root), root)
     number = line.partition(",")[0]
     return Place(shown, int(number) if number.isdigit() else None), own
+
+
+@lru_cache(maxsize=4096)
+def _whole(uri: str, root: Path) -> str:
+    if not uri.startswith("project:///"):
+        return uri
+    return (root / unquote(uri.removeprefix("project:///"))).resolve().as_uri()

@@ -162,6 +162,7 @@ def test_the_command_reads_standard_input_and_refuses_a_programs_options(tmp_pat
     assert "--stack is for programs" in done.stderr
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("example", ["llm-training", "llm-training-fixed", "gke-inference"])
 def test_a_preview_in_a_file_has_the_verdict_of_its_program(
     example: str, pulumi_cli: dict[str, str], tmp_path: Path

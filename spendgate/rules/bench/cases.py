@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
@@ -13,10 +14,18 @@ from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Setting, param_errors
 from spendgate.verdict import Status
-from spendgate.yamlfile import YamlFile, read_yaml
+from spendgate.waivers.file import TAGS as DATES
+from spendgate.waivers.file import Read, read_entries
+from spendgate.waivers.model import Rules, Waiver
+from spendgate.yamlfile import Tags, YamlFile, read_yaml
 
 SUFFIX = ".test.yaml"
-_TAGS = {"!unknown": lambda _: UNKNOWN, "!secret": Secret}
+_TAGS: Tags = {"!unknown": lambda _: UNKNOWN, "!secret": Secret, **DATES}
+
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time of every case: a test that passes today passes next year."""
+
+ANY_LENGTH: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,8 @@ class Expected:
 class Case:
     """One case: a guardrail with its parameters, what is declared, and what must come out, no more and no less.
 
-    ``holds_unknown`` tells whether anything declared is known only after apply.
+    ``holds_unknown`` tells whether anything declared is known only after apply. ``waivers`` hold in the case; its
+    approvals count as signed.
     """
 
     name: str
@@ -45,6 +55,7 @@ class Case:
     environment: str
     expected: tuple[Expected, ...]
     holds_unknown: bool
+    waivers: tuple[Waiver, ...] = ()
 
 
 def case_files(folder: Path) -> list[Path]:
@@ -77,7 +88,14 @@ def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | Non
 
 
 def _mistakes(guardrail: Guardrail, file: YamlFile, index: int) -> list[InputError]:
-    return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index)]
+    return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index), *_waivers(guardrail, file, index).faults]
+
+
+def _waivers(guardrail: Guardrail, file: YamlFile, index: int) -> Read:
+    """The waivers of a case. It says nothing of how long one may hold: that is a project's rule."""
+    if not file.data["cases"][index].get("waivers"):
+        return Read()
+    return read_entries(file, ("cases", index, "waivers"), (guardrail.name,), Rules(max_length=ANY_LENGTH), NOW.date())
 
 
 def _wrong_params(guardrail: Guardrail, file: YamlFile, index: int) -> Iterable[InputError]:
@@ -141,6 +159,7 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
             place=lambda number: file.place("cases", index, "resources", number),
         ),
         environment=case.get("environment", "development"),
+        waivers=tuple(replace(one, invalid="") for one in _waivers(guardrail, file, index).entries),
         expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
         holds_unknown=any(
             True

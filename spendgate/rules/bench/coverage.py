@@ -107,6 +107,10 @@ class _Heard:
     def uses(self) -> frozenset[tuple[str, ...]]:
         return self.program.uses
 
+    @property
+    def reads(self) -> frozenset[Any]:
+        return self.program.reads
+
     def __call__(self, activation: cel.Activation) -> Any:
         result = self.program(activation)
         self.listener.evaluated(self.item, result)

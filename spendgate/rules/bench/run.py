@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 from spendgate.errors import Place
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
-from spendgate.rules.bench.cases import Case, read_cases
+from spendgate.rules.bench.cases import NOW, Case, read_cases
 from spendgate.rules.bench.matching import Fault, faults
 from spendgate.rules.evaluate import Compiled, compile_guardrail
-from spendgate.rules.guardrail import Guardrail
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-"""The time of every case: a test that passes today passes next year."""
+from spendgate.rules.guardrail import Enforcement, Guardrail
+from spendgate.waivers.model import LEVELS, Rules, Waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,11 @@ def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled
     """Run one case. ``watch`` may put listeners on the compiled guardrail; the gate is the production one."""
     start = perf_counter()
     compiled = watch(compile_guardrail(case.selected))
-    checked = check(case.declaration, (compiled,), Catalogue.builtin(), environment=case.environment, now=NOW)
+    # What is said of the waivers themselves is no finding of the guardrail.
+    waivers = Waivers(case.waivers, Rules(levels=dict.fromkeys(LEVELS, Enforcement.DISABLED)))
+    checked = check(
+        case.declaration, (compiled,), Catalogue.builtin(), environment=case.environment, now=NOW, waivers=waivers
+    )
     return Outcome(
         case.selected.guardrail.name,
         case.name,

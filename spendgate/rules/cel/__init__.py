@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from spendgate.errors import InputError
 from spendgate.rules.cel.model import Activation, CompileError, Engine, Env, EvalError, Issue, Program, Undetermined
+from spendgate.rules.cel.reads import entries_read
 from spendgate.rules.cel.types import (
     BOOL,
     DOUBLE,
@@ -29,7 +30,7 @@ from spendgate.rules.cel.values import plain
 __all__ = [
     "BOOL", "DOUBLE", "DURATION", "DYN", "INT", "STRING", "TIMESTAMP", "Activation", "CompileError", "Engine", "Env",
     "EvalError", "Issue", "ListOf", "MapOf", "Message", "Program", "Schema", "Type", "Undetermined", "engine",
-    "environment", "plain", "schema_of_dataclass", "type_named",
+    "entries_read", "environment", "plain", "schema_of_dataclass", "type_named",
 ]  # fmt: skip
 
 ENGINES = ("cel-expr-python", "cel-python")

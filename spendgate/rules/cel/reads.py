@@ -25,8 +25,15 @@ class How(Enum):
     INDEX = "one entry is taken by a computed key"
 
 
-Keys: TypeAlias = Path | frozenset[str]
-"""The elements of the list (the keys of the map) at a path, or the elements of a literal list."""
+@dataclass(frozen=True, slots=True)
+class At:
+    """The one text that stands at a path."""
+
+    path: Path
+
+
+Keys: TypeAlias = Path | frozenset[str] | At
+"""The elements of the list (the keys of the map) at a path, those of a literal list, or one text."""
 
 
 class Reach(Enum):
@@ -39,7 +46,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One path that an expression reads, and the keys that a macro's variable can be where it is read by one."""
+    """One path that an expression reads, and which keys a computed one can be, where that is told."""
 
     path: Path
     how: How = How.VALUE
@@ -80,12 +87,33 @@ def reach(read: Read, gap: Path, values: Mapping[str, Any]) -> Reach:
 
 def _may_be(key: str, keys: Keys, values: Mapping[str, Any]) -> bool:
     """Whether ``key`` is among the keys; it may be where these cannot be told."""
+    told = keys_among(keys, values)
+    return True if told is None else key in told
+
+
+def entries_read(read: Read, path: Path, values: Mapping[str, Any]) -> frozenset[str] | None:
+    """Which entries of the map or list at ``path`` the read looks at; None for all of it, or where that is not told."""
+    if len(read.path) > len(path):
+        return frozenset((read.path[len(path)],))
+    if read.path == path and read.how in (How.INDEX, How.ENTRIES) and read.keys is not None:
+        return keys_among(read.keys, values)
+    return None
+
+
+def keys_among(keys: Keys, values: Mapping[str, Any]) -> frozenset[Any] | None:
+    """What the keys are where ``values`` tell them; None where they do not."""
     if isinstance(keys, frozenset):
-        return key in keys
+        return keys
     value: Any = values
-    for part in keys:
+    for part in keys.path if isinstance(keys, At) else keys:
         value = value.get(part) if isinstance(value, Mapping) else None
-    return key in value if isinstance(value, (list, Mapping)) else True
+    if isinstance(keys, At):
+        return frozenset((value,)) if isinstance(value, str) else None
+    if isinstance(value, Mapping):
+        return frozenset(value)
+    if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
+        return frozenset(value)
+    return None
 
 
 @dataclass(slots=True)
@@ -151,7 +179,15 @@ class _Walker:
             self.reads.add(Read(path, How.ENTRIES))
 
     def range_of(self, key: Node) -> Keys | None:
-        return self.ranges.get(key.name) if isinstance(key, Name) else None
+        if isinstance(key, Name):
+            return self.ranges.get(key.name)
+        fields: list[str] = []
+        while isinstance(key, Select) and not key.test:
+            fields.append(key.field)
+            key = key.operand
+        if fields and isinstance(key, Name) and key.name not in self.ranges:
+            return At((key.name, *reversed(fields)))
+        return None
 
     def loop(self, node: Loop) -> None:
         path = self.path(node.range)

@@ -1,0 +1,75 @@
+"""What a guardrail is asked about, and what of it tells one question from another."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from spendgate.errors import Place
+from spendgate.rules import cel
+
+Path = tuple[str, ...]
+Values = Mapping[str, Any]
+Part = tuple[Path, tuple[str, ...] | None]
+"""A path of one or two steps, and the only entries of the map or list there that are looked at (None: all of it)."""
+
+SAME_FOR_ALL: Final = ("stack", "now")
+"""Variables that are the same for all resources of a run."""
+
+_ABSENT: Final = "\0absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a guardrail is asked about: plain values by variable, unknown paths with the reason of each, and its place.
+
+    ``properties`` are the resource's own, as declared; few guardrails read them, so they are made plain on demand.
+    """
+
+    values: Values
+    unknown: Mapping[Path, str]
+    address: str
+    type: str
+    name: str
+    location: Place | None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    keys: dict[Part, Hashable] = field(default_factory=dict)
+
+    def key(self, part: Part) -> Hashable:
+        """What tells one value of a part from another."""
+        found = self.keys.get(part)
+        if found is None:
+            found = self.keys[part] = self._key(*part)
+        return found
+
+    def _key(self, path: Path, entries: tuple[str, ...] | None) -> Hashable:
+        value = self.values.get(path[0])
+        if len(path) > 1 and isinstance(value, Mapping):
+            value = value.get(path[1], _ABSENT)
+        if entries is not None and isinstance(value, Mapping):
+            return tuple([_hashable(value.get(entry, _ABSENT)) for entry in entries])
+        if entries is not None and isinstance(value, list):
+            return tuple([entry in value for entry in entries])
+        return _hashable(value)
+
+
+def parts_read(programs: Iterable[cel.Program], paths: Iterable[Path], params: Mapping[str, Any]) -> tuple[Part, ...]:
+    """What the programs look at, of what may differ between resources: of a map (``facts.tags``) often single entries,
+    whose names stand in the expressions or the parameters."""
+    reads = {read for program in programs for read in program.reads}
+    parts: list[Part] = []
+    for path in paths:
+        near = [read for read in reads if read.path[: len(path)] == path or path[: len(read.path)] == read.path]
+        if path[0] in SAME_FOR_ALL or not near:
+            continue
+        entries: set[str] | None = set()
+        for read in near:
+            found = cel.entries_read(read, path, {"params": params})
+            entries = None if entries is None or found is None else entries | found
+        parts.append((path, None if entries is None else tuple(sorted(entries, key=str))))
+    return tuple(parts)
+
+
+def _hashable(value: Any) -> Hashable:
+    return value if isinstance(value, (str, float, bool)) else repr(value)
