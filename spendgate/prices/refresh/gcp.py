@@ -234,6 +234,8 @@ def _rate(
     rate = Rate(derived=derived)
     if catalogue.store.availability("gcp", name, Purchase.ON_DEMAND) is None:
         rate.on_demand = machine.price(listed, "OnDemand")
+        if not rate.on_demand:
+            return
     if spot and catalogue.store.availability("gcp", name, Purchase.SPOT) is None:
         rate.spot = machine.price(listed, "Preemptible")
     if rate.on_demand and rate.spot and Decimal(rate.spot) > Decimal(rate.on_demand):

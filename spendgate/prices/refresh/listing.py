@@ -24,13 +24,14 @@ class Origin:
 class Rate:
     """What one item costs for an hour in USD, as the list writes it; empty where it lists none.
 
-    ``derived`` is the rule where the figure is composed of several listed ones; ``spot_source`` the id of a source
-    that the spot figure has for itself.
+    ``derived`` is the rule where the figure is composed of several listed ones; ``source`` and ``spot_source`` are ids
+    of sources that a figure has for itself.
     """
 
     on_demand: str = ""
     spot: str = ""
     derived: str = ""
+    source: str = ""
     spot_source: str = ""
 
 

@@ -52,8 +52,14 @@ class Staged:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One refresh at a time. Raises InputError where another one is at work."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+        if not (folder / ".gitignore").exists():
+            (folder / ".gitignore").write_text(".lock\n.part/\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", place=str(error.filename or folder)) from None
+    with lock as file:
         try:
             import fcntl
         except ImportError:  # Windows: there two refreshes can meet; the later one wins, whole
@@ -104,8 +110,7 @@ def stage(folder: Path, listings: Iterable[Listing], store: Store, *, with_spot:
             providers.setdefault(listing.provider, []).append(listing)
         sources: dict[str, Origin] = {}
         for provider, own in providers.items():
-            if not with_spot:
-                _keep_spot(own, store, sources)
+            _keep_known(own, store, sources, with_spot=with_spot)
             _write_provider(staged, provider, {listing.region: listing for listing in own}, store)
             for listing in own:
                 sources |= {one.id: one for one in (listing.origin, listing.spot_origin) if one}
@@ -146,18 +151,28 @@ def discard(staged: Staged) -> None:
     shutil.rmtree(staged.path, ignore_errors=True)
 
 
-def _keep_spot(listings: Iterable[Listing], store: Store, sources: dict[str, Origin]) -> None:
-    """The spot prices in force, each with its own source, where none were asked for and they still can be."""
+def _keep_known(listings: Iterable[Listing], store: Store, sources: dict[str, Origin], *, with_spot: bool) -> None:
+    """What a list says nothing of stays, with its own source: spot prices where none were asked for, and either figure
+    of an item where the list does not claim to be whole. A row takes the place of a row, so they have to be in it."""
     for listing in listings:
         for item, rate in listing.rates.items():
-            row = store.listed(listing.provider, item).get(listing.region, {})
-            spot = store.price(row).spot if row else None
-            if spot is None or not rate.on_demand or spot > Decimal(rate.on_demand):
+            row = store.listed(listing.provider, item).get(listing.region)
+            if row is None or (listing.complete and with_spot):
                 continue
-            source = store.sources()[row.get("spot_source") or row["source"]]
-            rate.spot = f"{spot:f}"
-            rate.spot_source = source.id
-            sources[source.id] = Origin(source.id, source.as_of, source.strength, source.where, source.what)
+            price = store.price(row)
+            if not rate.on_demand and not listing.complete and price.on_demand and not rate.derived:
+                rate.on_demand, rate.source, rate.derived = f"{price.on_demand:f}", row["source"], price.derived
+                sources[row["source"]] = _origin(store, row["source"])
+            if rate.on_demand and not rate.spot and price.spot and price.spot <= Decimal(rate.on_demand):
+                rate.spot, rate.spot_source = f"{price.spot:f}", row.get("spot_source") or row["source"]
+                sources[rate.spot_source] = _origin(store, rate.spot_source)
+            if rate.on_demand and rate.spot and Decimal(rate.spot) > Decimal(rate.on_demand):
+                rate.spot = ""
+
+
+def _origin(store: Store, id: str) -> Origin:
+    source = store.sources()[id]
+    return Origin(source.id, source.as_of, source.strength, source.where, source.what)
 
 
 def _write_provider(staged: Staged, provider: str, listings: Mapping[str, Listing], store: Store) -> None:
@@ -224,7 +239,10 @@ def _write_regions(folder: Path, provider: str, listings: Mapping[str, Listing],
 def _price_row(listing: Listing, item: str, rate: Rate) -> Row:
     origin = listing.spot_origin
     spot = rate.spot_source or (origin.id if rate.spot and origin and origin.id != listing.origin.id else "")
-    cells = (item, listing.region, rate.on_demand, rate.spot, listing.origin.id, spot, rate.derived)
+    source = rate.source or listing.origin.id
+    if rate.source and rate.spot and not spot:
+        spot = listing.origin.id
+    cells = (item, listing.region, rate.on_demand, rate.spot, source, spot, rate.derived)
     return dict(zip(PRICES, cells, strict=True))
 
 

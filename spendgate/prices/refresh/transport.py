@@ -284,14 +284,14 @@ def _reason(error: urllib3.exceptions.HTTPError) -> str:
             return _reason(inner)
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "the host is not known here"
-    if isinstance(error, (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError)):
-        return "no answer in time"
     if isinstance(error, urllib3.exceptions.ProxyError):
         return "the proxy cannot be reached"
     if isinstance(error, urllib3.exceptions.SSLError):
         return "the connection is not trusted (certificate)"
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return "the host cannot be reached"
+    if isinstance(error, (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError)):
+        return "no answer in time"
     if isinstance(error, urllib3.exceptions.ResponseError):
         return "it leads from one address to the next"
     return "the connection broke"
