@@ -88,7 +88,8 @@ def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | Non
 
 
 def _mistakes(guardrail: Guardrail, file: YamlFile, index: int) -> list[InputError]:
-    return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index), *_waivers(guardrail, file, index).faults]
+    waivers = _waivers(guardrail, file, index)
+    return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index), *waivers.faults]
 
 
 def _waivers(guardrail: Guardrail, file: YamlFile, index: int) -> Read:
