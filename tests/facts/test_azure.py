@@ -101,6 +101,11 @@ def test_a_disk_is_of_the_tier_that_its_size_is_rounded_up_to(
     assert (facts.size_gib, facts.storage_class, facts.attached, facts.encrypted) == (size, tier, attached, True)
 
 
+def test_a_disk_has_the_speed_that_it_declares(azure: FactsOf) -> None:
+    assert (azure("fast").iops, azure("fast").throughput_mibps) == (5000, 200)
+    assert azure("data").iops is None
+
+
 def test_a_snapshot_has_the_size_of_its_disk(azure: FactsOf) -> None:
     assert (azure("copy").kind, azure("copy").size_gib) == (Kind.SNAPSHOT, 500)
 
@@ -123,8 +128,7 @@ def test_the_pools_of_a_cluster_are_parts_with_their_own_bounds(workloads: dict[
     assert parts["system"].count == Count(2, 2, 2)
     assert (parts["gpu"].count, parts["gpu"].purchase) == (Count(0, 1, 4), Purchase.SPOT)
     assert (parts["system"].idle_shutdown_minutes, parts["gpu"].idle_shutdown_minutes) == (None, 20)
-    assert "control plane" in parts
-    assert workloads["bare"].parts == ()  # the free tier
+    assert workloads["bare"].facts.kind is Kind.OTHER
 
 
 def test_a_pool_beside_its_cluster(azure: FactsOf) -> None:
@@ -161,9 +165,14 @@ def test_a_deployment_runs_and_its_endpoint_does_not(azure: FactsOf) -> None:
 
 
 def test_a_storage_account_has_the_rules_of_its_policy(azure: FactsOf) -> None:
-    assert azure("account").lifecycle == Lifecycle(365, 30, 60)
+    assert azure("account").lifecycle == Lifecycle(365, 30, 60, 7)
     assert (azure("account").storage_class, azure("account-open").storage_class) == ("cool_zrs", "hot_lrs")
-    assert azure("account-open").lifecycle is None
+    assert azure("account-open").lifecycle == Lifecycle(abort_incomplete_upload_days=7)  # what Azure does by itself
+
+
+def test_a_storage_account_keeps_versions_and_is_not_public(azure: FactsOf) -> None:
+    assert (azure("account").versioning, azure("account-open").versioning) == (True, None)
+    assert azure("account").public is False
 
 
 def test_shares_and_file_systems(azure: FactsOf) -> None:

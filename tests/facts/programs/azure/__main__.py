@@ -53,7 +53,7 @@ compute.Disk("cold", resource_group_name=here.name, creation_data={"create_optio
 compute.Disk("raised", resource_group_name=here.name, creation_data={"create_option": "Empty"}, disk_size_gb=128,
              sku={"name": "Premium_LRS"}, tier="P30")  # fmt: skip
 compute.Disk("fast", resource_group_name=here.name, creation_data={"create_option": "Empty"}, disk_size_gb=256,
-             sku={"name": "PremiumV2_LRS"})  # fmt: skip
+             sku={"name": "PremiumV2_LRS"}, disk_iops_read_write=5000, disk_m_bps_read_write=200)  # fmt: skip
 compute.Snapshot("copy", resource_group_name=here.name, incremental=True,
                  creation_data={"create_option": "Copy", "source_resource_id": data.id})  # fmt: skip
 machine("with-disks", "Standard_NC24ads_A100_v4", storage_profile={
@@ -151,6 +151,8 @@ storage.ManagementPolicy("policy", resource_group_name=here.name, account_name=a
         "version": {"delete": {"days_after_creation_greater_than": 60}}}}},
     {"name": "off", "type": "Lifecycle", "enabled": False, "definition": {"actions": {"base_blob": {"delete": {after: 7}}}}},
 ]})  # fmt: skip
+storage.BlobServiceProperties("service", resource_group_name=here.name, account_name=account.name,
+                              is_versioning_enabled=True, blob_services_name="default")  # fmt: skip
 storage.BlobContainer("container", resource_group_name=here.name, account_name=account.name)
 storage.FileShare("share", resource_group_name=here.name, account_name=premium.name, share_quota=1024)
 storagecache.AmlFilesystem("scratch", resource_group_name=here.name, storage_capacity_ti_b=16, filesystem_subnet="subnet",
