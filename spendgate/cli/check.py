@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         help="read settings, policies, waivers and signers as they are in this git revision (origin/main)",
     )
     parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
+    parser.add_argument("--savings", action="store_true", help="also cheaper ways that the guardrails allow")
     parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
@@ -100,6 +101,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
                 packs=tuple(options.pack),
                 settings=options.settings,
                 carbon=options.carbon,
+                savings=options.savings,
                 trust_from=options.trust_from,
                 ignore_waivers=options.ignore_waivers,
             )
@@ -114,6 +116,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             timeout=options.timeout,
             progress=progress.say,
             carbon=options.carbon,
+            savings=options.savings,
             trust_from=options.trust_from,
             ignore_waivers=options.ignore_waivers,
         )
@@ -156,6 +159,7 @@ def check_file(
     packs: tuple[str, ...] = (),
     settings: Path | None = None,
     carbon: bool = False,
+    savings: bool = False,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
 ) -> Checked:
@@ -166,7 +170,7 @@ def check_file(
     declaration = read_declaration(path)
     with _trusted(declaration.root, trust_from) as trusted:
         prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
-        return _judged(path, declaration, prepared, carbon)
+        return _judged(path, declaration, prepared, carbon, savings)
 
 
 def check_directory(
@@ -180,6 +184,7 @@ def check_directory(
     timeout: float = 300.0,
     progress: Callable[[str], None] | None = None,
     carbon: bool = False,
+    savings: bool = False,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
 ) -> Checked:
@@ -214,7 +219,7 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        return _judged(directory, declaration, preparing.result(), carbon)
+        return _judged(directory, declaration, preparing.result(), carbon, savings)
 
 
 def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
@@ -225,7 +230,7 @@ def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Tr
     return trusted_copy(directory, revision)
 
 
-def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool) -> Checked:
+def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool, savings: bool) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
     from spendgate.gate import check, with_old_prices
     from spendgate.prices.catalogue import Catalogue
@@ -250,6 +255,8 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
         environment=environment,
         now=prepared.now,
         carbon=carbon,
+        savings=savings,
+        max_price_age=project.max_price_age,
         waivers=prepared.waivers,
         discounts=project.discounts,
     )

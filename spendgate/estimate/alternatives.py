@@ -82,7 +82,7 @@ def alternatives(workload: Workload, catalogue: Catalogue, environment: str) -> 
     if len(types) == 1:
         yield from _instance_types(facts, types[0], catalogue)
     if types:
-        yield from _regions(facts, catalogue)
+        yield from _regions(facts, catalogue, beside=any(part.billed_as for part in workload.parts))
 
 
 def equivalents(catalogue: Catalogue, provider: str, name: str) -> tuple[InstanceType, ...]:
@@ -173,7 +173,7 @@ def _instance_types(facts: Facts, name: str, catalogue: Catalogue) -> Iterator[A
         )
 
 
-def _regions(facts: Facts, catalogue: Catalogue) -> Iterator[Alternative]:
+def _regions(facts: Facts, catalogue: Catalogue, *, beside: bool) -> Iterator[Alternative]:
     here = region_of(facts, catalogue)
     if here is None:
         return
@@ -189,6 +189,7 @@ def _regions(facts: Facts, catalogue: Catalogue) -> Iterator[Alternative]:
             f"{where}data that stays in {here} is read across regions (egress is billed, and it takes longer); what it "
             "is attached to has to move as well; capacity and quotas are by region",
             frozenset({"region", "zones"}),
+            ("its disks are counted at their present price",) if beside else (),
             far=far,
         )
 

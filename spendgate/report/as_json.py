@@ -9,6 +9,7 @@ from typing import Any, Final
 from spendgate import __version__
 from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range, Reduction
+from spendgate.estimate.savings import Saving
 from spendgate.prices.model import Quote
 from spendgate.verdict import Checked, Finding, Status, Verdict
 from spendgate.waivers.apply import Use
@@ -47,8 +48,29 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "tally": {str(status): sum(one.status is status for one in verdict.findings) for status in Status},
         "findings": [_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint),
+        "savings": _savings(verdict),
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
         "inputs": [_input(checked) for checked in verdict.inputs],
+    }
+
+
+def _savings(verdict: Verdict) -> list[dict[str, Any]] | None:
+    if all(checked.savings is None for checked in verdict.inputs):
+        return None
+    return [_saving(saving, checked) for checked in verdict.inputs for saving in checked.savings or ()]
+
+
+def _saving(saving: Saving, checked: Checked) -> dict[str, Any]:
+    return {
+        "way": str(saving.way),
+        "resources": list(saving.resources),
+        "change": saving.change,
+        "risk": saving.risk,
+        "saved": {"at_least": _number(saving.at_least), "expected": _number(saving.saved)},
+        "monthly": {"now": _number(saving.now), "then": _number(saving.then)},
+        "assumptions": list(saving.assumes),
+        "quotes": [_quote(quote) for quote in saving.quotes],
+        "input": str(checked.path),
     }
 
 

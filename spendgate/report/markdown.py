@@ -7,6 +7,7 @@ import re
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
+from spendgate.report import savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -26,6 +27,7 @@ from spendgate.report.wording import (
 from spendgate.verdict import Checked, Finding, Verdict
 
 MOST_LINES = 50
+MOST_SAVINGS = 12
 MOST_PLACES = 15
 """A comment on a pull request holds 65,536 characters; the JSON report holds everything."""
 
@@ -86,6 +88,22 @@ def _input(checked: Checked) -> list[str]:
     remarks = [*(f"caution: {caution}" for caution in cautions(checked)), *notes(checked)]
     if remarks:
         lines += ["", *(f"- {_text(remark)}" for remark in remarks)]
+    if checked.savings is not None:
+        lines += ["", *_savings(checked)]
+    return lines
+
+
+def _savings(checked: Checked) -> list[str]:
+    if not checked.savings:
+        return [_text(f"{savings.NONE[0].upper()}{savings.NONE[1:]}.")]
+    lines = [f"**{_text(savings.TITLE[0].upper() + savings.TITLE[1:])}**", ""]
+    lines += ["| saves | resource | change | risk | rests on |", "|---:|---|---|---|---|"]
+    for one in savings.shown(checked, MOST_SAVINGS):
+        amount = f"{one.amount} ({one.spread})" if one.spread else one.amount
+        cells = (amount, one.resources, one.change, one.risk, one.price)
+        lines.append(f"| {' | '.join(_text(cell) for cell in cells)} |")
+    if more := savings.rest(checked, MOST_SAVINGS):
+        lines += ["", _text(more)]
     return lines
 
 

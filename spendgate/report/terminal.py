@@ -15,6 +15,7 @@ from rich.text import Text as RichText
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
+from spendgate.report import savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -58,6 +59,7 @@ class Text(RichText):
         return self
 
 
+MOST_SAVINGS = 12
 MOST_LINES = 60
 MOST_PLACES = 25
 """What a person reads; the JSON report holds everything."""
@@ -109,9 +111,29 @@ def _input(console: Console, checked: Checked) -> None:
         console.print(Padding(Text(f"caution: {caution}", style="yellow"), (0, 0, 0, 2)))
     for note in notes(checked):
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
+    if checked.savings is not None:
+        _savings(console, checked)
     console.print()
     for group in grouped_findings(checked.findings):
         _findings(console, group)
+
+
+def _savings(console: Console, checked: Checked) -> None:
+    console.print()
+    if not checked.savings:
+        console.print(Padding(Text(savings.NONE, style="dim"), (0, 0, 0, 2)))
+        return
+    console.print(Padding(Text(savings.TITLE, style="bold"), (0, 0, 0, 2)))
+    for one in savings.shown(checked, MOST_SAVINGS):
+        head = Text(one.amount, style="green")
+        head.append(f"  {one.resources}: {one.change}", style="not bold default")
+        if one.spread:
+            head.append(f"  ({one.spread})", style="dim")
+        console.print(Padding(head, (0, 0, 0, 4)))
+        console.print(Padding(Text(f"risk: {one.risk}", style="dim"), (0, 0, 0, 6)))
+        console.print(Padding(Text(f"rests on: {one.price}", style="dim"), (0, 0, 0, 6)))
+    if more := savings.rest(checked, MOST_SAVINGS):
+        console.print(Padding(Text(more, style="dim"), (0, 0, 0, 4)))
 
 
 def _error(console: Console, text: str) -> None:

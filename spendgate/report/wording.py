@@ -227,8 +227,8 @@ def _without_carbon(footprint: Footprint, checked: Checked, most: int = 4) -> st
         name = checked.names.get(item.resource, item.resource)
         if name not in names:
             names.append(name)
-    told = [f"{_some(names)} ({reason})" for reason, names in reasons.items()]
-    return _some(told, most)
+    told = [f"{some(names)} ({reason})" for reason, names in reasons.items()]
+    return some(told, most)
 
 
 def _own_prices(checked: Checked) -> str:
@@ -249,9 +249,10 @@ def _line_assumptions(checked: Checked) -> list[str]:
             name = checked.names.get(line.resource, line.resource)
             if name not in known:
                 known.append(name)
-    return [f"{_some(known)}: {assumption}" for assumption, known in names.items()]
+    return [f"{some(known)}: {assumption}" for assumption, known in names.items()]
 
 
-def _some(names: list[str], most: int = 4) -> str:
+def some(names: list[str], most: int = 4) -> str:
+    """``a, b, c``; of many, the first ones and how many more."""
     rest = len(names) - most
     return ", ".join(names) if rest <= 1 else f"{', '.join(names[:most])} and {rest} more"
