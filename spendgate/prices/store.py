@@ -94,7 +94,7 @@ class Store:
     def published(self) -> Store:
         """The public layers alone, from which other figures may be derived. A price of one's own for one size says
         nothing about the other sizes of its family."""
-        if len(self.directories) == self._public and not self._private:
+        if len(self.directories) == self._public and not self.private():
             return self
         layers = Layers(self.directories[: self._public])
         return self._once("published", lambda: Store(layers, private=False, public=self._public))

@@ -200,7 +200,8 @@ def test_custom_machine_types_state_their_shape():
 def test_storage_has_units_and_admits_weak_sources():
     quote = CATALOGUE.storage_quote("aws", "ebs.gp3", "us-east-1")
     assert (quote.amount, quote.unit) == (Decimal("0.08"), "GiB-month")
-    assert "weak source" in quote.note
+    assert "weak source" not in quote.note
+    assert "weak source" in CATALOGUE.storage_quote("aws", "efs.standard", "us-east-1").note
     assert CATALOGUE.storage_quote("aws", "nat.gateway", "us-east-1").unit == "hour"
     elsewhere = CATALOGUE.storage_quote("aws", "ebs.gp3", "eu-west-1")
     assert elsewhere.reason is NoPrice.UNPRICED
@@ -212,6 +213,9 @@ def test_storage_has_units_and_admits_weak_sources():
     ("provider", "item", "region", "amount", "unit"),
     [
         ("aws", "ebs.snapshot", "us-east-1", "0.05", "GiB-month"),
+        ("aws", "ebs.gp3", "eu-central-1", "0.0952", "GiB-month"),
+        ("aws", "nat.gateway", "ap-northeast-1", "0.062", "hour"),
+        ("aws", "ip.public", "us-east-1", "0.005", "hour"),
         ("aws", "eks.control_plane", "us-east-1", "0.1", "hour"),
         ("aws", "eks.control_plane.extended", "us-east-1", "0.6", "hour"),
         ("aws", "lb.application.lcu", "us-east-1", "0.008", "LCU-hour"),
