@@ -116,7 +116,12 @@ FIELDS: Final[Mapping[str, Any]] = {
         "blockDeviceMappings": {EACH: {"deviceName": None, "ebs": {"encrypted": None, "volumeSize": None}}},
     },
     # kubernetes-sigs/kueue, apis/kueue/v1beta1/clusterqueue_types.go (00b014c1)
-    "kueue.x-k8s.io/v1beta1:ClusterQueue": {"resourceGroups": {EACH: {"flavors": None}}, "cohort": None},
+    "kueue.x-k8s.io/v1beta1:ClusterQueue": {
+        "resourceGroups": {
+            EACH: {"flavors": {EACH: {"name": None, "resources": {EACH: {"name": None, "nominalQuota": None}}}}}
+        },
+        "cohort": None,
+    },
 }
 
 

@@ -142,3 +142,25 @@ aws.eks.NodeGroup("node-disks-template", cluster_name="c", node_role_arn="r", su
                   launch_template={"id": disks.id, "version": "1"},
                   scaling_config={"min_size": 1, "desired_size": 1, "max_size": 1})  # fmt: skip
 aws.sagemaker.NotebookInstance("notebook-volume", instance_type="ml.g5.xlarge", role_arn="r", volume_size=50)
+
+# What guardrails ask of state and of rights.
+kept = aws.s3.Bucket("kept", bucket="kept-b", region="eu-west-1")
+aws.s3.BucketVersioning("kept-versions", bucket=kept.id, versioning_configuration={"status": "Enabled"})
+aws.s3.BucketLifecycleConfiguration("kept-rules", bucket=kept.id, rules=[{
+    "id": "old", "status": "Enabled", "noncurrent_version_expiration": {"noncurrent_days": 30, "newer_noncurrent_versions": 3}}])  # fmt: skip
+aws.s3.BucketPublicAccessBlock("kept-access", bucket=kept.id, restrict_public_buckets=False)
+aws.s3.BucketReplicationConfig("kept-copies", bucket="source-b", role="r", rules=[
+    {"status": "Enabled", "destination": {"bucket": kept.arn}}])  # fmt: skip
+aws.s3.Bucket("plain-bucket")
+aws.s3.Bucket("copied", bucket="source-b")
+aws.rds.Instance("guarded", instance_class="db.r6g.large", deletion_protection=True, publicly_accessible=True)
+aws.sagemaker.TrainingJob("resumes", training_job_name="t", role_arn="arn:aws:iam::1:role/trainer",
+                          checkpoint_config={"s3_uri": "s3://b/c"}, algorithm_specification={
+                              "training_input_mode": "File", "training_image": "1.dkr.ecr/pytorch:2"},
+                          resource_config={"instance_type": "ml.g5.xlarge", "instance_count": 1, "volume_size_in_gb": 50})  # fmt: skip
+aws.iam.Role("admin", assume_role_policy="{}", managed_policy_arns=["arn:aws:iam::aws:policy/AdministratorAccess"])
+aws.iam.RolePolicyAttachment("admin-too", role="trainer", policy_arn="arn:aws:iam::aws:policy/PowerUserAccess")
+aws.ec2.Instance("open", ami="ami-1", instance_type="m5.large", associate_public_ip_address=True,
+                 disable_api_termination=True, iam_instance_profile="trainer")  # fmt: skip
+aws.dlm.LifecyclePolicy("snapshots", description="d", execution_role_arn="r", policy_details={"schedules": [
+    {"name": "s", "create_rule": {"interval": 24}, "retain_rule": {"interval": 2, "interval_unit": "WEEKS"}}]})  # fmt: skip

@@ -98,5 +98,19 @@ custom("karpenter-any", "karpenter.sh/v1", "NodePool", {"disruption": {"consolid
     "requirements": [requirement("karpenter.sh/capacity-type", "spot", "on-demand")]}}})  # fmt: skip
 custom("node-class", "karpenter.k8s.aws/v1", "EC2NodeClass", {
     "tags": {"team": "infra"}, "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": True, "volumeSize": "100Gi"}}]})  # fmt: skip
-custom("queue", "kueue.x-k8s.io/v1beta1", "ClusterQueue", {"resourceGroups": []})
+custom("queue", "kueue.x-k8s.io/v1beta1", "ClusterQueue", {"resourceGroups": [{"flavors": [
+    {"name": "h100", "resources": [{"name": "cpu", "nominalQuota": 100}, {"name": "nvidia.com/gpu", "nominalQuota": 16}]},
+    {"name": "l4", "resources": [{"name": "cpu", "nominalQuota": 10}, {"name": "nvidia.com/gpu", "nominalQuota": "4"}]}]}]})  # fmt: skip
+k8s.core.v1.ResourceQuota("quota", opts=on, spec={"hard": {"requests.nvidia.com/gpu": "8"}})
+k8s.rbac.v1.ClusterRoleBinding(
+    "admins",
+    opts=on,
+    role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+)
+both = {"requests": {"cpu": "4", "memory": "16Gi"}, "limits": {"cpu": "8", "memory": "32Gi"}}
+k8s.core.v1.Pod("sized", opts=on, spec={"service_account_name": "trainer", "containers": [
+    {"name": "a", "image": "x:1", "resources": both}, {"name": "b", "image": "y:2", "resources": both}]})  # fmt: skip
+k8s.core.v1.Pod("half-sized", opts=on, spec={"containers": [
+    {"name": "a", "image": "x:1", "resources": {"limits": {"cpu": "8"}}}, {"name": "b", "image": "y:2"}]})  # fmt: skip
+k8s.core.v1.Pod("limited", opts=on, spec={"containers": [{"name": "a", "resources": {"limits": {"cpu": "8"}}}]})
 custom("unheard-of", "acme.example/v1", "Rocket", {"replicas": 1})

@@ -100,3 +100,19 @@ gcp.container.Cluster("cluster-disks", location="us-central1-a", node_pools=[
     {"name": "a", "node_count": 1, "node_config": {"machine_type": "g2-standard-8", "disk_size_gb": 50}},
     {"name": "b", "node_count": 4, "node_config": {"machine_type": "e2-standard-4", "disk_size_gb": 30, "disk_type": "pd-ssd"}}])  # fmt: skip
 gcp.workbench.Instance("bench-disks", location="us-central1-a", gce_setup={"machine_type": "n1-standard-4"})
+
+# What guardrails ask of state and of rights.
+shared = gcp.storage.Bucket("shared", name="shared-b", location="EU", versioning={"enabled": True}, lifecycle_rules=[
+    {"action": {"type": "Delete"}, "condition": {"num_newer_versions": 3}}])  # fmt: skip
+gcp.storage.BucketIAMMember("everyone", bucket=shared.name, role="roles/storage.objectViewer", member="allUsers")
+gcp.storage.Bucket("closed", location="EU", public_access_prevention="enforced")
+gcp.compute.Instance("open", machine_type="g2-standard-4", zone="us-central1-a", deletion_protection=True,
+                     boot_disk={"initialize_params": {"image": "projects/p/global/images/pytorch"}},
+                     network_interfaces=[{"network": "n", "access_configs": [{}]}],
+                     service_account={"email": "trainer@p.iam", "scopes": ["cloud-platform"]})  # fmt: skip
+gcp.container.Cluster("provisioned", location="us-central1", remove_default_node_pool=True, deletion_protection=False,
+                      private_cluster_config={"enable_private_endpoint": True}, cluster_autoscaling={"enabled": True, "resource_limits": [
+                          {"resource_type": "cpu", "maximum": 100}, {"resource_type": "nvidia-l4", "maximum": 8}]})  # fmt: skip
+gcp.projects.IAMMember("owner", project="p", role="roles/owner", member="serviceAccount:trainer@p.iam")
+gcp.cloudrunv2.Service("inside", location="us-central1", ingress="INGRESS_TRAFFIC_INTERNAL_ONLY", template={
+    "service_account": "run@p.iam", "containers": [{"image": "vllm:1"}]})  # fmt: skip
