@@ -18,6 +18,9 @@ from spendgate.errors import InputError, Place
 
 BUILTIN = Path(__file__).parent / "data"
 
+MAX_BYTES = 32 * 1024 * 1024
+"""Many times the largest table there is; what is beyond is no table of prices, and is refused rather than read."""
+
 Row = dict[str, str]
 
 INHERITED = ("source", "spot_source", "payment", "unit", "currency", "coverage")
@@ -58,6 +61,8 @@ def read_table(path: Path, required: Iterable[str], *, shown_as: str | None = No
     """
     name = shown_as or str(path)
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise InputError(f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read", place=name)
         with path.open(newline="", encoding="utf-8") as file:
             return _rows(_Lines(file), name, tuple(required), placed=shown_as is not None)
     except OSError as error:

@@ -167,6 +167,16 @@ def test_a_yaml_bomb_and_a_file_of_100_megabytes_are_refused(
     assert "the file has 104,857,600 bytes; at most 4,194,304 are read" in refused(spendgate, "check", folder)
 
 
+def test_a_table_of_prices_of_100_megabytes_is_refused(spendgate: Run, project: Callable[..., Path]) -> None:
+    folder = project(BUCKET)
+    (folder / ".spendgate" / "prices").mkdir(parents=True)
+    with (folder / ".spendgate" / "prices" / "private.csv").open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+    done = spendgate("check", folder)
+    assert done.returncode == 2
+    assert "private.csv: the file has 104,857,600 bytes; at most 33,554,432 are read" in done.stderr
+
+
 def test_two_guardrails_of_one_name_are_told_with_both_places(spendgate: Run, project: Callable[..., Path]) -> None:
     folder = project(BUCKET, spendgate__yaml=OWN)
     for where in ("own/a", "own/b"):
