@@ -18,7 +18,7 @@ from typing import Any, Final
 from spendgate.errors import InputError, did_you_mean
 from spendgate.prices.naming import nearest
 from spendgate.prices.refresh.checkpoint import Checkpoints
-from spendgate.prices.refresh.listing import Listing, Origin, Rate, Shape, Term, amount_of, plain
+from spendgate.prices.refresh.listing import Listing, Origin, Rate, Shape, Term, amount_of, leave_out_impossible, plain
 from spendgate.prices.refresh.transport import Client, joined, lines, named
 
 _INDEX: Final = "/offers/v1.0/aws/AmazonEC2/current/region_index.json"
@@ -93,6 +93,7 @@ def read(
             client.progress.say(f"aws {region}: {len(listing.rates)} types, read before")
         if spot:
             _add_spot(listing, spots)
+        leave_out_impossible(listing)
         yield listing
 
 
@@ -260,15 +261,9 @@ def _linux(size: Mapping[str, Any]) -> str:
 
 
 def _add_spot(listing: Listing, spots: _Spots) -> None:
-    above = 0
+    """The feed is of another moment than the list: on demand is the most that spot costs."""
     for item, price in spots.prices.get(listing.region, {}).items():
         rate = listing.rates.get(item)
-        if rate is None:
-            continue
-        if Decimal(price) > Decimal(rate.on_demand):
-            above += 1  # of another moment than the list: on demand is the most that spot costs
-            continue
-        rate.spot = price
-        listing.spot_origin = spots.origin
-    if above:
-        listing.notes.append(f"{above} spot prices above on-demand are left out")
+        if rate is not None:
+            rate.spot = price
+            listing.spot_origin = spots.origin

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from spendgate.errors import InputError
 from spendgate.prices.naming import group_of, nearest, short_name
 from spendgate.prices.refresh.checkpoint import Checkpoints
-from spendgate.prices.refresh.listing import Listing, Origin, Rate, Term, amount_of, plain
+from spendgate.prices.refresh.listing import Listing, Origin, Rate, Term, amount_of, leave_out_impossible, plain
 from spendgate.prices.refresh.transport import Client, named
 
 _VERSION: Final = "2023-01-01-preview"
@@ -65,6 +65,7 @@ def read(
                 rate.spot = ""
         sold += bool(listing.rates)
         if listing.rates:
+            leave_out_impossible(listing)
             yield listing
     if not sold:
         raise InputError("the list has no price of any region", place=named(urls["azure"]))
@@ -165,12 +166,6 @@ class _Region:
             f"virtual machines of {self.region}: Linux, on demand, spot, reservations and savings plans",
         )
         listing = Listing("azure", self.region, self.day, origin, complete=True)
-        above = 0
-        for rate in self.rates.values():
-            if rate.spot and rate.on_demand and Decimal(rate.spot) > Decimal(rate.on_demand):
-                rate.spot, above = "", above + 1
-        if above:
-            listing.notes.append(f"{above} spot prices above on-demand are left out")
         listing.rates = self.rates
         listing.spot_origin = origin
         listing.terms = [Term(*key, price) for key, price in self.terms.items()]

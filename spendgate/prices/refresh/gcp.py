@@ -23,7 +23,7 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Purchase
 from spendgate.prices.naming import nearest
 from spendgate.prices.refresh.checkpoint import Checkpoints
-from spendgate.prices.refresh.listing import Listing, Origin, Rate, plain
+from spendgate.prices.refresh.listing import Listing, Origin, Rate, leave_out_impossible, plain
 from spendgate.prices.refresh.transport import Client, named
 from spendgate.prices.tables import Row, read_table
 
@@ -79,6 +79,7 @@ def read(
         if not listing.rates and region in regions:
             raise InputError(f"the list has no price of {region}", place=named(urls["gcp"]))
         if listing.rates:
+            leave_out_impossible(listing)
             sold += 1
             client.progress.say(f"gcp {region}: {len(listing.rates)} types")
             yield listing
@@ -238,8 +239,6 @@ def _rate(
             return
     if spot and catalogue.store.availability("gcp", name, Purchase.SPOT) is None:
         rate.spot = machine.price(listed, "Preemptible")
-    if rate.on_demand and rate.spot and Decimal(rate.spot) > Decimal(rate.on_demand):
-        rate.spot = ""
     if rate.on_demand or rate.spot:
         listing.rates[name] = rate
 

@@ -18,7 +18,7 @@ from typing import IO, Final
 
 from spendgate.errors import InputError
 from spendgate.prices.naming import group_of, region_of_zone
-from spendgate.prices.refresh.listing import Listing, Origin, Rate, amount_of, plain
+from spendgate.prices.refresh.listing import Listing, Origin, Rate, amount_of, leave_out_impossible, plain
 from spendgate.prices.refresh.transport import Client, named
 
 _COLUMNS: Final = ("instance_name", "location", "price", "gpu_count", "spot")
@@ -52,6 +52,7 @@ def read(
     for region in regions or sorted(found):
         if region not in found:
             raise InputError(f"gpuhunt has no price of {provider} in {region}", place=named(url))
+        leave_out_impossible(found[region])
         yield found[region]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.integrity import CHECKS, Problem, problems, wrong_counts, wrong_counts_of
+from spendgate.prices.integrity import CHECKS, Problem, impossible_commitments, problems, wrong_counts, wrong_counts_of
 from spendgate.prices.refresh.listing import Listing, Rate
 from spendgate.prices.refresh.staging import Staged
 from spendgate.prices.store import Store
@@ -49,7 +49,10 @@ def objections(staged: Staged, listings: Collection[Listing], store: Store, own:
 def _problems(catalogue: Catalogue, listings: Iterable[Listing]) -> Iterator[Problem]:
     """The integrity tests. A band is for the cheapest region, so it is asked of the types that are in the lists: one
     that is gone from its cheapest region costs more than before, and nothing is wrong with that."""
-    yield from problems(catalogue, [check for check in CHECKS if check is not wrong_counts])
+    special = (wrong_counts, impossible_commitments)
+    yield from problems(catalogue, [check for check in CHECKS if check not in special])
+    # Of commitments those of the list: a built-in one of another day may well be above on-demand after a price cut.
+    yield from (problem for problem in impossible_commitments(catalogue) if problem.place is not None)
     names = {(listing.provider, item) for listing in listings for item in listing.rates}
     types = (catalogue.instance(provider, name) for provider, name in sorted(names))
     yield from wrong_counts_of(catalogue, (one for one in types if one is not None))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from spendgate.errors import InputError
+
+LEAST_COMMITTED: Final = Decimal("0.15")
+"""A commitment that costs less than this part of on-demand is a slip of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,28 @@ def from_plain(value: dict[str, Any]) -> Listing:
         [Shape(**shape) for shape in value["shapes"]],
         list(value["notes"]),
     )
+
+
+def leave_out_impossible(listing: Listing) -> None:
+    """What cannot be, and lists have a few of all the same: spot or a commitment above on-demand, three years above
+    one, a commitment at next to nothing. Counted in the listing's notes."""
+    above = 0
+    for rate in listing.rates.values():
+        if rate.spot and rate.on_demand and Decimal(rate.spot) > Decimal(rate.on_demand):
+            rate.spot, above = "", above + 1
+    if above:
+        listing.notes.append(f"{above} spot {'price' if above == 1 else 'prices'} above on-demand left out")
+    one_year = {(term.item, term.payment): Decimal(term.price) for term in listing.terms if term.years == 1}
+    kept: list[Term] = []
+    for term in listing.terms:
+        price, rate = Decimal(term.price), listing.rates.get(term.item, Rate())
+        most = min(Decimal(rate.on_demand or "Infinity"), one_year.get((term.item, term.payment), price))
+        if price <= most and (not rate.on_demand or price > Decimal(rate.on_demand) * LEAST_COMMITTED):
+            kept.append(term)
+    lost = len(listing.terms) - len(kept)
+    if lost:
+        listing.notes.append(f"{lost} committed {'price' if lost == 1 else 'prices'} that save nothing left out")
+        listing.terms = kept
 
 
 def plain(amount: Decimal) -> str:

@@ -90,7 +90,7 @@ def test_a_feed_in_the_old_wrapping_is_read(server: PriceServer, refresh: Refres
 def test_spot_above_on_demand_is_left_out_and_counted(server: PriceServer, refresh: Refresh, project: Path):
     serve_aws(server, {"us-east-1": offer("us-east-1", *aws_rows("us-east-1"))}, {"us-east-1": {"g5.xlarge": "2.5"}})
     (done,) = refresh("aws", regions=["us-east-1"])
-    assert done.notes == ("us-east-1: 1 spot prices above on-demand are left out",)
+    assert done.notes == ("us-east-1: 1 spot price above on-demand left out",)
 
 
 def test_without_spot_the_spot_prices_in_force_stay_with_their_own_source(
@@ -121,6 +121,24 @@ def test_reservations_are_by_the_hour_with_what_is_paid_at_once_spread_over_the_
     assert (table["no upfront"]["one_year"], table["no upfront"]["three_years"]) == ("0.6338", "")
     assert table["all upfront"]["three_years"] == "0.380518"  # 10,000 over 26,280 hours
     assert table["partial upfront"]["three_years"] == "0.4"
+    quote = prices(project).quote("aws", "g5.xlarge", "us-east-1", Purchase.RESERVED)
+    assert quote.amount == Decimal("0.6338")
+    assert quote.source.startswith("AWS Price List, AmazonEC2 us-east-1")
+    quote = prices(project).quote("aws", "g5.xlarge", "us-east-1", Purchase.RESERVED, "3 years")
+    assert quote.amount == Decimal("0.4")
+
+
+def test_a_commitment_that_saves_nothing_is_left_out_and_counted(server: PriceServer, refresh: Refresh, project: Path):
+    rows = [
+        *reservation("g5.xlarge", "us-east-1", "1yr", "No Upfront", "1.2"),
+        *reservation("m5.xlarge", "us-east-1", "1yr", "No Upfront", "0.12"),
+        *reservation("m5.xlarge", "us-east-1", "3yr", "No Upfront", "0.13"),
+        *reservation("c5.xlarge", "us-east-1", "3yr", "No Upfront", "0.001"),
+    ]
+    serve_aws(server, {"us-east-1": offer("us-east-1", *aws_rows("us-east-1"), *rows)})
+    (done,) = refresh("aws", regions=["us-east-1"])
+    assert done.notes == ("us-east-1: 3 committed prices that save nothing left out",)
+    assert list(problems(prices(project))) == []
 
 
 def test_a_new_type_without_accelerator_gets_its_shape(server: PriceServer, refresh: Refresh, project: Path):

@@ -54,6 +54,8 @@ def test_pages_are_read_and_only_the_plain_price_counts(server: PriceServer, ref
     rows = {row["payment"]: row for row in read_table(done.path / "azure/commitments/NC.csv", ())}
     assert (rows["monthly"]["one_year"], rows["monthly"]["three_years"]) == ("2.7", "1.8")
     assert rows["savings plan"]["one_year"] == "2.5"
+    reserved = prices(project).quote("azure", A100, "eastus", Purchase.RESERVED)
+    assert (reserved.amount, reserved.as_of) == (Decimal("2.7"), quote.as_of)
     assert len(server.asked) == 5  # pages of three; the links name the public host, the server stays this one
 
 
