@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from spendgate.errors import InputError, Place
 from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
-from spendgate.estimate.discounts import Term, in_force
+from spendgate.estimate.discounts import Discount, Term, in_force
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
@@ -88,7 +88,17 @@ def check(
         from spendgate.cheaper import cheaper_ways
 
         fresh = partial(is_fresh, max_age=max_price_age, today=now.date())
-        cheaper = cheaper_ways(declaration, context, guardrails, catalogue, carbon_of=carbon_of, fresh=fresh)
+        # What is committed to is taken by what is declared; an altered resource gets the discounts alone.
+        percents = tuple(term for term in discounts if isinstance(term, Discount))
+        cheaper = cheaper_ways(
+            declaration,
+            context,
+            guardrails,
+            catalogue,
+            carbon_of=carbon_of,
+            fresh=fresh,
+            price=lambda workload: estimate_today((workload,), catalogue, percents, now).lines,
+        )
     return Checked(
         path=declaration.root,
         project=declaration.project,

@@ -98,14 +98,22 @@ def find_savings(
 
 
 def costliest(workloads: Sequence[Workload], lines: Sequence[CostLine]) -> list[Group]:
-    """Groups of equal workloads, those that cost most together first."""
+    """Groups of equal workloads, those that cost most together first. What a commitment covers is left out: it is
+    paid whether it is used or not."""
     by_resource: dict[str, list[CostLine]] = {}
     for line in lines:
         by_resource.setdefault(line.resource, []).append(line)
     groups: dict[object, list[Workload]] = {}
     for workload in workloads:
         own = by_resource.get(workload.resource.address)
-        if own and any(line.cost for line in own) and workload.mapped and not workload.resource.external:
+        committed = any(line.reduction and line.reduction.kind == "commitment" for line in own or ())
+        if (
+            own
+            and not committed
+            and any(line.cost for line in own)
+            and workload.mapped
+            and not workload.resource.external
+        ):
             same = tuple(_priced_as(line) for line in own)
             key = (workload.resource.type, repr(workload.facts), repr(workload.parts), same)
             groups.setdefault(key, []).append(workload)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from spendgate.estimate.savings import Saving
 from spendgate.money import show_money
-from spendgate.prices.model import Quote
+from spendgate.prices.model import Purchase, Quote
 from spendgate.report.wording import plural, some
 from spendgate.verdict import Checked
 
@@ -58,4 +58,5 @@ def _shown(saving: Saving, checked: Checked) -> Shown:
 def _price(quote: Quote) -> str:
     unit = _UNITS.get(quote.unit, f"a {quote.unit}")
     amount = show_money(quote.amount or Decimal(0), quote.currency)
-    return f"{quote.item} {amount} {unit} in {quote.region} ({quote.source}, {quote.as_of})"
+    term = f", {quote.note}" if quote.purchase is Purchase.RESERVED and quote.note else ""
+    return f"{quote.item} {amount} {unit} in {quote.region}{term} ({quote.source}, {quote.as_of})"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from spendgate.estimate.alternatives import Way
+from spendgate.estimate.discounts import Commitment, Discount
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Provider, Resource
@@ -154,3 +156,13 @@ def test_every_offer_passes_the_guardrails_of_the_library_once_it_is_declared(en
         )
         assert {finding.guardrail for finding in after.findings if finding.denies} <= refused
         assert "approved-regions" not in {finding.guardrail for finding in after.findings}
+
+
+def test_a_discount_is_in_the_amounts_and_what_is_committed_to_is_left_out():
+    half = Discount("half", lambda line, workload: True, Decimal(50), origin="spendgate.yaml:3")
+    (listed, *_), (halved, *_) = _found(_machine()).savings, _found(_machine(), discounts=(half,)).savings
+    assert halved.saved * 2 == listed.saved
+    bought = Commitment(
+        "bought", lambda line, workload: True, Decimal(1), percent=Decimal(40), origin="spendgate.yaml:5"
+    )
+    assert _found(_machine(), discounts=(bought,)).savings == ()
