@@ -62,6 +62,10 @@ def lookup(
     asked_hours = _positive(hours, "hours")
     asked_count = _positive(count, "count")
     purchases: tuple[Purchase, ...] = _SHOWN if purchase is None else (purchase_from(purchase),)
+    if not catalogue.providers_of(name):
+        devices = _devices(catalogue, name, purchases[0], anywhere=region is None and provider is None)
+        if devices:
+            return PriceAnswer(name, devices, {}, None, asked_hours, asked_count)
     providers = _providers(catalogue, name, provider)
     if purchase is None:
         own = {option for one in providers for option in catalogue.private_purchases(one, name)}
@@ -82,6 +86,24 @@ def lookup(
         count=asked_count,
         region=region,
     )
+
+
+def _devices(catalogue: Catalogue, name: str, purchase: Purchase, *, anywhere: bool) -> tuple[Quote, ...]:
+    """The price of one accelerator wherever it is, for a name that is a model (``H100``, ``A100-80GB``): one quote a
+    memory size. Nothing for any other name. Raises InputError where it is asked for somewhere, or for several."""
+    from spendgate.prices.compare import parse_asked
+
+    try:
+        model, sizes, count = parse_asked(name, catalogue)
+    except InputError:
+        return ()
+    if not anywhere or abs(count - 1) > 1e-9:
+        remedy = f"`spendgate price --compare {name}` lists its machines."
+        raise InputError(f"{name} is an accelerator, not an instance type", remedy=remedy)
+    kinds = ((memory, *catalogue.store.accelerators()[model, memory]) for memory in sizes)
+    devices = (Accelerator(vendor, model, float(gib) if gib else None, 1.0, kind) for gib, vendor, kind in kinds)
+    found = (catalogue.gpu_hour(device, purchase) for device in devices)
+    return tuple(quote for quote in found if quote is not None)
 
 
 def _providers(catalogue: Catalogue, name: str, provider: str | None) -> tuple[str, ...]:

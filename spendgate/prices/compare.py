@@ -72,7 +72,7 @@ def compare(
         raise InputError(f'no provider "{provider}"', remedy=f"Providers are {', '.join(PROVIDERS)}.")
     providers = PROVIDERS if provider is None else (provider,)
     purchases = tuple(Purchase) if purchase is None else (purchase_from(purchase),)
-    model, sizes, count = _parse(asked, catalogue)
+    model, sizes, count = parse_asked(asked, catalogue)
     carriers = list(_carriers(catalogue, providers, model, sizes))
     fitting = [one for one in carriers if (count.is_integer() if one.attached else _same(one.device.count, count))]
     if not fitting:
@@ -126,8 +126,8 @@ class _Carrier:
         return Offer(quote, replace(self.device, count=count), self.attached)
 
 
-def _parse(asked: str, catalogue: Catalogue) -> tuple[str, tuple[str, ...], float]:
-    """Model, memory sizes (as the table writes them) and count."""
+def parse_asked(asked: str, catalogue: Catalogue) -> tuple[str, tuple[str, ...], float]:
+    """Model, memory sizes (as the table writes them) and count. Raises InputError for what the catalogue lacks."""
     found = _ASKED.fullmatch(asked.strip())
     known: dict[str, str] = {}
     sizes: dict[str, list[str]] = {}

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
+
+ANY: Final = "any"
+"""The provider of a quote that is over all clouds."""
 
 
 class Purchase(StrEnum):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from statistics import median_low
 from typing import TYPE_CHECKING
 
-from spendgate.prices.model import Accelerator, Purchase, Quote
+from spendgate.prices.model import ANY, Accelerator, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS
 
 if TYPE_CHECKING:
     from spendgate.prices.catalogue import Catalogue
-
-ANY = "any"
-"""The provider of a quote that is over all of them."""
 
 
 def gpu_hour(catalogue: Catalogue, accelerator: Accelerator, purchase: Purchase = Purchase.ON_DEMAND) -> Quote | None:
@@ -30,7 +26,8 @@ def gpu_hour(catalogue: Catalogue, accelerator: Accelerator, purchase: Purchase 
     if not offers:
         return None
     prices = dict(reversed(list(offers.values())))  # of equal prices the first region
-    amount, low, high = median_low([each for each, _ in offers.values()]), min(prices), max(prices)
+    amounts = sorted(each for each, _ in offers.values())
+    low, amount, high = amounts[0], amounts[(len(amounts) - 1) // 2], amounts[-1]
     used = list(dict.fromkeys((prices[low], prices[amount], prices[high])))
     providers = sorted({provider for provider, _ in offers})
     memory = f" {accelerator.memory_gib:g} GiB" if accelerator.memory_gib else ""
@@ -47,8 +44,8 @@ def gpu_hour(catalogue: Catalogue, accelerator: Accelerator, purchase: Purchase 
         low=low,
         high=high,
         derived=True,
-        note=f"derived: a device with its share of the machine; median of {len(offers)} regions of "
-        f"{', '.join(providers)}, from {ends}",
+        note=f"median of {len(offers)} regions of {', '.join(providers)}, from {ends}; "
+        "derived: a device with its share of the machine, of the one that asks the least in each region",
     )
 
 

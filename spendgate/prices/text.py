@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from spendgate.money import show_money
-from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase, Quote
+from spendgate.prices.model import ANY, Accelerator, InstanceType, NoPrice, Purchase, Quote
 
 if TYPE_CHECKING:
     from spendgate.prices.command import PriceAnswer
@@ -48,7 +48,7 @@ class Style:
 
 
 def _shape(provider: str, instance: InstanceType | None, accelerator: Accelerator | None) -> str:
-    parts = [provider]
+    parts = ["any cloud" if provider == ANY else provider]
     if instance is not None and instance.vcpu:
         parts.append(f"{instance.vcpu:g} vCPU")
     if instance is not None and instance.memory_gib:
@@ -71,7 +71,8 @@ def show_accelerator(accelerator: Accelerator) -> str:
 def _table(answer: PriceAnswer, bold: Style, dim: Style, green: Style) -> list[str]:
     options = list(dict.fromkeys(bought(quote) for quote in answer.quotes))
     factor = answer.factor
-    head = ["region", *(_heading(option, answer.quotes) for option in options)]
+    first = "region" if any(quote.region for quote in answer.quotes) else "one device"
+    head = [first, *(_heading(option, answer.quotes) for option in options)]
     if factor is not None:
         head += [f"{option}, {_asked(answer)}" for option in options]
     rows: list[list[str]] = []
@@ -97,7 +98,8 @@ def row_text(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _by_region(quotes: Iterable[Quote]) -> list[tuple[str, list[Quote]]]:
     regions: dict[tuple[str, str], list[Quote]] = {}
     for quote in quotes:
-        regions.setdefault((quote.provider, quote.region or ""), []).append(quote)
+        # A price over all clouds has no region: it stands by what it is for.
+        regions.setdefault((quote.provider, quote.region or quote.item), []).append(quote)
     return [(region, found) for (_, region), found in regions.items()]
 
 
@@ -169,7 +171,10 @@ def _footnotes(answer: PriceAnswer, priced: bool) -> list[str]:
     if any(quote.purchase in _COMMITTED for quote in quotes):
         told = dict.fromkeys(q.note for q in quotes if q.purchase in _COMMITTED and q.note)
         notes += [f"{note}." for note in told]
-    if any(quote.derived for quote in quotes):
+    for quote in quotes:
+        if quote.provider == ANY and quote.amount is not None:
+            notes.append(f"{_DERIVED} {quote.item}: {unit_price(quote.amount, quote.currency)} is the {quote.note}.")
+    if any(quote.derived and quote.provider != ANY for quote in quotes):
         rules = {quote.note for quote in quotes if quote.derived and quote.purchase is not Purchase.SPOT}
         rule = next(iter(rules)) if len(rules) == 1 else "not listed itself; --region and --format json tell the rule"
         notes.append(f"{_DERIVED} {rule}.")

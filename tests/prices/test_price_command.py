@@ -126,3 +126,54 @@ def test_wrong_input_is_answered_with_what_to_do(options, complaint, remedy):
         lookup(**options)
     assert complaint in caught.value.message
     assert remedy in (caught.value.remedy or "")
+
+
+# A model instead of a type
+
+
+def test_a_model_is_answered_with_what_one_device_costs_in_all_clouds():
+    answer = lookup("L4")
+    (quote,) = answer.quotes
+    assert (quote.provider, quote.region, quote.derived) == ("any", None, True)
+    text = to_text(answer, color=False)
+    assert "any cloud" in text
+    assert "L4 24 GiB" in text
+    assert "is the median of" in text
+
+
+def test_a_model_of_two_sizes_is_answered_for_each():
+    assert [quote.item for quote in lookup("a100").quotes] == ["A100 40 GiB", "A100 80 GiB"]
+    assert [quote.item for quote in lookup("A100-80GB").quotes] == ["A100 80 GiB"]
+
+
+def test_the_range_of_a_model_follows_the_published_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    from spendgate import schemas
+
+    value = json.loads(to_json(lookup("H100", hours="10")))
+    jsonschema.validate(value, schemas.schema("price"))
+    assert value["quotes"][0]["total"] == pytest.approx(value["quotes"][0]["amount"] * 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("H100", {"region": "us-east-1"}), ("H100", {"provider": "aws"}), ("H100x8", {})]
+)
+def test_a_model_somewhere_or_several_of_it_leads_to_the_comparison(name, options):
+    with pytest.raises(InputError, match="is an accelerator") as caught:
+        lookup(name, **options)
+    assert f"--compare {name}" in str(caught.value)
+
+
+def test_reserved_prices_are_shown_with_their_terms():
+    answer = lookup("a2-highgpu-1g", region="us-central1", purchase="reserved")
+    assert [quote.term for quote in answer.quotes] == ["1 year", "3 years"]
+    text = to_text(answer, color=False)
+    assert "reserved 1 year" in text
+    assert "reserved 3 years" in text
+    assert "1 year, monthly." in text
+    assert [quote["term"] for quote in json.loads(to_json(answer))["quotes"]] == ["1 year", "3 years"]
+
+
+def test_a_type_without_reserved_prices_says_so_once():
+    (quote,) = lookup("p5.48xlarge", region="us-east-1", purchase="reserved").quotes
+    assert quote.reason is NoPrice.UNPRICED
