@@ -68,7 +68,9 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
     faults: list[InputError] = []
     for index, data in enumerate(node):
         at = (*where, index)
-        wrong = [fault for error in validator.iter_errors(data) for fault in _described(error, file, at)]
+        errors = [error for error in validator.iter_errors(data) if error.validator is not None]
+        wrong = [fault for error in errors for fault in _described(error, file, at)]
+        wrong += _for_approvals(data, file, at)
         if not wrong:
             waiver = _waiver(data, file, at)
             wrong = [] if waiver is None else list(_mistakes(waiver, file, at, names, rules, today))
@@ -93,14 +95,25 @@ def _described(error: Any, file: YamlFile, at: tuple[str | int, ...]) -> Iterato
     elif error.validator == "required" and len(path) == len(at):
         missing = [name for name in error.validator_value if name not in error.instance]
         yield InputError(f"the entry lacks {', '.join(missing)}", place=file.place(*path))
-    elif error.validator is None:
-        yield InputError(
-            f"{key} is for approvals only", place=file.key_place(*path), remedy="Write kind: approval, or leave it out."
-        )
     elif error.validator == "pattern" and key in _DATES:
         yield InputError(f'{key} is "{error.instance}", not a date', place=file.place(*path), remedy="YYYY-MM-DD.")
     else:
         yield from schemas.describe(error, file, at)
+
+
+def _for_approvals(data: Any, file: YamlFile, at: tuple[str | int, ...]) -> list[InputError]:
+    """Keys that only an approval has, on a plain waiver: the schema forbids them without a word."""
+    if not isinstance(data, dict) or data.get("kind", "waiver") != "waiver":
+        return []
+    return [
+        InputError(
+            f"{key} is for approvals only",
+            place=file.key_place(*at, key),
+            remedy="Write kind: approval, or leave it out.",
+        )
+        for key in ("approver", "amount", "signature")
+        if key in data
+    ]
 
 
 def _bad_dates(data: Mapping[str, Any], file: YamlFile, at: tuple[str | int, ...]) -> list[InputError]:
