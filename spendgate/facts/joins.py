@@ -13,7 +13,7 @@ from typing import Final
 
 from spendgate.facts import path as paths
 from spendgate.facts.expression import Joined
-from spendgate.facts.outcome import Absent, Known, Unclear
+from spendgate.facts.outcome import Absent, Known, Outcome, Unclear
 from spendgate.facts.tokens import unversioned
 from spendgate.resource import Reference, Resource
 
@@ -198,12 +198,18 @@ class Index:
 
 
 def _undecided(resource: Resource, join: Join) -> Joined:
-    """Open, unless the join goes by our own properties and none of them is declared."""
+    """Open, unless the join goes by our own properties and none of them is declared, or may name something."""
     if not join.backward:
         declared = (paths.look(resource.properties, segments) for segments in join.by)
-        if all(isinstance(outcome, Absent) for outcomes in declared for outcome in outcomes):
+        if all(_names_nothing(outcome, join) for outcomes in declared for outcome in outcomes):
             return Joined()
     return Joined(open=Unclear(NOT_THE_WHOLE_STACK))
+
+
+def _names_nothing(outcome: Outcome, join: Join) -> bool:
+    """A literal names nothing where the other side has no names (a location is a group's by reference only)."""
+    literal = isinstance(outcome, Known) and isinstance(outcome.value, str)
+    return isinstance(outcome, Absent) or (literal and not join.named and join.outside_is_absent)
 
 
 def _names(resource: Resource, named: tuple[paths.Segments, ...]) -> tuple[list[str], Unclear | None]:

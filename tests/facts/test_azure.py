@@ -50,6 +50,13 @@ def test_a_location_is_the_resources_or_its_groups_or_the_providers(azure: Facts
     assert azure(name).region == region
 
 
+def test_a_location_of_its_own_is_known_without_the_rest_of_the_stack(azure_declaration: Declaration) -> None:
+    one = next(resource for resource in azure_declaration.resources if resource.name == "elsewhere")
+    alone = dataclasses.replace(azure_declaration, resources=(one,))
+    (workload,) = facts_of(alone, Catalogue.builtin(), whole=False)
+    assert workload.facts.region == "swedencentral"
+
+
 def test_a_group_that_is_not_declared_leaves_the_region_unknown(azure: FactsOf) -> None:
     assert azure("foreign").region is None
     assert "not declared here" in azure("foreign").unknowns["region"]
