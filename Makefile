@@ -37,6 +37,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 # The SDK of Azure is large (356 MB), and needed by tests alone.
 setup-test: $(VENV)/.ready-test
+	@command -v ssh-keygen >/dev/null && command -v git >/dev/null || \
+		echo "Tests of signed approvals and trusted revisions need ssh-keygen and git (Debian: apt-get install openssh-client git)"
 
 $(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock
 	@echo "Installing the SDK of Azure for the tests (half a minute) ..."
