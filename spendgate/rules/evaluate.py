@@ -195,7 +195,7 @@ def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
     """The findings of all guardrails on one resource. What passed for the same values before is not asked again."""
     matching, parts = asked.of_kind(subject)
     if not subject.unknown:
-        key = ("*", subject.values["facts"]["kind"], *map(subject.key, parts))
+        key = ("*", subject.values["facts"]["kind"], *subject.keys_of(parts))
         if key not in memo:
             memo[key] = tuple(
                 one for one in matching if one.reads_properties or _remembered(one, subject, {}, memo) is not PASS

@@ -18,6 +18,8 @@ SAME_FOR_ALL: Final = ("stack", "now")
 """Variables that are the same for all resources of a run."""
 
 _ABSENT: Final = "\0absent"
+_AS_IT_IS: Final = frozenset((str, float, bool, type(None)))
+"""Types of values that tell themselves apart; all else is told by its text (1 is not 1.0, and lists have no hash)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,20 @@ class Subject:
             found = self.keys[part] = self._key(*part)
         return found
 
+    def keys_of(self, parts: Iterable[Part]) -> list[Hashable]:
+        """What tells one set of values of the parts from another."""
+        return [self._key(path, entries) for path, entries in parts]
+
     def _key(self, path: Path, entries: tuple[str, ...] | None) -> Hashable:
         value = self.values.get(path[0])
-        if len(path) > 1 and isinstance(value, Mapping):
+        if len(path) > 1 and type(value) is dict:
             value = value.get(path[1], _ABSENT)
-        if entries is not None and isinstance(value, Mapping):
-            return tuple([_hashable(value.get(entry, _ABSENT)) for entry in entries])
-        if entries is not None and isinstance(value, list):
-            return tuple([entry in value for entry in entries])
-        return _hashable(value)
+        if entries is None or type(value) is str:
+            return value if type(value) in _AS_IT_IS else repr(value)
+        if type(value) is dict:
+            found = [value.get(entry, _ABSENT) for entry in entries]
+            return tuple([item if type(item) in _AS_IT_IS else repr(item) for item in found])
+        return tuple([entry in value for entry in entries]) if type(value) is list else repr(value)
 
 
 def parts_read(programs: Iterable[cel.Program], paths: Iterable[Path], params: Mapping[str, Any]) -> tuple[Part, ...]:
@@ -69,7 +76,3 @@ def parts_read(programs: Iterable[cel.Program], paths: Iterable[Path], params: M
             entries = None if entries is None or found is None else entries | found
         parts.append((path, None if entries is None else tuple(sorted(entries, key=str))))
     return tuple(parts)
-
-
-def _hashable(value: Any) -> Hashable:
-    return value if isinstance(value, (str, float, bool)) else repr(value)

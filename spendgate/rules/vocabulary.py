@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
+from spendgate.estimate.drivers import REQUESTS, TOKENS
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
@@ -30,6 +31,8 @@ _COST = cel.Message(
         "run": _RANGE,
         "unpriced": cel.ListOf(_UNPRICED),
         "undetermined": cel.ListOf(_UNPRICED),
+        "per_thousand_requests": _RANGE,
+        "per_million_tokens": _RANGE,
         "exact_share": cel.DOUBLE,
         "derived_share": cel.DOUBLE,
         "assumed_share": cel.DOUBLE,
@@ -85,6 +88,7 @@ _STACK = cel.Message(
         "environment": cel.STRING,
         "resources": cel.INT,
         "cost": _COST,
+        "scenarios": cel.MapOf(_RANGE),
         "accelerators": cel.MapOf(cel.DOUBLE),
         "carbon": _CARBON,
     },
@@ -165,6 +169,10 @@ class StackContext:
             "environment": self.environment,
             "resources": len(self.workloads),
             "cost": cost_values(self.estimate.total, self.estimate),
+            "scenarios": {
+                scenario.name: _range(*scenario.total.monthly.bounds, self.estimate.currency)
+                for scenario in self.estimate.scenarios
+            },
             "accelerators": accelerators,
         }
         if self.carbon is not None:
@@ -269,6 +277,9 @@ def unknown_facts(facts: Facts) -> dict[tuple[str, ...], str]:
     return unknown
 
 
+_DRIVERS = {REQUESTS: "per_thousand_requests", TOKENS: "per_million_tokens"}
+
+
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
     """A cost as CEL sees it: doubles for comparing, ``text`` for messages (rounded to cents)."""
     missing = [
@@ -291,6 +302,10 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
         "undetermined": [line for line in missing if line["reason"] == NoPrice.UNKNOWN_UNTIL_APPLY],
         **{f"{word}_share": float(share) for word, share in estimate.shares.items()},
     }
+    resources = {line.resource for line in estimate.lines}
+    for driver in estimate.drivers if len(resources) == 1 else ():
+        if driver.per in _DRIVERS:
+            values[_DRIVERS[driver.per]] = _range(*driver.cost.bounds, estimate.currency)
     if total.run is not None:
         values["run"] = _range(total.run.low, total.run.expected, total.run.high, estimate.currency)
     return values
