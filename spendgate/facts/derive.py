@@ -19,7 +19,7 @@ from spendgate.facts.hardware import (
     requested,
 )
 from spendgate.facts.joins import Index
-from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload
+from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload, facts_with
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
 from spendgate.facts.parts import OF_PARTS, TYPES, united
 from spendgate.facts.table import (
@@ -135,14 +135,8 @@ class _Derivation:
             self._all(case)
         else:
             self._none(doubt)
-        return Facts(
-            kind=case.kind,
-            provider=self.row.provider,
-            taggable=self.row.tags is not None,
-            unknowns=self.unknowns,
-            defaults=frozenset(self.defaults),
-            **self.values,
-        )
+        self.values["taggable"] = self.row.tags is not None
+        return _facts(case.kind, self.row.provider, self.values, self.unknowns, self.defaults)
 
     def _case(self) -> tuple[FactRow, Unclear | None]:
         doubt: Unclear | None = None
@@ -332,7 +326,7 @@ class _Derivation:
                     unknowns[fact] = self.unknowns[fact]
         if row.times is not None and "count" in values:
             self._times(row.times, values, unknowns)
-        facts = Facts(row.facts.kind, self.row.provider, unknowns=unknowns, defaults=frozenset(defaults), **values)
+        facts = _facts(row.facts.kind, self.row.provider, values, unknowns, defaults)
         self.parts.append(Part(name, facts, row.billed_as))
 
     def _times(self, times: Expression, values: dict[str, Any], unknowns: dict[str, str]) -> None:
@@ -376,6 +370,14 @@ class _Derivation:
         names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
         told = f"from {' and '.join(start.value)} to {' and '.join(stop.value)}"
         return Known(Schedule(hours, f"{names}: {told}" if names else told))
+
+
+def _facts(kind: Kind, provider: str, values: dict[str, Any], unknowns: Mapping[str, str], defaults: set[str]) -> Facts:
+    if unknowns:
+        values["unknowns"] = unknowns
+    if defaults:
+        values["defaults"] = frozenset(defaults)
+    return facts_with(kind, provider, values)
 
 
 _FOR_DISKS: Final = ("region", "zones", "count")

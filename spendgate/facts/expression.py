@@ -87,6 +87,8 @@ class Compiler:
     base: str = ""
     lets: Mapping[str, Any] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
+    looks_further: bool = False
+    """Whether an expression rests on more than paths: a fact derived before, or whether a join finds anything."""
 
     def expression(self, spec: Any) -> Expression:
         """A path, a number, a mapping, or a list of candidates of which the first declared one counts."""
@@ -132,10 +134,12 @@ class Compiler:
         elif "use" in spec:
             result = self.expression(self.lets[spec.pop("use")])
         elif "fact" in spec:
+            self.looks_further = True
             result = _fact(spec.pop("fact"))
         elif "text" in spec:
             result = _text([self.expression(item) for item in spec.pop("text")])
         elif "joined" in spec:
+            self.looks_further = True
             result = _joined([name.removeprefix("@") for name in spec.pop("joined")])
         else:
             for name, operate in _ARITHMETIC.items():
@@ -230,6 +234,32 @@ def _conversion(name: str) -> Callable[[Any, str, Scope], Outcome]:
         raise TableError(f'"{name}" is no conversion')
     convert = CONVERSIONS[name]
     return lambda value, path, scope: convert(value, path)
+
+
+def where_declared(expression: Expression, keys: frozenset[str]) -> Expression:
+    """As ``expression``, which rests on these properties only: where none of them is there, its answer is always the
+    same, and found once. Most resources declare few of the properties that a table knows."""
+    answer: list[Outcome] = []
+
+    def evaluate(scope: Scope) -> Outcome:
+        properties = scope.properties
+        if type(properties) is not dict or not keys.isdisjoint(properties):
+            return expression(scope)
+        if not answer:
+            answer.append(expression(scope))
+        return answer[0]
+
+    return evaluate
+
+
+def read_where_declared(reader: Reader, keys: frozenset[str]) -> Reader:
+    """As ``reader``, which finds nothing where none of these properties is there."""
+
+    def read(scope: Scope) -> list[Outcome]:
+        properties = scope.properties
+        return [] if type(properties) is dict and keys.isdisjoint(properties) else reader(scope)
+
+    return read
 
 
 def _plain(segments: paths.Segments, slow: Expression) -> Expression:

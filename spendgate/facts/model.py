@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from spendgate.prices.model import Accelerator, Purchase
 from spendgate.resource import Resource
@@ -55,7 +56,7 @@ class Lifecycle:
     abort_incomplete_upload_days: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is not declared takes neither time nor room
 class Facts:
     """Facts of one resource. None means: not declared. A field named in ``unknowns`` is None as well, and means
     neither.
@@ -123,6 +124,18 @@ class Facts:
     taggable: bool = False
     unknowns: Mapping[str, str] = field(default_factory=dict)
     defaults: frozenset[str] = frozenset()
+
+
+def facts_with(kind: Kind, provider: str, values: Mapping[str, Any]) -> Facts:
+    """Facts with these fields, the others by default; ``tags`` and ``unknowns`` are among them.
+
+    The constructor sets all fields one by one, and there are many resources; this sets those that are declared.
+    """
+    facts = object.__new__(Facts)
+    declared = facts.__dict__
+    declared.update(kind=kind, provider=provider, tags={}, unknowns={})
+    declared.update(values)
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

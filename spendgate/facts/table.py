@@ -6,14 +6,25 @@ import fnmatch
 import functools
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate.errors import InputError
 from spendgate.facts import path as paths
-from spendgate.facts.expression import WHOLE, Compiler, Condition, Expression, Read, Reader, Scope, TableError
+from spendgate.facts.expression import (
+    WHOLE,
+    Compiler,
+    Condition,
+    Expression,
+    Read,
+    Reader,
+    Scope,
+    TableError,
+    read_where_declared,
+    where_declared,
+)
 from spendgate.facts.hardware import Device
 from spendgate.facts.joins import Join
 from spendgate.facts.model import Kind
@@ -281,6 +292,7 @@ class _RowCompiler:
         self.table = table
         self.spec = spec
         self.reads: list[Read] = []
+        self.in_element = False
         self.joins: dict[str, Join] = {}
         self.join_reads: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -355,10 +367,10 @@ class _RowCompiler:
         attached = self._attached(merged)
         return when, FactRow(
             kind=Kind(spec["kind"]),
-            plain={key: compiler.expression(value) for key, (value, compiler) in merged.items() if key in PLAIN},
+            plain={key: self._fact(value, compiler) for key, (value, compiler) in merged.items() if key in PLAIN},
             hardware=spec.get("hardware", True),
-            count=self._with(merged, "count", _count),
-            lifecycle=self._with(merged, "lifecycle", _lifecycle),
+            count=self._with(merged, "count", lambda value, compiler: _count(value, compiler, self._fact)),
+            lifecycle=self._with(merged, "lifecycle", lambda value, compiler: _lifecycle(value, compiler, self._fact)),
             schedule=self._with(merged, "schedule", _schedule),
             attached_kinds=attached[0],
             attached_counts=attached[1],
@@ -366,23 +378,46 @@ class _RowCompiler:
             parts=tuple(self._part({"kind": spec["kind"], **part}, own) for part in spec.get("parts", ())),
         )
 
+    def _fact(self, spec: Any, compiler: Compiler) -> Expression:
+        """An expression that is not evaluated where nothing that it reads is declared."""
+        start, compiler.looks_further = len(self.reads), False
+        expression = compiler.expression(spec)
+        keys = None if compiler.looks_further else self._keys(self.reads[start:])
+        return expression if keys is None else where_declared(expression, keys)
+
+    def _keys(self, reads: Iterable[Read]) -> frozenset[str] | None:
+        """The properties that paths start at, with those by which joins go; None where they may find something else."""
+        keys: set[str] = set()
+        for read in reads:
+            join = self.joins.get(read.root)
+            if read.root and (join is None or join.backward or self.in_element):
+                return None
+            found = [paths.parse(read.path)] if join is None else join.by
+            if not all(isinstance(segments[0], str) for segments in found):
+                return None
+            keys |= {str(segments[0]) for segments in found}
+        return frozenset(keys)
+
     def _part(self, spec: dict[str, Any], outer: Compiler) -> PartRow:
         """A part's paths start at its element, and are noted as they are in the whole."""
         given = spec.pop("of", None)
         of = [given] if isinstance(given, str) else given
         times = outer.expression(spec.pop("times")) if "times" in spec else None
         name, billed_as, label = spec.pop("name", None), spec.pop("billed_as", ""), spec.pop("label", "")
-        reads, self.reads = self.reads, []
+        start = len(self.reads)
+        elements = outer.readers(of) if of is not None else None
+        keys = self._keys(self.reads[start:])
+        reads, self.reads, self.in_element = self.reads, [], of is not None
         when, facts = self._case({"let": self.spec.get("let", {}), "hardware": not billed_as, **spec})
         named = self._compiler(spec).expression(name) if name is not None else None
-        inside, self.reads = self.reads, reads
+        inside, self.reads, self.in_element = self.reads, reads, False
         for read in inside:
             if read.root == WHOLE or (of is None and not read.root):
                 self.reads.append(Read("", read.path))
             else:
                 self.reads += [read] if read.root else [_within(path, read.path) for path in of or ()]
         return PartRow(
-            of=outer.readers(of) if of is not None else None,
+            of=read_where_declared(elements, keys) if elements is not None and keys is not None else elements,
             facts=facts,
             label=label or (of[0] if of else "disk" if billed_as else "machines"),
             name=named,
@@ -425,10 +460,10 @@ def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
     )
 
 
-def _count(spec: Any, compiler: Compiler) -> CountRow:
+def _count(spec: Any, compiler: Compiler, fact: Callable[[Any, Compiler], Expression]) -> CountRow:
     if not isinstance(spec, dict) or not set(spec) <= {"min", "expected", "max", "unbounded", "adjusted"}:
-        return CountRow(None, compiler.expression(spec), None)
-    parts = {name: compiler.expression(spec[name]) if name in spec else None for name in ("min", "expected", "max")}
+        return CountRow(None, fact(spec, compiler), None)
+    parts = {name: fact(spec[name], compiler) if name in spec else None for name in ("min", "expected", "max")}
     return CountRow(
         parts["min"],
         parts["expected"],
@@ -438,10 +473,12 @@ def _count(spec: Any, compiler: Compiler) -> CountRow:
     )
 
 
-def _lifecycle(spec: Mapping[str, Any], compiler: Compiler) -> Mapping[str, Expression]:
+def _lifecycle(
+    spec: Mapping[str, Any], compiler: Compiler, fact: Callable[[Any, Compiler], Expression]
+) -> Mapping[str, Expression]:
     if unknown := set(spec) - set(LIFECYCLE):
         raise TableError(f"unknown in a lifecycle: {', '.join(unknown)}")
-    return {name: compiler.expression(value) for name, value in spec.items()}
+    return {name: fact(value, compiler) for name, value in spec.items()}
 
 
 def _schedule(spec: Mapping[str, Any], compiler: Compiler) -> ScheduleRow:
