@@ -28,6 +28,8 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 """More than this is not copied: settings and policies are small."""
 
 _OWN_FOLDER: Final = ".spendgate"
+_LINK: Final = "120000"
+"""How git writes that a file is a symbolic link."""
 _CONFIG: Final = "spendgate.yaml"
 
 
@@ -56,9 +58,11 @@ class Trusted:
         if isinstance(error, InputErrors):
             return InputErrors(self.named(one) for one in error.errors)
         place = replace(error.place, file=self.shown(error.place.file)) if error.place else None
-        message = error.message.replace(f"{self.copy}/", f"{self.name}:")
-        remedy = error.remedy.replace(f"{self.copy}/", f"{self.name}:") if error.remedy else None
-        return InputError(message, place=place, remedy=remedy, detail=error.detail)
+        remedy = self._named(error.remedy) if error.remedy else None
+        return InputError(self._named(error.message), place=place, remedy=remedy, detail=error.detail)
+
+    def _named(self, text: str) -> str:
+        return text.replace(f"{self.copy}/", f"{self.name}:").replace(str(self.copy), f"the root of {self.name}")
 
     def fetch(self, path: Path | None) -> None:
         """Bring one more file of the revision into the copy, where it has it."""
@@ -102,6 +106,7 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
     """Write files of the revision into the copy: the wanted ones, else all that may hold settings or policies."""
     paths = None if wanted is None else set(wanted)
     entries = []
+    folders = set()
     total = 0
     for line in _git(trusted.root, "ls-tree", "-r", "-z", "-l", "--full-tree", trusted.commit).split(b"\0"):
         if not line:
@@ -109,11 +114,14 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
         head, _, name = line.partition(b"\t")
         mode, kind, blob, size = head.decode().split()
         path = os.fsdecode(name)
-        if kind == "blob" and (path in paths if paths is not None else _may_matter(path)):
+        folders.add(os.path.dirname(path))
+        if kind == "blob" and (path in paths if paths is not None else _may_matter(path, mode)):
             entries.append((path, mode, blob))
             total += int(size)
     if total > MOST_BYTES:
         raise InputError(f"the settings and policies of {trusted.name} have {total:,} bytes; {MOST_BYTES:,} are read")
+    for folder in folders:  # a folder without settings is one all the same
+        (trusted.copy / folder).mkdir(parents=True, exist_ok=True)
     if not entries:
         return
     answers = _git(trusted.root, "cat-file", "--batch", text="".join(f"{blob}\n" for _, _, blob in entries).encode())
@@ -125,14 +133,14 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
         at = stop + 1
 
 
-def _may_matter(path: str) -> bool:
-    return path.endswith((".yaml", ".yml")) or _OWN_FOLDER in path.split("/")[:-1]
+def _may_matter(path: str, mode: str) -> bool:
+    return mode == _LINK or path.endswith((".yaml", ".yml")) or _OWN_FOLDER in path.split("/")[:-1]
 
 
 def _write(trusted: Trusted, path: str, mode: str, content: bytes) -> None:
     target = trusted.copy / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    if mode != "120000":
+    if mode != _LINK:
         target.write_bytes(content)
         return
     link = os.fsdecode(content)

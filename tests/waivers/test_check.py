@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from spendgate.cli import main
+from spendgate.errors import InputError
 from spendgate.schemas import schema
 from tests.waivers.conftest import HEAD
 
@@ -162,3 +163,54 @@ def test_mistakes_in_the_trusted_revision_are_told_with_its_name(
     commit()
     assert main(["check", "--trust-from", "main"]) == 2
     assert 'main:spendgate.yaml:4:1: unknown key "pack"' in capsys.readouterr().err
+
+
+def test_a_project_that_is_new_in_the_change_is_judged_by_the_settings_above_it(
+    infra: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = infra / "new"
+    new.mkdir()
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
+        (new / name).write_bytes((infra / name).read_bytes())
+    (new / "spendgate.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Config\npacks: [../own]\n"
+        "guardrails: {gpu-approved-models: {enforcement: disabled}}\n",
+        encoding="utf-8",
+    )
+    assert report(capsys, "new")["exit_code"] == 0
+    found = report(capsys, "new", "--trust-from", "main")
+    assert [one["guardrail"] for one in found["findings"]] == ["gpu-approved-models", "trust-files-changed"]
+
+
+def test_links_inside_the_repository_lead_where_they_led_in_the_revision(
+    infra: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (infra / "own").rename(infra / "shared")
+    (infra / "own").symlink_to("shared")
+    commit()
+    assert [one["guardrail"] for one in report(capsys, "--trust-from", "main")["findings"]] == ["gpu-approved-models"]
+
+
+def test_a_waiver_that_one_input_uses_is_not_called_unused_in_another(
+    infra: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = infra / "other"
+    other.mkdir()
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        (other / name).write_bytes((infra / name).read_bytes())
+    (other / "__main__.py").write_text(PROGRAM.replace("'gpu'", "'cpu'").replace("p5.48xlarge", "t3.micro"), "utf-8")
+    (infra / "waivers.yaml").write_text(HEAD + entry(), encoding="utf-8")
+    assert [one["guardrail"] for one in report(capsys, "other")["findings"]] == ["waiver-unused"]
+    assert [one["status"] for one in report(capsys, ".", "other")["findings"]] == ["waived"]
+
+
+def test_the_pytest_fixture_honours_waivers(infra: Path) -> None:
+    from spendgate.pytest_plugin import SpendgateCheck
+
+    (infra / "waivers.yaml").write_text(HEAD + entry(), encoding="utf-8")
+    checked = SpendgateCheck(infra)(".")
+    assert checked.passed
+    assert [str(one.status) for one in checked.of("gpu-approved-models")] == ["waived"]
+    (infra / "waivers.yaml").write_text(HEAD + entry(guardrail="nothing"), encoding="utf-8")
+    with pytest.raises(InputError, match='no guardrail "nothing"'):
+        SpendgateCheck(infra)(".")
