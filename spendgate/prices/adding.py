@@ -26,6 +26,7 @@ from spendgate.prices.private import (
     read_prices,
     region_of,
 )
+from spendgate.prices.refreshed import find_refreshed
 from spendgate.prices.tables import INHERITED, shown
 
 HEAD = """\
@@ -68,7 +69,7 @@ def add(
     Raises InputError for anything that is not right about the price, for a file that is broken already, and for a
     price that stands there with other figures unless ``overwrite`` is set; the file is then as it was.
     """
-    catalogue = Catalogue.with_user(directory).without_private()
+    catalogue = Catalogue.layered(find_refreshed(directory), directory, private=False)
     regions = catalogue.store.regions
     item = short_name(provider_of(provider), item)
     option = purchase_of(purchase)

@@ -62,11 +62,16 @@ class Catalogue:
         directory, refreshed = find_folder(folder), find_refreshed(folder)
         if directory is None and refreshed is None:
             return cls.builtin()
-        layers = tuple(layer for layer in (BUILTIN, refreshed, directory) if layer is not None)
-        catalogue = cls(*layers, public=1 if refreshed is None else 2)
+        catalogue = cls.layered(refreshed, directory)
         if strict:
             catalogue.store.private()
         return catalogue
+
+    @classmethod
+    def layered(cls, refreshed: Path | None, own: Path | None, *, private: bool = True) -> Catalogue:
+        """The built-in catalogue, refreshed prices over it where there are some, and a user's directory on top."""
+        layers = tuple(layer for layer in (BUILTIN, refreshed, own) if layer is not None)
+        return cls(*layers, private=private, public=1 if refreshed is None else 2)
 
     def without_private(self) -> Catalogue:
         """The same tables without prices of one's own, to hold the former against."""

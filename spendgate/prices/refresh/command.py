@@ -21,7 +21,7 @@ from spendgate.prices.refresh.progress import Progress
 from spendgate.prices.refresh.staging import Staged, discard, edited, locked, stage, swap
 from spendgate.prices.refresh.transport import Client
 from spendgate.prices.refreshed import current, refreshed_folder_for
-from spendgate.prices.tables import BUILTIN, shown
+from spendgate.prices.tables import shown
 
 KEY: Final = "GOOGLE_API_KEY"
 _SHOWN: Final = 12  # objections that are named before the rest is counted
@@ -83,11 +83,8 @@ def refresh(request: Request, start: Path) -> Iterator[Refreshed]:
 
 def _one(request: Request, provider: str, urls: dict[str, str], folder: Path, start: Path) -> Refreshed:
     own = find_folder(start) if request.into is None else None
-    before = current(folder)
-    layers = tuple(layer for layer in (BUILTIN, before, own) if layer is not None)
-    public = 1 if before is None else 2
     # What may not be lost, and what shapes are known, is what holds now, without prices that are the user's own word.
-    catalogue = Catalogue(*layers, private=False, public=public)
+    catalogue = Catalogue.layered(current(folder), own, private=False)
     done = Checkpoints(folder / ".part")
     listings = list(_reader(request, provider, catalogue)(urls, done))
     staged = stage(folder, listings, catalogue.store.published, with_spot=request.spot)

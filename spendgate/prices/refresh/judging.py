@@ -13,7 +13,6 @@ from spendgate.prices.integrity import CHECKS, Problem, impossible_commitments, 
 from spendgate.prices.refresh.listing import Listing, Rate
 from spendgate.prices.refresh.staging import Staged
 from spendgate.prices.store import Store
-from spendgate.prices.tables import BUILTIN
 
 MOVED: Final = 4
 """A price that is so many times what it was, or that part of it, is taken for a slip of the list until somebody looks:
@@ -39,8 +38,12 @@ def objections(staged: Staged, listings: Collection[Listing], store: Store, own:
     for (provider, region), (before, now) in staged.counts.items():
         if before >= _FEW and now * 2 < before:
             yield Objection(f"{provider} {region}: {now} types, where there were {before}")
-    found = list(_problems(_catalogue(staged.path, own), listings))
-    known = {problem.message for problem in _problems(_catalogue(staged.before, own), listings)} if found else set()
+    found = list(_problems(Catalogue.layered(staged.path, own, private=False), listings))
+    known = (
+        {problem.message for problem in _problems(Catalogue.layered(staged.before, own, private=False), listings)}
+        if found
+        else set()
+    )
     for problem in found:
         if problem.message not in known:
             yield Objection(problem.message, final=problem.unreadable)
@@ -56,11 +59,6 @@ def _problems(catalogue: Catalogue, listings: Iterable[Listing]) -> Iterator[Pro
     names = {(listing.provider, item) for listing in listings for item in listing.rates}
     types = (catalogue.instance(provider, name) for provider, name in sorted(names))
     yield from wrong_counts_of(catalogue, (one for one in types if one is not None))
-
-
-def _catalogue(refreshed: Path | None, own: Path | None) -> Catalogue:
-    layers = tuple(layer for layer in (BUILTIN, refreshed, own) if layer is not None)
-    return Catalogue(*layers, private=False, public=1 if refreshed is None else 2)
 
 
 def _older(listing: Listing, store: Store) -> Iterator[Objection]:

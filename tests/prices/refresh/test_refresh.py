@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from spendgate.errors import InputError
+from spendgate.prices.adding import add
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.integrity import problems
 from spendgate.prices.model import Purchase
@@ -247,6 +248,17 @@ def test_elsewhere_it_is_a_catalogue_of_its_own(server: PriceServer, refresh: Re
     refresh("aws", regions=[EAST], into=project / "elsewhere")
     assert prices(project) is Catalogue.builtin()
     assert Catalogue.with_user(project / "elsewhere").quote("aws", "g5.xlarge", EAST).amount == Decimal("1.1066")
+
+
+@pytest.mark.usefixtures("unjudged")
+def test_a_private_price_can_be_of_a_type_that_only_the_refreshed_list_knows(
+    server: PriceServer, refresh: Refresh, project: Path
+):
+    serve_aws(server, {EAST: offer(EAST, *many(3))})
+    refresh("aws", regions=[EAST])
+    add(project / ".spendgate/prices", "aws", "m98.2xlarge", EAST, "0.4")
+    assert prices(project).quote("aws", "m98.2xlarge", EAST).amount == Decimal("0.4")
+    assert list(problems(prices(project))) == []
 
 
 # The command, as a user runs it
