@@ -144,6 +144,18 @@ def length(value: Any, path: str) -> Outcome:
     return Known(float(len(value)), path) if isinstance(value, (list, tuple)) else wrong_type(path, "a list", value)
 
 
+def claimed_devices(value: Any, path: str) -> Outcome:
+    """How many devices a request of a Kubernetes resource claim is for: one unless it says how many, or all."""
+    if not isinstance(value, Mapping):
+        return wrong_type(path, "an object", value)
+    mode, count = value.get("allocationMode"), value.get("count")
+    if mode is UNKNOWN or count is UNKNOWN:
+        return not_known_yet(path)
+    if mode == "All":
+        return Unclear(f"{path}.allocationMode: all devices of a node are asked for")
+    return Known(1.0, path) if count is None else number(opened(count), path)
+
+
 def declared(value: Any, path: str) -> Outcome:
     """True: the property is there."""
     return Known(True, path)
@@ -180,6 +192,7 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "boolean": boolean,
     "length": length,
     "declared": declared,
+    "claimed_devices": claimed_devices,
     "quantity": quantity,
     "quantity_gib": _then(quantity, 1 / GIB),
     "seconds_to_hours": _scaled(1 / 3600),

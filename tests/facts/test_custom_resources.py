@@ -125,3 +125,16 @@ def test_a_karpenter_pool_says_what_may_be_started(custom: FactsOf) -> None:
 def test_node_classes_are_encrypted_and_tagged_and_queues_run_nothing(custom: FactsOf) -> None:
     assert (custom("node-class").encrypted, custom("node-class").tags) == (True, {"team": "infra"})
     assert custom("queue").kind is Kind.OTHER
+
+
+def test_devices_that_a_pod_claims_are_accelerators(custom: FactsOf) -> None:
+    assert custom("claims-template").accelerator == Accelerator("nvidia", "L4", 24.0, 3.0)
+    assert custom("claims-one").accelerator == L4
+    job = custom("claims-job")
+    assert (job.accelerator, job.count) == (Accelerator("nvidia", "H100", 80.0, 3.0), Count(4, 4, 4))
+
+
+def test_a_claimed_partition_is_chosen_by_attributes_and_so_unknown(custom: FactsOf) -> None:
+    assert "mig.nvidia.com" in custom("claims-part").unknowns["accelerator"]
+    assert "not declared here" in custom("claims-elsewhere").unknowns["accelerator"]
+    assert custom("claim").kind is Kind.OTHER

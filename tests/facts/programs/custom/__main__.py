@@ -114,3 +114,26 @@ k8s.core.v1.Pod("half-sized", opts=on, spec={"containers": [
     {"name": "a", "image": "x:1", "resources": {"limits": {"cpu": "8"}}}, {"name": "b", "image": "y:2"}]})  # fmt: skip
 k8s.core.v1.Pod("limited", opts=on, spec={"containers": [{"name": "a", "resources": {"limits": {"cpu": "8"}}}]})
 custom("unheard-of", "acme.example/v1", "Rocket", {"replicas": 1})
+
+# Dynamic resource claims.
+asks = {"device_class_name": "gpu.nvidia.com"}
+claim = k8s.resource.v1.ResourceClaimTemplate("claim", opts=on, metadata={"name": "two-gpus"}, spec={"spec": {"devices": {
+    "requests": [{"name": "a", "exactly": {**asks, "count": 2}}, {"name": "b", "exactly": asks}]}}})  # fmt: skip
+k8s.resource.v1beta1.ResourceClaim("claim-beta", opts=on, metadata={"name": "one-gpu"}, spec={"devices": {
+    "requests": [{"name": "a", **asks}]}})  # fmt: skip
+k8s.resource.v1.ResourceClaimTemplate("claim-part", opts=on, metadata={"name": "part"}, spec={"spec": {"devices": {
+    "requests": [{"name": "a", "exactly": {"device_class_name": "mig.nvidia.com"}}]}}})  # fmt: skip
+
+
+def claiming(name, **claims):
+    containers = [{"name": "a", "image": "x"}]
+    k8s.core.v1.Pod(name, opts=on, spec={
+        "containers": containers, "node_selector": L4, "resource_claims": [{"name": "gpu", **claims}]})  # fmt: skip
+
+
+claiming("claims-template", resource_claim_template_name="two-gpus")
+claiming("claims-one", resource_claim_name="one-gpu")
+claiming("claims-elsewhere", resource_claim_template_name="of-another-team")
+claiming("claims-part", resource_claim_template_name="part")
+k8s.batch.v1.Job("claims-job", opts=on, spec={"parallelism": 4, "template": {"spec": {
+    "containers": [{"name": "a"}], "node_selector": H100, "resource_claims": [{"name": "g", "resource_claim_template_name": "two-gpus"}]}}})  # fmt: skip
