@@ -152,6 +152,8 @@ class Store:
     def tables(self) -> Iterator[str]:
         """The names of all tables that look-ups read, whether there is such a file or not."""
         yield from ("accelerators.csv", "bands.csv", "gpu_products.csv", "mig.csv", "sources.csv", FILE)
+        yield from (f"models/{group}.csv" for group in self._layers.files("models"))
+        yield from (f"models/{group}.csv" for group in self._layers.files("models"))
         for provider in PROVIDERS:
             yield from (f"{provider}/{name}.csv" for name in (*_OF_A_PROVIDER, "regions"))
             yield from self._grouped(provider)
