@@ -13,7 +13,9 @@ from spendgate.errors import InputError, Place
 from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Discount, Term, in_force
-from spendgate.estimate.model import CostLine, Estimate
+from spendgate.estimate.model import CostLine, Driver, Estimate
+from spendgate.estimate.usage import NONE as NO_USAGE
+from spendgate.estimate.usage import Usage
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
 from spendgate.prices.age import is_fresh, old_price_note
@@ -45,19 +47,20 @@ def check(
     waivers: Waivers = NO_WAIVERS,
     savings: bool = False,
     max_price_age: int | None = None,
+    usage: Usage = NO_USAGE,
     discounts: Sequence[Term] = (),
 ) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
-    ``discounts`` are what the project pays below list prices.
+    ``usage`` is how much is used, ``discounts`` what the project pays below list prices.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
     guardrails = tuple(guardrails)
     declaration = replace(declaration, resources=in_source_order(declaration.resources))
     workloads = facts_of(declaration, catalogue)
-    estimate = estimate_today(workloads, catalogue, discounts, now)
+    estimate = estimate_today(workloads, catalogue, usage, discounts, now)
     carbon_of = CarbonOf(catalogue) if carbon or reads_carbon(guardrails) else None
     footprint = carbon_of.footprint(estimate.lines) if carbon_of else None
     context = StackContext(
@@ -89,6 +92,7 @@ def check(
 
         fresh = partial(is_fresh, max_age=max_price_age, today=now.date())
         # What is committed to is taken by what is declared; an altered resource gets the discounts alone.
+        alone = replace(usage, models=(), scenarios=())
         percents = tuple(term for term in discounts if isinstance(term, Discount))
         cheaper = cheaper_ways(
             declaration,
@@ -97,7 +101,7 @@ def check(
             catalogue,
             carbon_of=carbon_of,
             fresh=fresh,
-            price=lambda workload: estimate_today((workload,), catalogue, percents, now).lines,
+            price=lambda workload: estimate_today((workload,), catalogue, alone, percents, now).lines,
         )
     return Checked(
         path=declaration.root,
@@ -123,13 +127,11 @@ def check(
 
 
 def estimate_today(
-    workloads: Sequence[Workload], catalogue: Catalogue, discounts: Sequence[Term], now: datetime
+    workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage, discounts: Sequence[Term], now: datetime
 ) -> Estimate:
     """The estimate by the discounts and commitments that have not ended; a caution names those that have."""
-    if not discounts:
-        return estimate_of(workloads, catalogue)
     terms, ended = in_force(discounts, now.date())
-    estimate = estimate_of(workloads, catalogue, discounts=terms)
+    estimate = estimate_of(workloads, catalogue, usage=usage, discounts=terms)
     return replace(estimate, cautions=(*estimate.cautions, *ended))
 
 
@@ -178,11 +180,12 @@ def resource_findings(
     """The word of every resource guardrail on every workload, in order of declaration."""
     asked = Asked(tuple(compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE))
     lines = lines_by_resource(estimate)
-    shared = context.values()
+    shared, drivers = context.values(), drivers_by_resource(estimate)
     memo: Memo = {}
     for workload in workloads:
-        own = lines.get(workload.resource.address, ())
-        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of)
+        address = workload.resource.address
+        own = lines.get(address, ())
+        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, drivers.get(address, ()))
         yield from ask_all(asked, subject, memo)
 
 
@@ -200,15 +203,24 @@ def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
     return {address: tuple(lines) for address, lines in grouped.items()}
 
 
+def drivers_by_resource(estimate: Estimate) -> Mapping[str, tuple[Driver, ...]]:
+    """Unit costs by the address of their resource."""
+    found: dict[str, tuple[Driver, ...]] = {}
+    for driver in estimate.drivers:
+        found[driver.resource] = (*found.get(driver.resource, ()), driver)
+    return found
+
+
 def resource_subject(
     workload: Workload,
     lines: tuple[CostLine, ...],
     shared: Mapping[str, Value],
     currency: str,
     carbon_of: CarbonOf | None = None,
+    drivers: tuple[Driver, ...] = (),
 ) -> Subject:
     """One workload as the guardrails are asked about it; with its carbon where one of them reads it."""
-    own = Estimate(lines, currency)
+    own = Estimate(lines, currency, drivers=drivers)
     carbon = carbon_of.footprint(lines) if carbon_of else None
     resource = workload.resource
     return Subject(

@@ -121,6 +121,7 @@ class Verdict:
         return Estimate(
             lines=tuple(line for checked in self.inputs for line in checked.estimate.lines),
             assumptions=tuple(text for checked in self.inputs for text in checked.estimate.assumptions),
+            drivers=tuple(driver for checked in self.inputs for driver in checked.estimate.drivers),
             cautions=tuple(text for checked in self.inputs for text in checked.estimate.cautions),
         )
 

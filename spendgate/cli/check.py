@@ -20,6 +20,7 @@ from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
     from spendgate.config import Config
+    from spendgate.estimate.usage import Usage
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
     from spendgate.rules.library import Library
@@ -62,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
         help="read settings, policies, waivers and signers as they are in this git revision (origin/main)",
     )
     parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
+    parser.add_argument("--usage", type=Path, metavar="FILE", help="another usage file than the project's")
     parser.add_argument("--savings", action="store_true", help="also cheaper ways that the guardrails allow")
     parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
@@ -93,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
 def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
     """One input; what is wrong with it becomes its error, so that the others are still reported."""
     try:
+        usage = _named_usage(options.usage)
         if path == STDIN or path.is_file():
             progress.say(f"reading {path} …")
             _refuse_for_files(path, options)
@@ -102,6 +105,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
                 settings=options.settings,
                 carbon=options.carbon,
                 savings=options.savings,
+                usage=usage,
                 trust_from=options.trust_from,
                 ignore_waivers=options.ignore_waivers,
             )
@@ -117,6 +121,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             progress=progress.say,
             carbon=options.carbon,
             savings=options.savings,
+            usage=usage,
             trust_from=options.trust_from,
             ignore_waivers=options.ignore_waivers,
         )
@@ -145,6 +150,15 @@ def _used_elsewhere(verdict: Verdict) -> Verdict:
     )
 
 
+def _named_usage(file: Path | None) -> Usage | None:
+    """The usage file that the command line names, in the place of the project's."""
+    if file is None:
+        return None
+    from spendgate.estimate.usage_file import read_usage
+
+    return read_usage(file)
+
+
 def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:
     """Options that say how a program is run would be ignored for a file, in silence."""
     given = {"--stack": options.stack, "--config": options.config, "--engine": options.engine != "auto"}
@@ -160,6 +174,7 @@ def check_file(
     settings: Path | None = None,
     carbon: bool = False,
     savings: bool = False,
+    usage: Usage | None = None,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
 ) -> Checked:
@@ -170,7 +185,7 @@ def check_file(
     declaration = read_declaration(path)
     with _trusted(declaration.root, trust_from) as trusted:
         prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
-        return _judged(path, declaration, prepared, carbon, savings)
+        return _judged(path, declaration, prepared, carbon, savings, usage)
 
 
 def check_directory(
@@ -185,6 +200,7 @@ def check_directory(
     progress: Callable[[str], None] | None = None,
     carbon: bool = False,
     savings: bool = False,
+    usage: Usage | None = None,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
 ) -> Checked:
@@ -219,7 +235,7 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        return _judged(directory, declaration, preparing.result(), carbon, savings)
+        return _judged(directory, declaration, preparing.result(), carbon, savings, usage)
 
 
 def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
@@ -230,8 +246,11 @@ def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Tr
     return trusted_copy(directory, revision)
 
 
-def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bool, savings: bool) -> Checked:
+def _judged(
+    path: Path, declaration: Declaration, prepared: Prepared, carbon: bool, savings: bool, usage: Usage | None = None
+) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
+    from spendgate.estimate.usage import NONE as NO_USAGE
     from spendgate.gate import check, with_old_prices
     from spendgate.prices.catalogue import Catalogue
 
@@ -258,6 +277,7 @@ def _judged(path: Path, declaration: Declaration, prepared: Prepared, carbon: bo
         savings=savings,
         max_price_age=project.max_price_age,
         waivers=prepared.waivers,
+        usage=(prepared.usage if usage is None else usage) or NO_USAGE,
         discounts=project.discounts,
     )
     estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
@@ -283,6 +303,7 @@ class Prepared:
     trusted: Trusted | None = None
     findings: tuple[Finding, ...] = ()
     remarks: tuple[str, ...] = ()
+    usage: Usage | None = None
 
 
 def prepare(
@@ -297,6 +318,7 @@ def prepare(
     waivers."""
     import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
     from spendgate.config import load_config
+    from spendgate.estimate.usage_file import usage_of
     from spendgate.rules.selection import library_of
     from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import Waivers
@@ -308,9 +330,10 @@ def prepare(
     config = load_config(directory, file=settings, packs=packs)
     library = library_of(config.packs, config.policies)
     compiled = compile_for_environments(config, library)
+    usage = usage_of(config.usage, config.usage_place)
     if ignore_waivers:
-        return Prepared(config, compiled, Waivers(), now, remarks=(IGNORED,))
-    return Prepared(config, compiled, waivers_in(rules_of(config, directory), library, now), now)
+        return Prepared(config, compiled, Waivers(), now, remarks=(IGNORED,), usage=usage)
+    return Prepared(config, compiled, waivers_in(rules_of(config, directory), library, now), now, usage=usage)
 
 
 def _prepare_trusted(
@@ -323,6 +346,7 @@ def _prepare_trusted(
 ) -> Prepared:
     """As ``prepare``, by what a git revision holds; with what the change alters of that."""
     from spendgate.config import load_config
+    from spendgate.estimate.usage_file import usage_of
     from spendgate.rules.selection import library_of
     from spendgate.waivers import trust
     from spendgate.waivers.load import waivers_in
@@ -335,6 +359,9 @@ def _prepare_trusted(
         rules = rules_of(config, trusted.of(directory))
         trusted.fetch(rules.file)
         trusted.fetch(rules.approvals.allowed_signers)
+        if config.usage is not None:
+            trusted.fetch(config.usage)
+        usage = usage_of(config.usage, config.usage_place)
         trust.refuse_untrusted(trusted, config, rules)
         library = library_of(config.packs, config.policies)
         compiled = compile_for_environments(config, library)
@@ -351,6 +378,7 @@ def _prepare_trusted(
         trusted,
         trust.changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
         (remark, IGNORED) if ignore_waivers else (remark,),
+        usage,
     )
 
 

@@ -18,7 +18,7 @@ from spendgate.config.environment import (
     with_organization,
 )
 from spendgate.config.organization import Organization, find_organization, load_organization
-from spendgate.errors import InputError, raise_together
+from spendgate.errors import InputError, Place, raise_together
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
     from spendgate.sources.pulumi_program import RecordedInvoke
 
 FILE_NAME = "spendgate.yaml"
+USAGE_FILE = "spendgate-usage.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
-    ``max_price_age`` is in days: an older price is noted in the report. ``yaml`` is the file as read, for places, and
-    ``own_packs`` those that it names itself.
+    ``max_price_age`` is in days: an older price is noted in the report. ``usage`` is the usage file; it need not be
+    there unless ``usage_place`` says where it is named. ``yaml`` is the file as read, for places, and ``own_packs``
+    those that it names itself.
     """
 
     packs: tuple[Pack, ...]
@@ -49,6 +51,8 @@ class Config:
     yaml: YamlFile | None = None
     own_packs: tuple[Pack, ...] = ()
     discounts: tuple[Term, ...] = ()
+    usage: Path | None = None
+    usage_place: Place | None = None
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -108,12 +112,14 @@ def load_config(
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
         organization=organization,
+        usage=project.usage or (folder / USAGE_FILE if folder else None),
         own_packs=() if packs else project.packs,
     )
 
 
 def _project(yaml: YamlFile, base: Path) -> Config:
     """What a spendgate.yaml itself says."""
+    _check_currency(yaml)
     return Config(
         packs=tuple(
             load_pack(name, base, yaml.place("packs", index)) for index, name in enumerate(yaml.data.get("packs", ()))
@@ -124,6 +130,8 @@ def _project(yaml: YamlFile, base: Path) -> Config:
         recorded=_recorded(yaml.data),
         budgets=budgets_from(yaml, Layer.PROJECT),
         discounts=terms_from(yaml),
+        usage=_usage(yaml, base),
+        usage_place=yaml.place("usage") if "usage" in yaml.data else None,
         yaml=yaml,
     )
 
@@ -177,6 +185,22 @@ def policies_from(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
             )
         folders.append(base / name)
     return tuple(folders)
+
+
+def _usage(yaml: YamlFile, base: Path) -> Path:
+    """The usage file that a spendgate.yaml names; else the one beside it, where there is one."""
+    return base / str(yaml.data.get("usage", USAGE_FILE))
+
+
+def _check_currency(yaml: YamlFile) -> None:
+    """Prices are in USD, and nothing here converts them: a report in another currency would be wrong in every line."""
+    currency = yaml.data.get("prices", {}).get("currency", "USD")
+    if currency != "USD":
+        raise InputError(
+            f"all prices of the catalogue are in USD, and are not converted to {currency}",
+            place=yaml.place("prices", "currency"),
+            remedy="Leave it out, or say USD.",
+        )
 
 
 def _max_price_age(yaml: YamlFile | None, organization: Organization | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,7 @@ def _refuse_no_numbers(yaml: YamlFile, section: str, index: int) -> None:
 
 
 def _day(text: Any, place: Place) -> date | None:
-    if text is None or isinstance(text, date):
+    if text is None or (isinstance(text, date) and not isinstance(text, datetime)):
         return text
     try:
         return date.fromisoformat(str(text))

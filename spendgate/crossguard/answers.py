@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.money import show_money
-from spendgate.report.wording import how_good, line_item, no_price, remedies, show_range
+from spendgate.report.wording import how_good, line_item, no_price, remedies, scenario_rows, show_range
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
 from spendgate.rules.selection import Pack
 from spendgate.verdict import Finding, Status
@@ -203,6 +203,8 @@ def estimate_text(estimate: Estimate, names: Mapping[str, str]) -> str:
     shown = estimate.lines[:SHOWN_LINES]
     if told := how_good(estimate):
         head += f"\n  {told}"
+    for name, month, bounds, _ in scenario_rows(estimate):
+        head += f"\n  scenario {name}: {month} a month ({bounds})"
     for caution in estimate.cautions:
         head += f"\n  caution: {caution}"
     lines = [head, *(_line_text(line, names, currency) for line in shown)]

@@ -25,9 +25,12 @@ from spendgate.errors import InputError
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import Estimate
+from spendgate.estimate.usage import Usage
+from spendgate.estimate.usage_file import usage_of
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
 from spendgate.gate import (
+    drivers_by_resource,
     estimate_today,
     lines_by_resource,
     reads_carbon,
@@ -46,7 +49,7 @@ from spendgate.verdict import Finding, Status
 from spendgate.waivers.decide import Context
 from spendgate.waivers.model import Waivers
 
-_STACK_FIGURES: Final = ("cost", "accelerators", "resources", "carbon")
+_STACK_FIGURES: Final = ("cost", "scenarios", "accelerators", "resources", "carbon")
 
 
 @dataclass(slots=True)
@@ -80,7 +83,13 @@ class PackHost:
         self.guardrails: tuple[Compiled, ...] = ()
         self.settings: PackSettings = load_settings(pack, project)
         self.waivers: Waivers = waived.waivers_of(self.settings, project, self.now)
+        self._read_usage()
         self._select(None)
+
+    def _read_usage(self) -> None:
+        """The project's usage file. While the stack is not whole, nothing is asked of its models and scenarios."""
+        self.usage: Usage = usage_of(self.settings.config.usage, self.settings.config.usage_place)
+        self.usage_so_far = replace(self.usage, models=(), scenarios=())
 
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
         selection = self.settings.selection(self.stack, configured)
@@ -120,6 +129,7 @@ class PackHost:
             changed = (project, stack) != (self.project, self.stack)
             if project != self.project:
                 self.settings = load_settings(self.pack, project)
+                self._read_usage()
                 self.waivers = waived.waivers_of(self.settings, project, self.now)
                 self.catalogue = load_catalogue(project)
             self.project, self.stack = project, stack
@@ -194,9 +204,11 @@ class PackHost:
     def _early_subject(self, workload: Workload) -> Subject:
         """The resource with everything unknown that only the whole stack settles."""
         discounts = self.settings.config.discounts
-        estimate = estimate_today((workload,), self.catalogue, discounts, self.now)
+        estimate = estimate_today((workload,), self.catalogue, self.usage_so_far, discounts, self.now)
         carbon_of = self._carbon_of()
-        subject = resource_subject(workload, estimate.lines, self.stack_so_far, estimate.currency, carbon_of)
+        subject = resource_subject(
+            workload, estimate.lines, self.stack_so_far, estimate.currency, carbon_of, estimate.drivers
+        )
         values, unknown = dict(subject.values), dict(subject.unknown)
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
         # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.
@@ -232,7 +244,7 @@ class PackHost:
     def _stack_diagnostics(self, declaration: Declaration, run: Run) -> Iterator[Any]:
         workloads = facts_of(declaration, self.catalogue)
         config = self.settings.config
-        estimate = estimate_today(workloads, self.catalogue, config.discounts, self.now)
+        estimate = estimate_today(workloads, self.catalogue, self.usage, config.discounts, self.now)
         estimate = with_old_prices(estimate, config.max_price_age, self.now.date())
         carbon_of = self._carbon_of()
         context = self._context(workloads, estimate)
@@ -240,10 +252,12 @@ class PackHost:
             context = replace(context, carbon=carbon_of.footprint(estimate.lines))
         shared, lines = context.values(), lines_by_resource(estimate)
         findings: list[Finding] = []
+        drivers = drivers_by_resource(estimate)
         memo: Memo = {}  # the answers of single resources were given without the stack's figures
         for workload in workloads:
             address = workload.resource.address
-            subject = resource_subject(workload, lines.get(address, ()), shared, estimate.currency, carbon_of)
+            own = lines.get(address, ())
+            subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, drivers.get(address, ()))
             for compiled in self.resource_guardrails:
                 if (compiled.guardrail.name, address) not in run.told:
                     findings.extend(_ask(compiled, subject, memo))

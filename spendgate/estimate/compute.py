@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine, Range, Running
 from spendgate.estimate.running import decimal, exactly, running_of
+from spendgate.estimate.usage import UNTOLD, Use
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice, Purchase
@@ -18,10 +19,10 @@ _WRONG = (": expected ", "no instance type is declared", "no possible number", "
 _NO_TYPE = "no instance type is declared: it is set elsewhere, or billed by use"
 
 
-def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
+def compute_lines(facts: Facts, catalogue: Catalogue, use: Use = UNTOLD) -> tuple[CostLine, ...]:
     """Lines of one workload: the instances (spot and on-demand apart), then accelerators that are billed apart."""
     types = tuple(dict.fromkeys(facts.instance_types or filter(None, (facts.instance_type,))))
-    quantity, notes = count_of(facts)
+    quantity, notes = count_of(facts, use)
     purchase = facts.purchase or Purchase.ON_DEMAND
     item = types[0] if types else stand_in(facts)
 
@@ -39,11 +40,14 @@ def compute_lines(facts: Facts, catalogue: Catalogue) -> tuple[CostLine, ...]:
     region = region_of(facts, catalogue)
     notes = (*notes, *_defaults(facts, item), *_unsure(facts))
     confidence = Confidence.ASSUMED if notes else Confidence.EXACT
-    running = running_of(facts)
+    running = running_of(facts, use)
+    share, told = _spot_share(facts, purchase, use)
     lines: list[CostLine] = []
-    for option, part, mixed in _purchases(facts, purchase, quantity):
+    for option, part, mixed in _purchases(facts, purchase, quantity, share):
         quote, choice = cheapest_to_dearest([catalogue.quote(facts.provider, name, region, option) for name in types])
-        lines.append(hourly_line(quote, part, running, (*notes, *mixed, *choice), confidence))
+        lines.append(
+            hourly_line(quote, part, running, (*notes, *told, *mixed, *choice), confidence, use.get("spotAvailability"))
+        )
         lines += _attached(facts, catalogue, types, region, option, part, running, confidence)
     return tuple(lines)
 
@@ -72,8 +76,26 @@ def impossible_line(facts: Facts, item: str, note: str) -> CostLine:
     return without_price(facts.provider, item, facts.region, purchase, NoPrice.UNPRICED, note, exactly(0))
 
 
-def count_of(facts: Facts) -> tuple[Range, tuple[str, ...]]:
-    """How many instances: low is the minimum, high the maximum; one where no count is declared."""
+def count_of(facts: Facts, use: Use = UNTOLD) -> tuple[Range, tuple[str, ...]]:
+    """How many instances: low is the minimum, high the maximum; one where no count is declared. The average that a
+    usage file gives is what is expected."""
+    quantity, notes = _declared_count(facts)
+    given = use.get("instances")
+    if given is not None:
+        low, high = min(quantity.low, given.value), max(quantity.high, given.value)
+        beyond = (
+            f", beyond the declared {quantity.low:f} to {quantity.high:f}"
+            if (low, high) != (quantity.low, quantity.high)
+            else ""
+        )
+        quantity, notes = Range(low, given.value, high), (*notes, given.told("instances on average") + beyond)
+    if use.instances != 1:
+        quantity = quantity * exactly(use.instances)
+        notes = (*notes, f"instances × {use.instances.normalize():f} in this scenario")
+    return quantity, notes
+
+
+def _declared_count(facts: Facts) -> tuple[Range, tuple[str, ...]]:
     count = facts.count
     if count is None:
         return exactly(1), ()
@@ -115,14 +137,24 @@ def stand_in(facts: Facts) -> str:
     return show_accelerator(facts.accelerator) if facts.accelerator else str(facts.kind).replace("_", " ")
 
 
-def _purchases(facts: Facts, purchase: Purchase, quantity: Range) -> Sequence[tuple[Purchase, Range, tuple[str, ...]]]:
+def _spot_share(facts: Facts, purchase: Purchase, use: Use) -> tuple[float | None, tuple[str, ...]]:
+    """The share of spot above the base: what a usage file says of something that may be spot, else what is declared."""
+    given = use.get("spotShare")
+    if given is None or (facts.spot_share is None and purchase is not Purchase.SPOT):
+        return facts.spot_share, ()
+    return float(given.value), (given.told("of the instances are spot"),)
+
+
+def _purchases(
+    facts: Facts, purchase: Purchase, quantity: Range, share: float | None
+) -> Sequence[tuple[Purchase, Range, tuple[str, ...]]]:
     """Purchase options, with how many instances each and why (a mixed-instances policy has two).
 
     The base is on demand; of what is above it, the on-demand part is rounded up to whole instances.
     """
-    if facts.spot_share is None or unknown(facts, "on_demand_base") is not None:
+    if share is None or unknown(facts, "on_demand_base") is not None:
         return ((purchase, quantity, ()),)
-    spot_share = min(max(decimal(round(facts.spot_share, 6)), Decimal(0)), Decimal(1))
+    spot_share = min(max(decimal(round(share, 6)), Decimal(0)), Decimal(1))
     base = decimal(facts.on_demand_base or 0)
 
     def on_demand(count: Decimal) -> Decimal:

@@ -8,9 +8,12 @@ from dataclasses import replace
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
 from spendgate.estimate.discounts import Term, Terms
+from spendgate.estimate.drivers import drivers_of, drivers_of_model
 from spendgate.estimate.kubernetes import pod_lines
-from spendgate.estimate.model import Cost, CostLine, Estimate
-from spendgate.estimate.storage import is_storage, network_lines, storage_lines
+from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, ScenarioCost
+from spendgate.estimate.models import model_lines
+from spendgate.estimate.storage import is_storage, moved_lines, network_lines, storage_lines
+from spendgate.estimate.usage import BASE, NONE, UNTOLD, Usage, Use, scenario_cautions
 from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.prices.catalogue import Catalogue
 
@@ -20,7 +23,9 @@ _POD = "pod"
 _Lines = tuple[CostLine, ...] | None
 
 
-def estimate(workloads: Sequence[Workload], catalogue: Catalogue, *, discounts: Sequence[Term] = ()) -> Estimate:
+def estimate(
+    workloads: Sequence[Workload], catalogue: Catalogue, *, usage: Usage = NONE, discounts: Sequence[Term] = ()
+) -> Estimate:
     """Cost lines of all workloads, in order of declaration.
 
     Low, expected and high follow the declared count (min, expected, max), the price (spot: dated figure, same,
@@ -28,30 +33,55 @@ def estimate(workloads: Sequence[Workload], catalogue: Catalogue, *, discounts: 
     average day of a schedule, and for a job a day on which it runs. Money is exact; only hours of a schedule (to a
     millionth of an hour) and the hourly share of a monthly price (to 10⁻¹² USD) are rounded.
 
+    ``usage`` says how much is used; its scenarios are estimated beside the file as it stands.
     ``discounts`` are those in force; a line that one of them changes tells its list price.
 
     Not billed, and so without a line: templates, resources that are only read, types that no mapping table knows.
     What is billed by a use that nobody declared (the bytes in a bucket) is named in the estimate's assumptions.
     """
+    found = _estimate(workloads, catalogue, usage, discounts)
+    if not usage:
+        return found
+    scenarios: tuple[ScenarioCost, ...] = ()
+    if usage.scenarios:
+        scenarios = (ScenarioCost(BASE, found.total, len(found.unpriced)),)
+    for scenario in usage.scenarios:
+        other = _estimate(workloads, catalogue, usage.under(scenario), discounts)
+        scenarios += (ScenarioCost(scenario.name, other.total, len(other.unpriced), scenario.origin),)
+    cautions = (*usage.cautions(workloads), *scenario_cautions(usage, workloads))
+    return replace(found, scenarios=scenarios, cautions=cautions)
+
+
+def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage, discounts: Sequence[Term]) -> Estimate:
     pools = [item for item in workloads if item.facts.kind is Kind.NODE_POOL and item.mapped]
     shared: dict[Hashable, _Lines] = {}
     lines: list[CostLine] = []
     by_use: Counter[str] = Counter()
+    drivers: list[Driver] = []
     terms = Terms(discounts)
     for workload in workloads:
         if not workload.mapped or workload.resource.external or not workload.resource.custom:
             continue
-        key = _key(workload)
+        use = usage.of(workload) if usage else UNTOLD
+        key = (_key(workload), use) if usage else _key(workload)
         if key not in shared:
-            shared[key] = _lines_of(workload, pools, catalogue)
+            shared[key] = _lines_of(workload, pools, catalogue, use)
         found = shared[key]
         if found is None:
             by_use[_POD if workload.facts.provider == "kubernetes" else str(workload.facts.kind)] += 1
             continue
         address = workload.resource.address
         own = [replace(line, resource=address) for line in found]
-        lines += terms.apply(workload, own) if terms else own
-    return Estimate(tuple(lines), assumptions=_assumptions(by_use))
+        if terms:
+            own = terms.apply(workload, own)
+        lines += own
+        if use is not UNTOLD:
+            drivers += drivers_of(address, own, use)
+    for model in usage.model_uses():
+        of_model = model_lines(model, catalogue)
+        lines += of_model
+        drivers += drivers_of_model(model, of_model)
+    return Estimate(tuple(lines), assumptions=_assumptions(by_use), drivers=tuple(drivers))
 
 
 def cost_of(estimate: Estimate, address: str) -> Cost:
@@ -59,42 +89,51 @@ def cost_of(estimate: Estimate, address: str) -> Cost:
     return Estimate(tuple(line for line in estimate.lines if line.resource == address)).total
 
 
-def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogue) -> _Lines:
+def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogue, use: Use) -> _Lines:
     """Lines of a workload; where it consists of several parts, those of each of them."""
     type_ = workload.resource.type
     machines = [part for part in workload.parts if not part.billed_as]
     if len(machines) < 2:
-        found = _lines_of_one(workload.facts, type_, pools, catalogue)
+        found = _lines_of_one(workload.facts, type_, pools, catalogue, use)
     else:
         found = None
         for part in machines:
-            lines = _lines_of_one(part.facts, type_, pools, catalogue)
+            lines = _lines_of_one(part.facts, type_, pools, catalogue, use.without("instances"))
             if lines is not None:
-                told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines]
+                open_ = (
+                    ("its average count in the usage file is not split over its parts",) if use.get("instances") else ()
+                )
+                told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions, *open_)) for line in lines]
                 found = (*(found or ()), *told)
     for part in workload.parts:
-        lines = _lines_of_one(part.facts, part.billed_as, pools, catalogue) if part.billed_as else None
+        of_disk = use.of_disks()
+        lines = (
+            _lines_of_one(part.facts, part.billed_as, pools, catalogue, of_disk, disk=True) if part.billed_as else None
+        )
         if lines is not None:
             found = (found or ()) + lines
-    return found
+    moved = moved_lines(workload.facts, type_, catalogue, use) if use.given else ()
+    return (*(found or ()), *moved) if moved else found
 
 
-def _lines_of_one(facts: Facts, type_: str, pools: Sequence[Workload], catalogue: Catalogue) -> _Lines:
+def _lines_of_one(
+    facts: Facts, type_: str, pools: Sequence[Workload], catalogue: Catalogue, use: Use, *, disk: bool = False
+) -> _Lines:
     if facts.kind is Kind.TEMPLATE:
         return ()
     wrong = impossible(facts)
     if wrong is not None:
         return (impossible_line(facts, facts.instance_type or stand_in(facts), wrong),)
     if is_storage(facts.kind):
-        return storage_lines(facts, type_, catalogue)
+        return storage_lines(facts, type_, catalogue, use if disk else use.of_storage())
     if facts.provider == "kubernetes":
         if facts.kind in (Kind.WORKLOAD, Kind.TRAINING_JOB, Kind.COMPUTE, Kind.ENDPOINT):
-            return pod_lines(facts, pools, catalogue)
+            return pod_lines(facts, pools, catalogue, use)
         return ()
     if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and (facts.instance_type or facts.accelerator)):
-        return compute_lines(facts, catalogue)
+        return compute_lines(facts, catalogue, use)
     if facts.kind is Kind.NETWORK:
-        return network_lines(facts, type_, catalogue)
+        return network_lines(facts, type_, catalogue, use)
     return ()
 
 

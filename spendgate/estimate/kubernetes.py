@@ -9,6 +9,7 @@ from spendgate.estimate.compute import count_of, region_of, show_accelerator, un
 from spendgate.estimate.lines import hourly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine
 from spendgate.estimate.running import exactly, running_of
+from spendgate.estimate.usage import UNTOLD, Use
 from spendgate.facts.model import Facts, Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase
@@ -16,7 +17,9 @@ from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase
 _ELSEWHERE = "the cluster's nodes are declared elsewhere"
 
 
-def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> tuple[CostLine, ...] | None:
+def pod_lines(
+    facts: Facts, pools: Sequence[Workload], catalogue: Catalogue, use: Use = UNTOLD
+) -> tuple[CostLine, ...] | None:
     """Lines of a pod, deployment or job. None where it asks for no accelerator and no node: others pay for it.
 
     Where the stack declares node pools, those that fit pay: the line says which, and has no price where none fits.
@@ -27,7 +30,7 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
     types = facts.instance_types or ((facts.instance_type,) if facts.instance_type else ())
     if facts.accelerator is None and reason is None and not types:
         return None
-    quantity, notes = count_of(facts)
+    quantity, notes = count_of(facts, use)
     item = show_accelerator(facts.accelerator) if facts.accelerator else types[0] if types else "accelerator"
     asked = (facts.provider, item, facts.region, facts.purchase or Purchase.ON_DEMAND)
     if pools:
@@ -46,7 +49,7 @@ def pod_lines(facts: Facts, pools: Sequence[Workload], catalogue: Catalogue) -> 
         hourly_line(
             quote,
             quantity * exactly(share),
-            running_of(facts),
+            running_of(facts, use),
             (*notes, f"{_ELSEWHERE}: counted as {told}"),
             Confidence.ASSUMED,
         ),

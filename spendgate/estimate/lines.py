@@ -9,6 +9,7 @@ from typing import Final
 
 from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, Range, Running
 from spendgate.estimate.running import HOURS_PER_DAY
+from spendgate.estimate.usage import Given
 from spendgate.prices.model import NoPrice, Purchase, Quote
 
 _PICO: Final = Decimal("0.000000000001")
@@ -20,14 +21,16 @@ def hourly_line(
     running: Running,
     notes: Sequence[str] = (),
     confidence: Confidence = Confidence.EXACT,
+    availability: Given | None = None,
 ) -> CostLine:
     """A line billed by the hour: quantity × hours × quote, the low of all three, the expected, and the high.
 
-    ``confidence`` is that of the quantity; those of the hours and of the quote are known here.
+    ``confidence`` is that of the quantity; those of the hours and of the quote are known here. ``availability`` is the
+    share of the time that spot capacity is to be had: for the rest, on-demand is expected in its place.
     """
     cost = None
     if quote.amount is not None:
-        rate = rate_of(quote)
+        rate = _expected_spot(rate_of(quote), availability) if quote.purchase is Purchase.SPOT else rate_of(quote)
         hourly = quantity * rate
         cost = Cost(
             hourly=hourly,
@@ -37,6 +40,8 @@ def hourly_line(
         )
         if quote.purchase is Purchase.SPOT:
             notes = (*notes, f"spot price as of {quote.as_of}; the high figure counts on-demand")
+            if availability is not None:
+                notes = (*notes, f"spot is to be had {availability.told('of the time')}: on-demand for the rest")
     return CostLine(
         resource="",
         item=quote.item,
@@ -86,6 +91,14 @@ def rate_of(quote: Quote) -> Range:
     low = amount if quote.low is None else min(quote.low, amount)
     high = amount if quote.high is None else max(quote.high, amount)
     return Range(low, amount, high)
+
+
+def _expected_spot(rate: Range, availability: Given | None) -> Range:
+    if availability is None:
+        return rate
+    spot = EXACT.multiply(rate.expected, availability.value)
+    instead = EXACT.multiply(rate.high, 1 - availability.value)
+    return Range(rate.low, EXACT.add(spot, instead), rate.high)
 
 
 def cheapest_to_dearest(quotes: Sequence[Quote]) -> tuple[Quote, tuple[str, ...]]:

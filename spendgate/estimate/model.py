@@ -55,6 +55,11 @@ class Range:
         if not self.low <= self.expected <= self.high:
             raise ValueError(f"a range is ordered: {self.low}, {self.expected}, {self.high}")
 
+    @property
+    def bounds(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Low, expected and high."""
+        return self.low, self.expected, self.high
+
     def __add__(self, other: Range) -> Range:
         add = EXACT.add
         return Range(add(self.low, other.low), add(self.expected, other.expected), add(self.high, other.high))
@@ -137,16 +142,43 @@ class CostLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Driver:
+    """What one unit of its use costs: ``per`` is ``run``, ``1,000 requests`` or ``million tokens``.
+
+    A month's cost over a month's use, rounded to 10⁻¹² (a run is exact). ``origin`` is the usage file's line; empty
+    where the use is declared.
+    """
+
+    resource: str
+    per: str
+    cost: Range
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioCost:
+    """What everything costs in one scenario; ``unpriced`` lines are not in it."""
+
+    name: str
+    total: Cost
+    unpriced: int
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """Cost lines in order of declaration. ``total`` sums the lines that have a price; ``unpriced`` are the others.
 
-    ``cautions`` are what a reader must know before trusting the total, ``assumptions`` what it rests on.
+    ``cautions`` are what a reader must know before trusting the total, ``assumptions`` what it rests on. ``scenarios``
+    are those of a usage file, the file as it stands (``base``) first; none where it has none.
     """
 
     lines: tuple[CostLine, ...] = ()
     currency: str = "USD"
     assumptions: tuple[str, ...] = field(default=())
     cautions: tuple[str, ...] = ()
+    drivers: tuple[Driver, ...] = ()
+    scenarios: tuple[ScenarioCost, ...] = ()
 
     @property
     def total(self) -> Cost:

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Range, Running
+from spendgate.estimate.usage import UNTOLD, Use
 from spendgate.facts.model import Facts, Kind
 
 HOURS_PER_DAY: Final = Decimal(24)
@@ -29,13 +30,63 @@ def hours(value: Decimal) -> Decimal:
     return value.quantize(_MILLIONTH, ROUND_HALF_EVEN, EXACT).normalize(EXACT)
 
 
-def running_of(facts: Facts) -> Running:
+def running_of(facts: Facts, use: Use = UNTOLD) -> Running:
     """The hours of one workload.
 
     A job runs up to its declared cap, once a month unless the facts say how often. A schedule counts its hours of the
     week, 730 ÷ 168 weeks a month. Compute with a cap of its own (a VM that ends itself) is one run. All else is
-    always on, 730 h: a default, but for what cannot be stopped (a gateway).
+    always on, 730 h: a default, but for what cannot be stopped (a gateway). What a usage file says comes before all
+    of it.
     """
+    running = _told(facts, use) or _declared(facts)
+    if use.hours == 1 or facts.kind is Kind.NETWORK:
+        return running
+    month = _times(running.month, use.hours, HOURS_PER_MONTH if running.run is None else None)
+    day = _times(running.day, use.hours, HOURS_PER_DAY if running.run is None else None)
+    note = f"hours × {use.hours.normalize():f} in this scenario"
+    return Running(month, day, running.run, (*running.assumptions, note), running.confidence.worst(Confidence.DERIVED))
+
+
+def _times(range_: Range, factor: Decimal, most: Decimal | None) -> Range:
+    found = range_ * exactly(factor)
+    return found if most is None else Range(*(min(part, most) for part in (found.low, found.expected, found.high)))
+
+
+def _told(facts: Facts, use: Use) -> Running | None:
+    """The hours as a usage file gives them; None where it does not."""
+    month, a_run, runs = use.get("hoursPerMonth"), use.get("hoursPerRun"), use.get("runsPerMonth")
+    if month is not None:
+        day = hours(min(month.value * HOURS_PER_DAY / HOURS_PER_MONTH, HOURS_PER_DAY))
+        told = (f"runs {month.told('h a month')}",)
+        return Running(exactly(hours(month.value)), exactly(day), None, told, Confidence.DERIVED)
+    if a_run is None and runs is None:
+        return None
+    cap = decimal(facts.max_runtime_hours) if facts.max_runtime_hours is not None else None
+    length = a_run.value if a_run is not None else cap
+    if length is None:
+        return None
+    if runs is not None:
+        many, of_runs = runs.value, runs.told("runs a month")
+    elif facts.runs_per_month is not None:
+        many = decimal(facts.runs_per_month)
+        of_runs = f"{many.normalize():f} runs a month"
+    else:
+        many, of_runs = Decimal(1), "one run a month: no frequency is declared"
+    known = runs is not None or facts.runs_per_month is not None
+    expected = length if cap is None else min(length, cap)
+    run = Range(expected, expected, expected if cap is None else cap)
+    of_run = f"a run takes {a_run.told('h')}" if a_run is not None else f"a run is counted at its cap of {length:f} h"
+    a_day = max(Decimal(1), many * HOURS_PER_DAY / HOURS_PER_MONTH)
+    return Running(
+        run * exactly(many),
+        Range(*(hours(min(part, HOURS_PER_DAY) * a_day) for part in (run.low, run.expected, run.high))),
+        run,
+        (of_run, of_runs),
+        Confidence.DERIVED if known else Confidence.ASSUMED,
+    )
+
+
+def _declared(facts: Facts) -> Running:
     cap = decimal(facts.max_runtime_hours) if facts.max_runtime_hours is not None else None
     if facts.kind is Kind.TRAINING_JOB:
         return _job(facts, cap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -11,16 +12,22 @@ from spendgate.estimate.compute import count_of, region_of, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, monthly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine
 from spendgate.estimate.running import exactly, running_of
+from spendgate.estimate.usage import UNTOLD, Given, Use, moves
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase
 from spendgate.prices.tables import read_table
 
 
-def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...] | None:
+def storage_lines(
+    facts: Facts, resource_type: str, catalogue: Catalogue, use: Use = UNTOLD
+) -> tuple[CostLine, ...] | None:
     """Lines of one volume, snapshot or bucket. None where its size is a matter of use that nobody declared."""
+    stored = use.get("storedGib")
+    if stored is not None and (facts.kind is not Kind.VOLUME or facts.size_gib is None):
+        return _by_use(facts, resource_type, catalogue, stored)
     item = item_of(facts, resource_type)
-    quantity, notes = count_of(facts)
+    quantity, notes = count_of(facts, use)
     region = region_of(facts, catalogue)
     for fact in ("size_gib", "storage_class", "region", "count"):
         reason = unknown(facts, fact)
@@ -45,14 +52,63 @@ def storage_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tup
     return (monthly_line(quote, billed, notes, confidence),)
 
 
-def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue) -> tuple[CostLine, ...]:
+def _by_use(facts: Facts, resource_type: str, catalogue: Catalogue, stored: Given) -> tuple[CostLine, ...]:
+    """The line of what a usage file says is stored."""
+    item, region = item_of(facts, resource_type), region_of(facts, catalogue)
+    told = f"stores {stored.told('GiB')}"
+    for fact in ("storage_class", "region"):
+        reason = unknown(facts, fact)
+        if reason is not None:
+            asked = (facts.provider, item, region, Purchase.ON_DEMAND, unknown_as(reason))
+            return (without_price(*asked, f"{fact} is unknown: {reason}", exactly(stored.value), "GiB-month"),)
+    quote = catalogue.storage_quote(facts.provider, item, region)
+    default = not facts.storage_class or "storage_class" in facts.defaults
+    notes: tuple[str, ...] = (told, *(_default_class(resource_type, item) if default else ()))
+    confidence = Confidence.ASSUMED if len(notes) > 1 else Confidence.DERIVED
+    return (monthly_line(quote, exactly(stored.value), notes, confidence),)
+
+
+def moved_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: Use) -> tuple[CostLine, ...]:
+    """Lines of what a usage file says is moved: out of the provider's network, and through a gateway.
+
+    Tiers (the first 10 TiB a month, the next 40) are counted for the resource alone; an account has them once.
+    """
+    lines: list[CostLine] = []
+    for key, what in (("egressGib", "GiB a month leave the network"), ("processedGib", "GiB a month pass through")):
+        given = use.get(key)
+        tiers = _tiers(facts.provider, key, resource_type)
+        if given is None or not moves(facts) or (key == "processedGib" and facts.kind is not Kind.NETWORK):
+            continue
+        notes: tuple[str, ...] = (given.told(what),)
+        if len(tiers) > 1:
+            notes = (*notes, "its tiers are counted for this resource alone")
+        region, left = region_of(facts, catalogue), given.value
+        for item, most in tiers or ((key.removesuffix("Gib"), None),):
+            part = left if most is None else min(left, most)
+            left -= part
+            if part:
+                quote = catalogue.storage_quote(facts.provider, item, region)
+                if quote.amount is None:
+                    quote = replace(quote, unit="GiB")
+                lines.append(monthly_line(quote, exactly(part), notes, Confidence.DERIVED))
+    return tuple(lines)
+
+
+def _tiers(provider: str, key: str, resource_type: str) -> tuple[tuple[str, Decimal | None], ...]:
+    """Items and how many GiB of each at most (None: all that is left)."""
+    rows = [row for row in _moved() if row[:2] == (provider, key) and fnmatchcase(resource_type, row[2])]
+    return tuple((item, Decimal(most) if most else None) for _, _, _, item, most in rows)
+
+
+def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: Use = UNTOLD) -> tuple[CostLine, ...]:
     """The line of a network resource that costs by the hour (a NAT gateway); none where the type is not billed so."""
     item = _rule(resource_type)[0]
     if not item:
         return ()
     quantity, notes = count_of(facts)
     quote = catalogue.storage_quote(facts.provider, item, region_of(facts, catalogue))
-    told = (*notes, "data that passes through is not counted")
+    counted = use.get("processedGib") is not None
+    told = notes if counted else (*notes, "data that passes through is not counted")
     return (hourly_line(quote, quantity, running_of(facts), told, Confidence.ASSUMED if notes else Confidence.EXACT),)
 
 
@@ -86,3 +142,10 @@ def _rule(resource_type: str) -> tuple[str, str]:
 def _rules() -> tuple[tuple[str, str, str], ...]:
     rows = read_table(Path(__file__).parent / "storage_items.csv", ("type", "item", "default"))
     return tuple((row["type"], row["item"], row["default"]) for row in rows)
+
+
+@lru_cache(maxsize=1)
+def _moved() -> tuple[tuple[str, str, str, str, str], ...]:
+    columns = ("provider", "use", "type", "item", "most_gib")
+    rows = read_table(Path(__file__).parent / "moved_items.csv", columns)
+    return tuple((row["provider"], row["use"], row["type"], row["item"], row["most_gib"]) for row in rows)

@@ -120,6 +120,24 @@ def _estimate(estimate: Estimate, footprint: Footprint | None) -> dict[str, Any]
         "assumptions": list(estimate.assumptions),
         "unpriced": len(estimate.unpriced),
         "cautions": list(estimate.cautions),
+        "drivers": [
+            {
+                "resource": driver.resource,
+                "per": driver.per,
+                "cost": _range(driver.cost),
+                "origin": driver.origin,
+            }
+            for driver in estimate.drivers
+        ],
+        "scenarios": [
+            {
+                "name": scenario.name,
+                "totals": _cost(scenario.total),
+                "unpriced": scenario.unpriced,
+                "origin": scenario.origin,
+            }
+            for scenario in estimate.scenarios
+        ],
         "confidence": {
             str(word): {"monthly": _number(amount), "share": _number(estimate.shares[word])}
             for word, amount in estimate.by_confidence.items()

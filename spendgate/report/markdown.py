@@ -23,6 +23,8 @@ from spendgate.report.wording import (
     plural,
     reduced,
     remedies,
+    scenario_rows,
+    unit_costs,
 )
 from spendgate.verdict import Checked, Finding, Verdict
 
@@ -83,6 +85,11 @@ def _input(checked: Checked) -> list[str]:
             figures.append(show_figure(checked.footprint.kg.expected))
         if priced:
             lines.append(f"| **total** | | {' | '.join(f'**{figure}**' for figure in figures)} |")
+    if checked.estimate.scenarios:
+        lines += ["", "| scenario | per month | at least – at most | against the first |", "|---|---:|---:|---:|"]
+        lines += [f"| {' | '.join(map(_text, row))} |" for row in scenario_rows(checked.estimate)]
+    if units := unit_costs(checked):
+        lines += ["", *(f"- {_text(f'{name}: {cost} {unit}')}" for name, unit, cost in units)]
     if told := how_good(checked.estimate):
         lines += ["", _text(f"{told[0].upper()}{told[1:]}.")]
     remarks = [*(f"caution: {caution}" for caution in cautions(checked)), *notes(checked)]

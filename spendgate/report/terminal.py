@@ -31,7 +31,9 @@ from spendgate.report.wording import (
     plural,
     reduced,
     remedies,
+    scenario_rows,
     show_range,
+    unit_costs,
 )
 from spendgate.verdict import Checked, Finding, Status, Verdict
 
@@ -105,6 +107,7 @@ def _input(console: Console, checked: Checked) -> None:
         _error(console, f"wrong, and without effect: {fault}")
     if checked.estimate.lines:
         _cost(console, checked)
+    _scenarios(console, checked)
     if told := how_good(checked.estimate):
         console.print(Padding(Text(told), (0, 0, 0, 2)))
     for caution in cautions(checked):
@@ -177,6 +180,19 @@ def _cost(console: Console, checked: Checked) -> None:
         table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
         table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
     console.print(Padding(table, (0, 0, 0, 1)))
+
+
+def _scenarios(console: Console, checked: Checked) -> None:
+    """Scenarios side by side, then what one unit of use costs."""
+    if checked.estimate.scenarios:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+        for name in ("scenario", "per month", "at least – at most", "against the first"):
+            table.add_column(name, justify="left" if name == "scenario" else "right")
+        for row in scenario_rows(checked.estimate):
+            table.add_row(*(Text(cell) for cell in row))
+        console.print(Padding(table, (0, 0, 0, 1)))
+    for name, unit, cost in unit_costs(checked):
+        console.print(Padding(Text(f"{name}: {cost} {unit}"), (0, 0, 0, 2)))
 
 
 def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str, carbon: Sequence[str] = ()) -> None:

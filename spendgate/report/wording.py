@@ -23,6 +23,9 @@ REASONS = {
 
 MOST_MESSAGES = 5
 
+_SHOWN_UNITS = {"GiB-month": "GiB", "GiB": "GiB", "million tokens": "million tokens"}
+"""What is told of a quantity, where it is not a number of things."""
+
 _SEVERITIES = list(Severity)
 
 
@@ -48,7 +51,8 @@ def plain(number: Decimal) -> str:
 def line_item(line: CostLine) -> str:
     """What a cost line is for: ``2 (0–4) × g5.xlarge spot``."""
     purchase = "" if line.quote.purchase == "on_demand" else f" {str(line.quote.purchase).replace('_', ' ')}"
-    times = f"{show_quantity(line.quantity)} × " if line.unit != "GiB-month" else f"{show_quantity(line.quantity)} GiB "
+    unit = _SHOWN_UNITS.get(line.unit)
+    times = f"{show_quantity(line.quantity)} {unit} " if unit else f"{show_quantity(line.quantity)} × "
     return f"{times}{line.item}{purchase}"
 
 
@@ -115,6 +119,41 @@ def monthly(estimate: Estimate) -> str:
     if total.low == total.high:
         return f"{show_money(total.expected, estimate.currency)} a month"
     return f"{show_money(total.expected, estimate.currency)} expected a month ({show_range(total, estimate.currency)})"
+
+
+def unit_costs(checked: Checked) -> list[tuple[str, str, str]]:
+    """What one unit of use costs: resource, unit, and the figure with its bounds."""
+    estimate = checked.estimate
+    return [
+        (
+            checked.names.get(driver.resource, driver.resource),
+            f"per {driver.per}",
+            show_expected(driver.cost, estimate.currency),
+        )
+        for driver in estimate.drivers
+    ]
+
+
+def scenario_rows(estimate: Estimate) -> list[tuple[str, str, str, str]]:
+    """The scenarios side by side: name, expected month, bounds, and the difference to the first."""
+    rows = []
+    for scenario in estimate.scenarios:
+        month = scenario.total.monthly
+        base = estimate.scenarios[0].total.monthly.expected
+        change = month.expected - base
+        share = f" ({change / base * 100:+.0f} %)" if base else ""
+        sign = "+" if change > 0 else ""
+        told = "" if scenario is estimate.scenarios[0] else f"{sign}{show_money(change, estimate.currency)}{share}"
+        missing = f"; {plural(scenario.unpriced, 'line')} without a price" if scenario.unpriced else ""
+        name = f"{scenario.name}{missing}"
+        rows.append((name, show_money(month.expected, estimate.currency), show_range(month, estimate.currency), told))
+    return rows
+
+
+def show_expected(cost: Range, currency: str) -> str:
+    """``$1.20 ($1.00 – $2.00)``, or the figure alone where nothing varies."""
+    expected = show_money(cost.expected, currency)
+    return expected if cost.low == cost.high else f"{expected} ({show_range(cost, currency)})"
 
 
 def how_good(estimate: Estimate) -> str:

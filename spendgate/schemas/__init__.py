@@ -16,6 +16,7 @@ NAMES = (
     "guardrail-test",
     "pack",
     "config",
+    "usage",
     "organization",
     "waivers",
     "check",

@@ -158,3 +158,9 @@ def test_a_wrong_entry_is_refused_at_its_place(tmp_path: Path, text: str, told: 
 def test_a_match_that_fails_on_a_line_says_how_to_ask(tmp_path: Path):
     with pytest.raises(InputError, match=r"spendgate\.yaml:4:\d+: CEL: fails on a"):
         priced(tmp_path, "discounts:\n  - {match: \"facts.tags.team == 'nlp'\", percent: 5}\n", gpu(tags={}))
+
+
+@pytest.mark.parametrize("until", ["2027-03-31", '"2027-03-31"'])
+def test_a_day_may_be_quoted_or_not(tmp_path: Path, until: str):
+    (term,) = terms(tmp_path, f"discounts:\n  - {{match: 'true', percent: 5, until: {until}}}\n")
+    assert term.until == date(2027, 3, 31)
