@@ -18,7 +18,7 @@ from spendgate.facts.hardware import (
     of_types,
     requested,
 )
-from spendgate.facts.joins import Index
+from spendgate.facts.joins import Index, merged
 from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload, facts_with
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
 from spendgate.facts.parts import OF_PARTS, TYPES, united
@@ -104,7 +104,12 @@ class _Derivation:
     def joined(self, name: str) -> Joined:
         if name not in self._joined:
             join = self.row.joins[name]
-            self._joined[name] = self.index.joined(self.resource, join, self.row.types)
+            if join.via:
+                between = self.joined(join.via)
+                ours = [self.index.joined(other, join, (other.type,)) for other in between.resources]
+                self._joined[name] = merged([Joined(open=between.open), *ours])
+            else:
+                self._joined[name] = self.index.joined(self.resource, join, self.row.types)
         return self._joined[name]
 
     def fact(self, name: str) -> Outcome:

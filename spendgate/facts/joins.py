@@ -29,6 +29,7 @@ class Join:
     hold its name; backward, ``by`` are its properties that name us and ``named`` ours that hold our name.
 
     ``outside_is_absent``: a name of nothing in this stack counts as not declared, where defaults then apply.
+    ``via`` names a join: what it finds stands for us (a schedule is attached by a resource of its own).
     ``implied``: where no property names us, one that depends on us does (names that Kubernetes makes up are missing
     at preview).
     """
@@ -40,6 +41,7 @@ class Join:
     outside_is_absent: bool = False
     applies: Callable[[Resource], bool | Unclear] | None = None
     implied: bool = False
+    via: str = ""
 
 
 @dataclass
@@ -195,6 +197,13 @@ class Index:
                     elif isinstance(outcome, Unclear):
                         meant.open.append(outcome)
         return meant
+
+
+def merged(found: Iterable[Joined]) -> Joined:
+    """What several joins found together; open as soon as one of them is."""
+    parts = list(found)
+    resources = {other.address: other for part in parts for other in part.resources}
+    return Joined(tuple(resources.values()), next((part.open for part in parts if part.open is not None), None))
 
 
 def _undecided(resource: Resource, join: Join) -> Joined:

@@ -335,13 +335,13 @@ class _RowCompiler:
         reads: list[Read] = []
         applies = Compiler("", {}, reads).condition(spec.pop("when")) if "when" in spec else None
         outside = spec.pop("outside", None)
-        implied = bool(spec.pop("implied", False))
+        implied, via = bool(spec.pop("implied", False)), spec.pop("via", "").removeprefix("@")
         if spec or outside not in (None, "absent"):
             raise TableError(f"unknown in a join: {', '.join(spec) or outside}")
         theirs = tuple(read.path for read in reads)
         self.join_reads[name] = (types, by if backward else named, theirs)
         for text in named if backward else by:
-            self.reads.append(Read("", text))
+            self.reads.append(Read(via, text))
         return Join(
             types,
             tuple(map(paths.parse, by)),
@@ -350,6 +350,7 @@ class _RowCompiler:
             outside == "absent",
             None if applies is None else _applies(applies),
             implied,
+            via,
         )
 
     def _case(self, spec: dict[str, Any]) -> tuple[Condition | None, FactRow]:
@@ -390,7 +391,7 @@ class _RowCompiler:
         keys: set[str] = set()
         for read in reads:
             join = self.joins.get(read.root)
-            if read.root and (join is None or join.backward or self.in_element):
+            if read.root and (join is None or join.backward or join.via or self.in_element):
                 return None
             found = [paths.parse(read.path)] if join is None else join.by
             if not all(isinstance(segments[0], str) for segments in found):

@@ -56,6 +56,7 @@ FIELDS: Final[Mapping[str, Any]] = {
     # pkg/apis/kubeflow.org/v1/pytorch_types.go (2f18ab7a); the keys are its replica types
     "kubeflow.org/v1:PyTorchJob": {
         "runPolicy": _RUN_POLICY,
+        "elasticPolicy": {"minReplicas": None, "maxReplicas": None},
         "pytorchReplicaSpecs": {"Master": _REPLICAS, "Worker": _REPLICAS},
     },
     # kubeflow/mpi-operator, pkg/apis/kubeflow/v2beta1/types.go (013fa15b)

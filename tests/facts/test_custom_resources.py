@@ -138,3 +138,7 @@ def test_a_claimed_partition_is_chosen_by_attributes_and_so_unknown(custom: Fact
     assert "mig.nvidia.com" in custom("claims-part").unknowns["accelerator"]
     assert "not declared here" in custom("claims-elsewhere").unknowns["accelerator"]
     assert custom("claim").kind is Kind.OTHER
+
+
+def test_elastic_training_has_as_many_workers_as_its_bounds_allow(custom: FactsOf) -> None:
+    assert custom("pytorch-elastic").count == Count(1, 2, 8)

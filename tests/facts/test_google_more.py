@@ -103,3 +103,9 @@ def test_tables_expire_by_their_own_rule_else_by_that_of_their_dataset(google_mo
 def test_backups_and_file_systems_have_a_size(google_more: FactsOf) -> None:
     assert (google_more("files-backup").kind, google_more("files-backup").size_gib) == (Kind.SNAPSHOT, 1024)
     assert (google_more("scratch").storage_class, google_more("scratch").size_gib) == ("lustre_500", 18000)
+
+
+def test_a_schedule_that_is_attached_apart_holds_for_the_instance(google_more: FactsOf) -> None:
+    schedule = google_more("timed").schedule
+    assert schedule is not None
+    assert (schedule.hours_per_week, schedule.declared_by.split(":")[0]) == (50, "hours")

@@ -44,6 +44,9 @@ custom("pytorch", "kubeflow.org/v1", "PyTorchJob", {
         "Master": {"template": template(8, H100)}, "Worker": {"replicas": 3, "template": template(8, H100)}}})  # fmt: skip
 custom("pytorch-uneven", "kubeflow.org/v1", "PyTorchJob", {"pytorchReplicaSpecs": {
     "Master": {"replicas": 1, "template": template(1, H100)}, "Worker": {"replicas": 3, "template": template(8, H100)}}})  # fmt: skip
+custom("pytorch-elastic", "kubeflow.org/v1", "PyTorchJob", {
+    "elasticPolicy": {"minReplicas": 1, "maxReplicas": 8},
+    "pytorchReplicaSpecs": {"Worker": {"replicas": 2, "template": template(8, H100)}}})  # fmt: skip
 custom("mpi", "kubeflow.org/v2beta1", "MPIJob", {"runPolicy": {"activeDeadlineSeconds": 1800}, "mpiReplicaSpecs": {
     "Launcher": {"replicas": 1, "template": template()}, "Worker": {"replicas": 4, "template": template(2, L4)}}})  # fmt: skip
 custom("train", "trainer.kubeflow.org/v1alpha1", "TrainJob", {

@@ -116,3 +116,9 @@ gcp.container.Cluster("provisioned", location="us-central1", remove_default_node
 gcp.projects.IAMMember("owner", project="p", role="roles/owner", member="serviceAccount:trainer@p.iam")
 gcp.cloudrunv2.Service("inside", location="us-central1", ingress="INGRESS_TRAFFIC_INTERNAL_ONLY", template={
     "service_account": "run@p.iam", "containers": [{"image": "vllm:1"}]})  # fmt: skip
+
+hours = gcp.compute.ResourcePolicy("hours", name="hours", region="us-central1", instance_schedule_policy={
+    "time_zone": "UTC", "vm_start_schedule": {"schedule": "0 8 * * 1-5"}, "vm_stop_schedule": {"schedule": "0 18 * * 1-5"}})  # fmt: skip
+timed = gcp.compute.Instance("timed", name="timed", machine_type="g2-standard-4", zone="us-central1-a", boot_disk={},
+                             network_interfaces=[{"network": "n"}])  # fmt: skip
+gcp.compute.ResourcePolicyAttachment("timed-hours", name=hours.name, instance=timed.name, zone="us-central1-a")
