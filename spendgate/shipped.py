@@ -18,5 +18,6 @@ def packs_dir() -> Path:
 
 
 def _shipped(name: str) -> Path:
-    installed = _PACKAGE / name
-    return installed if installed.is_dir() else _PACKAGE.parent / name
+    # By the guardrails: `packs` is a module of the engine as well, in a checkout too.
+    installed = (_PACKAGE / "policies").is_dir()
+    return (_PACKAGE if installed else _PACKAGE.parent) / name

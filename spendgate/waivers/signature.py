@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from shutil import which
 from typing import Any, Final
 
+from spendgate import sshsig
 from spendgate.errors import InputError
 from spendgate.waivers.model import Approvals, Kind, Waiver
 
 HEADER: Final = "spendgate-approval-v1\n"
 """What every signed text starts with; another form of the text gets another header."""
 
-SECONDS: Final = 30.0
-"""Longer than this no verification takes."""
+WORDS: Final = sshsig.Words("the entry", "spendgate waiver sign", "Have the approver that it names sign it.")
 
 
 def canonical(waiver: Waiver) -> bytes:
@@ -80,22 +75,17 @@ def verify(waiver: Waiver, approvals: Approvals, now: datetime) -> None:
     signers = check_approver(waiver, approvals)
     if not signers.is_file():
         raise _invalid(waiver, f"there is no file of allowed signers at {signers.name}", "approvals.allowedSigners")
-    with tempfile.TemporaryDirectory(prefix="spendgate-") as folder:
-        signature = Path(folder) / "signature"
-        signature.write_text(waiver.signature.strip() + "\n", encoding="utf-8")
-        given = ("-n", approvals.namespace, "-s", str(signature))
-        fits = _ssh_keygen(("-Y", "check-novalidate", *given), canonical(waiver))
-        if fits.returncode:
-            raise _invalid(waiver, *_unfit(fits.stderr.decode(errors="replace"), approvals))
-        time = f"-Overify-time={now.astimezone(UTC):%Y%m%d%H%M%S}"
-        allowed = ("-f", str(signers))
-        done = _ssh_keygen(("-Y", "verify", *allowed, "-I", waiver.approver, time, *given), canonical(waiver))
-        if done.returncode == 0:
-            return
-        said = done.stderr.decode(errors="replace")
-        found = _ssh_keygen(("-Y", "find-principals", *allowed, time, "-s", str(signature)), b"")
-        others = ", ".join(found.stdout.decode(errors="replace").split())
-        raise _invalid(waiver, *_not_allowed(said, others if found.returncode == 0 else "", waiver, signers))
+    refused = sshsig.refusal(
+        canonical(waiver),
+        waiver.signature,
+        namespace=approvals.namespace,
+        signers=signers,
+        principal=waiver.approver,
+        now=now,
+        words=WORDS,
+    )
+    if refused:
+        raise _invalid(waiver, *refused)
 
 
 def check_approver(waiver: Waiver, approvals: Approvals) -> Path:
@@ -106,26 +96,6 @@ def check_approver(waiver: Waiver, approvals: Approvals) -> Path:
     if approvals.allowed_signers is None:
         raise _invalid(waiver, "no file of allowed signers is set", "Name it as approvals.allowedSigners.")
     return approvals.allowed_signers
-
-
-def _unfit(said: str, approvals: Approvals) -> tuple[str, str]:
-    if "namespace" in said:
-        return f"it is signed for another purpose than {approvals.namespace}", "Sign it with spendgate waiver sign."
-    if "incorrect signature" in said:
-        return "the entry was altered after it was signed", "Have it signed again, or put it back as it was."
-    return "its signature cannot be read", "Sign it with spendgate waiver sign."
-
-
-def _not_allowed(said: str, others: str, waiver: Waiver, signers: Path) -> tuple[str, str]:
-    validity = re.search(r"key (?:has expired|is not yet valid): verify time \S+ [<>] (valid-\w+) (\S+)", said)
-    if validity:
-        word = "expired" if validity[1] == "valid-before" else "is not valid yet"
-        return f"the key that signed it {word} ({validity[1]} {validity[2]} in {signers.name})", "Sign it with another."
-    if "not permitted for use in signature namespace" in said:
-        return f"{signers.name} does not permit the key for this purpose", "See its namespaces option."
-    if others and waiver.approver not in others.split(", "):
-        return f"it is signed by {others}, not by {waiver.approver}", "Have the approver that it names sign it."
-    return f"{signers.name} holds no such key of {waiver.approver}", "Sign it with a key that stands there."
 
 
 def _invalid(waiver: Waiver, why: str, remedy: str) -> InputError:
@@ -143,30 +113,6 @@ def sign(waiver: Waiver, key: Path, approvals: Approvals, now: datetime) -> str:
     Raises InputError where signing fails, and where the signature would not count.
     """
     check_approver(waiver, approvals)
-    if not key.is_file():
-        raise InputError("no such key", place=key)
-    done = _ssh_keygen(("-Y", "sign", "-f", str(key), "-n", approvals.namespace), canonical(waiver), None)
-    signature = done.stdout.decode(errors="replace")
-    if done.returncode or "BEGIN SSH SIGNATURE" not in signature:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise InputError(f"ssh-keygen did not sign: {said[-1] if said else 'no reason given'}", place=key)
+    signature = sshsig.make(canonical(waiver), key, approvals.namespace)
     verify(replace(waiver, signature=signature), approvals, now)
     return signature
-
-
-def _ssh_keygen(
-    arguments: tuple[str, ...], text: bytes, seconds: float | None = SECONDS
-) -> subprocess.CompletedProcess[bytes]:
-    program = which("ssh-keygen")
-    if program is None:
-        raise InputError(
-            "ssh-keygen is not on PATH, and approvals are signed and verified with it",
-            remedy="On Debian and Ubuntu: apt-get install openssh-client.",
-        )
-    # Times in a file of allowed signers are local; here they are the same on every machine.
-    environment = {**os.environ, "TZ": "UTC"}
-    command = [program, *arguments]
-    try:
-        return subprocess.run(command, input=text, capture_output=True, timeout=seconds, check=False, env=environment)
-    except subprocess.TimeoutExpired:
-        raise InputError(f"ssh-keygen gave no answer in {seconds:g} s") from None
