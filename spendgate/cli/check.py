@@ -95,6 +95,9 @@ def run(options: argparse.Namespace) -> int:
 def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
     """One input; what is wrong with it becomes its error, so that the others are still reported."""
     try:
+        if options.usage is not None and options.trust_from is not None:
+            remedy = "Name the file as usage: in spendgate.yaml; it is then read from that revision."
+            raise InputError("--usage and --trust-from: the file could be the change's own", remedy=remedy)
         usage = _named_usage(options.usage)
         if path == STDIN or path.is_file():
             progress.say(f"reading {path} …")

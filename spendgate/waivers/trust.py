@@ -168,7 +168,8 @@ def _files(config: Config) -> list[Path]:
     """The files and folders that a configuration was made from."""
     yamls = [config.yaml, config.organization.yaml if config.organization else None]
     folders = [folder for pack in config.packs for folder in (pack.folder, *pack.policies)]
-    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *folders, *config.policies]
+    usage = [config.usage] if config.usage else []
+    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *usage, *folders, *config.policies]
 
 
 def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rules) -> tuple[str, ...]:

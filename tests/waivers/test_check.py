@@ -214,3 +214,12 @@ def test_the_pytest_fixture_honours_waivers(infra: Path) -> None:
     (infra / "waivers.yaml").write_text(HEAD + entry(guardrail="nothing"), encoding="utf-8")
     with pytest.raises(InputError, match='no guardrail "nothing"'):
         SpendgateCheck(infra)(".")
+
+
+def test_a_usage_file_is_of_the_trusted_revision_as_well(infra: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    usage = infra / "spendgate-usage.yaml"
+    usage.write_text("broken: [", encoding="utf-8")
+    found = report(capsys, "--trust-from", "main")
+    assert found["inputs"][0]["error"] is None
+    assert found["findings"][-1]["message"].endswith("main decides: spendgate-usage.yaml")
+    assert main(["check", "--trust-from", "main", "--usage", str(usage)]) == 2
