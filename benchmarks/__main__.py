@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import check, pack, startup
+from benchmarks import check, estimate, pack, startup
 
 LIMITS = {
     "check / bare": 1.25,
     "spendgate --version, ms more": 150.0,
     "spendgate price g5.xlarge, ms more": 250.0,
+    "load and price 10,000 resources, CPU s": 0.6,
+    "load and price 10,000 resources, MiB": 150.0,
     "pack, ms per 40-property resource": 1.5,
 }
 
@@ -20,6 +22,7 @@ def main() -> int:
     above = False
     sections: dict[str, Callable[[], dict[str, float]]] = {
         "start-up": startup.measure,
+        "estimate": estimate.measure,
         "check, 1,000 resources": check.measure,
         "pack": pack.measure,
     }
