@@ -73,6 +73,10 @@ def _workload(resource: Resource, tables: Mappings, index: Index, catalogue: Ins
     return Workload(resource, facts, parts=tuple(derivation.parts))
 
 
+_NOTHING: Final = Hardware()
+"""What a disk or a bucket carries; never written to."""
+
+
 class _Derivation:
     """The facts of one resource, or of a part of the ``whole``; it is the ``Scope`` that expressions read."""
 
@@ -92,7 +96,7 @@ class _Derivation:
         self.tables = tables
         self.index = index
         self.catalogue = catalogue
-        self.hardware = Hardware()
+        self.hardware = _NOTHING
         self.values: dict[str, Any] = {}
         self.unknowns: dict[str, str] = {}
         self.defaults: set[str] = set()
@@ -210,7 +214,7 @@ class _Derivation:
         doubt = self.unknowns.get("instance_types") or (None if names else self.unknowns.get("instance_type"))
         if case.requests is not None:
             names, doubt = (), None  # a pod carries what it asks for, not what the node it names has
-        hardware = self.hardware
+        self.hardware = hardware = Hardware()
         if doubt is not None:
             hardware.unclear(doubt)
         elif names:
