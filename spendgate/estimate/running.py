@@ -38,13 +38,24 @@ def running_of(facts: Facts, use: Use = UNTOLD) -> Running:
     always on, 730 h: a default, but for what cannot be stopped (a gateway). What a usage file says comes before all
     of it.
     """
-    running = _told(facts, use) or _declared(facts)
+    running = _grown(_told(facts, use) or _declared(facts), use)
     if use.hours == 1 or facts.kind is Kind.NETWORK:
         return running
     month = _times(running.month, use.hours, HOURS_PER_MONTH if running.run is None else None)
     day = _times(running.day, use.hours, HOURS_PER_DAY if running.run is None else None)
     note = f"hours × {use.hours.normalize():f} in this scenario"
     return Running(month, day, running.run, (*running.assumptions, note), running.confidence.worst(Confidence.DERIVED))
+
+
+def _grown(running: Running, use: Use) -> Running:
+    """Runs that no usage file gives grow with the scenario too; a day is then at least the average one."""
+    if use.growth == 1 or running.run is None or use.get("runsPerMonth") is not None:
+        return running
+    month = running.month * exactly(use.growth)
+    average = [hours(part * HOURS_PER_DAY / HOURS_PER_MONTH) for part in month.bounds]
+    day = Range(*(max(one, other) for one, other in zip(running.day.bounds, average, strict=True)))
+    note = f"runs × {use.growth.normalize():f} in this scenario"
+    return Running(month, day, running.run, (*running.assumptions, note), running.confidence)
 
 
 def _times(range_: Range, factor: Decimal, most: Decimal | None) -> Range:

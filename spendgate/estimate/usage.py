@@ -37,11 +37,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is known of the use of one workload; ``hours`` and ``instances`` are factors of a scenario."""
+    """What is known of the use of one workload; ``hours``, ``instances`` and ``growth`` are factors of a scenario. What
+    is given has grown already."""
 
     given: tuple[tuple[str, Given], ...] = ()
     hours: Decimal = ONE
     instances: Decimal = ONE
+    growth: Decimal = ONE
 
     def of_disks(self) -> Use:
         """What it says of the disks of its machines: how many there are."""
@@ -147,7 +149,7 @@ class Usage:
                 figures |= entry.figures
         if self.growth != ONE or self.prompt_length != ONE:
             figures = {name: self._grown(name, given) for name, given in figures.items()}
-        return Use(tuple(figures.items()), self.hours, self.instances)
+        return Use(tuple(figures.items()), self.hours, self.instances, self.growth)
 
     def _grown(self, name: str, given: Given) -> Given:
         factor = self.growth if name in GROWS else ONE

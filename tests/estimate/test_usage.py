@@ -178,6 +178,13 @@ def test_scenarios_stand_beside_the_file_as_it_is(tmp_path: Path):
     assert found.total.monthly.expected == machine + tokens
 
 
+def test_runs_grow_whether_the_file_gives_them_or_the_program(tmp_path: Path):
+    job = {**GPU, "kind": "training_job", "max_runtime_hours": 6, "runs_per_month": 10}
+    text = "resources: [{match: {name: a}, runsPerMonth: 20}]\nscenarios: {growth: {growth: 3}}\n"
+    found = priced(tmp_path, text, workload("a", **job), workload("b", **job))
+    assert [item.total.monthly.expected for item in found.scenarios] == [LIST * 6 * 30, LIST * 6 * 90]
+
+
 def test_an_entry_that_matches_nothing_is_a_caution_with_the_nearest_name(tmp_path: Path):
     found = priced(tmp_path, said("name: trainer", "instances: 2"), workload("training", **GPU))
     assert found.cautions == ('usage file: spendgate-usage.yaml:4 matches no resource; did you mean "training"?',)
