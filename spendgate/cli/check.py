@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +16,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import new_parser, print_error
-from spendgate.errors import InputError, InputErrors
+from spendgate.errors import InputError, InputErrors, Place
 from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Check every input, report them all, and return the exit code."""
+    # One pass over immutable values makes few cycles: looking for them costs more than they hold.
+    gc.disable()
     # A folder that is named twice is checked, and counted, once.
     inputs = list({path.resolve(): path for path in options.inputs or [Path()]}.values())
     config = _config_values(options.config)
@@ -477,14 +480,13 @@ def _located(finding: Finding, declaration: Declaration) -> Finding:
         return finding
     if finding.type.startswith("spendgate:"):  # about a waiver, whose place is so already
         return finding
-    shown = _from_here(declaration.root, finding.location.file, Path.cwd())
-    return replace(finding, location=replace(finding.location, file=shown))
+    return replace(finding, location=_from_here(finding.location, declaration.root, Path.cwd()))
 
 
 @lru_cache(maxsize=4096)
-def _from_here(root: Path, file: str, here: Path) -> str:
-    path = (root / file).resolve()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+def _from_here(place: Place, root: Path, here: Path) -> Place:
+    path = (root / place.file).resolve()
+    return replace(place, file=str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _config_values(pairs: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
+from functools import reduce
 from typing import Final
 
 from spendgate.prices.model import Quote
@@ -183,11 +184,8 @@ class Estimate:
     @property
     def total(self) -> Cost:
         """The exact sum of all priced lines."""
-        total = Cost()
-        for line in self.lines:
-            if line.cost is not None:
-                total = total + line.cost
-        return total
+        costs = [line.cost for line in self.lines if line.cost is not None]
+        return reduce(Cost.__add__, costs) if costs else Cost()
 
     @property
     def unpriced(self) -> tuple[CostLine, ...]:

@@ -15,6 +15,8 @@ from spendgate.verdict import Checked, Finding, Status, Verdict
 from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
 
+_one_line: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 OPENED: Final = 3
 """Levels of the document that are written over several lines."""
 
@@ -32,11 +34,11 @@ def _lines(value: Any, depth: int = 0) -> str:
     if depth < OPENED and isinstance(value, (dict, list)) and value:
         inner, outer = "  " * (depth + 1), "  " * depth
         if isinstance(value, dict):
-            parts = [f"{json.dumps(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
+            parts = [f"{_one_line(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
             return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{outer}}}"
-        items = [inner + json.dumps(item, ensure_ascii=False) for item in value]
+        items = [inner + _one_line(item) for item in value]
         return "[\n" + ",\n".join(items) + f"\n{outer}]"
-    return json.dumps(value, ensure_ascii=False)
+    return _one_line(value)
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:

@@ -123,8 +123,17 @@ def _file(schema: Schema) -> Any:
             if made.setdefault(message.name, message) != message:
                 raise ValueError(f"two messages of the name {message.name}")
     for message in made.values():
-        _declare(file.message_type.add(name=message.name), message)
+        file.message_type.append(_declared(message))
     return file
+
+
+@lru_cache(maxsize=256)
+def _declared(message: Message) -> Any:
+    from google.protobuf import descriptor_pb2
+
+    declared = descriptor_pb2.DescriptorProto(name=message.name)
+    _declare(declared, message)
+    return declared
 
 
 def _declare(target: Any, message: Message) -> None:
@@ -133,7 +142,7 @@ def _declare(target: Any, message: Message) -> None:
     scalars = {BOOL: Field.TYPE_BOOL, INT: Field.TYPE_INT64, DOUBLE: Field.TYPE_DOUBLE, STRING: Field.TYPE_STRING}
 
     def shape(type_: Type, field: Any) -> None:
-        if type_ in scalars:
+        if isinstance(type_, Scalar) and type_ in scalars:
             field.type = scalars[type_]
             return
         field.type = Field.TYPE_MESSAGE

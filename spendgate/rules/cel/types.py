@@ -6,7 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -38,20 +38,31 @@ class MapOf:
     value: Type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Message:
     """A record: its fields are known, each is present or absent (``has``)."""
 
     name: str
     fields: Mapping[str, Type]
+    _hash: int = field(init=False, repr=False)
+    """Worked out once: a schema is looked up for every expression."""
 
     def __post_init__(self) -> None:
         wrong = [name for name in (self.name, *self.fields) if not (name.isascii() and name.isidentifier())]
         if wrong:
             raise ValueError(f"not a name that CEL can read: {', '.join(map(repr, wrong))}")
 
+        object.__setattr__(self, "_hash", hash((self.name, frozenset(self.fields.items()))))
+
     def __hash__(self) -> int:
-        return hash((self.name, frozenset(self.fields.items())))
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Message) or self._hash != other._hash:
+            return False
+        return self.name == other.name and self.fields == other.fields
 
 
 Type: TypeAlias = Scalar | ListOf | MapOf | Message
