@@ -10,7 +10,7 @@ from spendgate.errors import InputError, InputErrors, Place, raise_together
 from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
-from spendgate.rules.subject import Part, Path, Subject, Values, parts_read
+from spendgate.rules.subject import Part, Path, Subject, Values, merged, parts_read
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
 
@@ -186,8 +186,8 @@ class Asked:
         kind = subject.values["facts"]["kind"]
         if kind not in self.of_kinds:
             matching = tuple(one for one in self.guardrails if _kind_matches(one, subject))
-            parts = dict.fromkeys(part for one in matching if not one.reads_properties for part in one.decides)
-            self.of_kinds[kind] = (matching, tuple(parts))
+            parts = merged(part for one in matching if not one.reads_properties for part in one.decides)
+            self.of_kinds[kind] = (matching, parts)
         return self.of_kinds[kind]
 
 

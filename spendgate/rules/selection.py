@@ -7,6 +7,7 @@ longer be weakened.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
 
 DEFAULT_PACK = "gpu-baseline"
+
+_FETCHED = re.compile(r"^(oci://|git\+|python:)|\.(tar\.gz|tgz)(@|$)")
+"""References to packs that are not named by their folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as loaded: what a platform team publishes."""
+    """A pack as loaded: what a platform team publishes.
+
+    ``origin`` tells where a pack that is not named by its folder was fetched from, pinned by its hash; ``source`` is
+    the file or repository on this machine that it was fetched from.
+    """
 
     name: str
     version: str
@@ -54,6 +62,8 @@ class Pack:
     settings: tuple[Setting, ...]
     policies: tuple[Path, ...] = ()
     repository: str = ""
+    origin: str = ""
+    source: Path | None = None
 
 
 def settings_from(
@@ -92,15 +102,25 @@ def settings_from(
 
 
 def load_pack(reference: str, relative_to: Path | None = None, place: Place | None = None) -> Pack:
-    """A pack by the name of a shipped one, or by its folder (relative to the file that names it).
+    """A pack by the name of a shipped one, by its folder or archive (relative to the file that names it), or from a
+    git repository, an installed package or an OCI registry (``spendgate.packs.locate``).
 
-    Raises InputError when there is none, or when its ``pack.yaml`` is wrong.
+    Raises InputError when there is none, when its ``pack.yaml`` is wrong, or when it needs a newer spendgate.
     """
+    if _FETCHED.search(reference):
+        from spendgate.packs.locate import locate
+
+        found = locate(reference, relative_to or Path.cwd(), place)
+        return replace(_load(found.folder), origin=found.origin, source=found.source)
     folder = _find_pack(reference, relative_to)
     if folder is None:
         shipped = sorted(path.parent.name for path in packs_dir().glob("*/pack.yaml"))
         remedy = did_you_mean(reference, shipped) or f"Shipped packs: {', '.join(shipped)}; a folder works as well."
         raise InputError(f'no pack "{reference}"', place=place, remedy=remedy)
+    return _load(folder)
+
+
+def _load(folder: Path) -> Pack:
     file = read_yaml(folder / "pack.yaml")
     schemas.validate(file, "pack")
     metadata, spec = file.data["metadata"], file.data["spec"]
@@ -110,6 +130,10 @@ def load_pack(reference: str, relative_to: Path | None = None, place: Place | No
         if not (folder / path).is_dir()
     ]
     raise_together(errors)
+    if needs := spec.get("requires", {}).get("spendgate"):
+        from spendgate.packs.version import check_needs
+
+        check_needs(needs, metadata["name"], file.place("spec", "requires", "spendgate"))
     return Pack(
         name=metadata["name"],
         version=metadata["version"],

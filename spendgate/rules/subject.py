@@ -76,3 +76,12 @@ def parts_read(programs: Iterable[cel.Program], paths: Iterable[Path], params: M
             entries = None if entries is None or found is None else entries | found
         parts.append((path, None if entries is None else tuple(sorted(entries, key=str))))
     return tuple(parts)
+
+
+def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The same in as few parts: of each path all of it, or all entries that any of the parts names."""
+    by_path: dict[Path, set[str] | None] = {}
+    for path, entries in parts:
+        before = by_path.get(path, set())
+        by_path[path] = None if entries is None or before is None else before | set(entries)
+    return tuple((path, None if names is None else tuple(sorted(names, key=str))) for path, names in by_path.items())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
@@ -311,7 +312,9 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
     return values
 
 
+@lru_cache(maxsize=4096)
 def _range(low: Decimal, expected: Decimal, high: Decimal, currency: str) -> dict[str, Any]:
+    """Shared by all that cost the same: nothing changes it."""
     return {
         "low": float(low),
         "expected": float(expected),
