@@ -17,6 +17,7 @@ from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 if TYPE_CHECKING:
+    from spendgate.config import Report
     from spendgate.waivers.apply import Use
     from spendgate.waivers.model import Waived
 
@@ -78,6 +79,7 @@ class Checked:
 
     ``waivers`` tells what became of each waiver that is for it; ``faults`` is wrong input beside it, without which it
     was checked all the same (entries of waivers.yaml). ``remarks`` is what a reader has to know of how it was checked.
+    ``reports`` are those that its configuration wants written.
     """
 
     path: Path
@@ -99,6 +101,7 @@ class Checked:
     faults: tuple[InputError, ...] = ()
     remarks: tuple[str, ...] = ()
     savings: tuple[Saving, ...] | None = None
+    reports: tuple[Report, ...] = ()
     error: InputError | None = None
 
 

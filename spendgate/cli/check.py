@@ -22,6 +22,7 @@ from spendgate.verdict import Checked, Finding, Verdict
 if TYPE_CHECKING:
     from spendgate.config import Config
     from spendgate.estimate.usage import Usage
+    from spendgate.report.baseline import Baseline
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
     from spendgate.rules.library import Library
@@ -65,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
     parser.add_argument("--usage", type=Path, metavar="FILE", help="another usage file than the project's")
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="an earlier JSON report that growth is measured against"
+    )
     parser.add_argument("--savings", action="store_true", help="also cheaper ways that the guardrails allow")
     parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
@@ -81,6 +85,10 @@ def run(options: argparse.Namespace) -> int:
     config = _config_values(options.config)
     if not 0 < options.timeout < float("inf"):
         raise InputError("--timeout is a number of seconds above 0")
+    if options.baseline is not None:
+        from spendgate.report.baseline import read_baseline
+
+        options.baseline = read_baseline(options.baseline)
     progress = _Progress()
     verdict = Verdict(tuple(_check_one(path, options, config, progress) for path in inputs))
     progress.clear()
@@ -92,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     nothing_read = all(checked.error and not checked.project for checked in verdict.inputs)
     if not (nothing_read and options.format == "terminal"):
         _write(_renderer(options.format, options.output)(verdict), options.output)
+    for report in dict.fromkeys(report for checked in verdict.inputs for report in checked.reports):
+        _write(_renderer(report.format, report.output)(verdict), report.output)
     return int(verdict.exit_code)
 
 
@@ -114,6 +124,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
                 usage=usage,
                 trust_from=options.trust_from,
                 ignore_waivers=options.ignore_waivers,
+                baseline=options.baseline,
             )
         progress.say(f"running {path} …")
         return check_directory(
@@ -130,6 +141,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             usage=usage,
             trust_from=options.trust_from,
             ignore_waivers=options.ignore_waivers,
+            baseline=options.baseline,
         )
     except InputError as error:
         from spendgate.sources.positions import from_here
@@ -183,6 +195,7 @@ def check_file(
     usage: Usage | None = None,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
+    baseline: Baseline | None = None,
 ) -> Checked:
     """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
     above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
@@ -191,7 +204,7 @@ def check_file(
     declaration = read_declaration(path)
     with _trusted(declaration.root, trust_from) as trusted:
         prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
-        return _judged(path, declaration, prepared, carbon, savings, usage)
+        return _judged(path, declaration, prepared, carbon, savings, usage, baseline)
 
 
 def check_directory(
@@ -209,6 +222,7 @@ def check_directory(
     usage: Usage | None = None,
     trust_from: str | None = None,
     ignore_waivers: bool = False,
+    baseline: Baseline | None = None,
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked.
 
@@ -241,7 +255,7 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        return _judged(directory, declaration, preparing.result(), carbon, savings, usage)
+        return _judged(directory, declaration, preparing.result(), carbon, savings, usage, baseline)
 
 
 def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
@@ -253,7 +267,13 @@ def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Tr
 
 
 def _judged(
-    path: Path, declaration: Declaration, prepared: Prepared, carbon: bool, savings: bool, usage: Usage | None = None
+    path: Path,
+    declaration: Declaration,
+    prepared: Prepared,
+    carbon: bool,
+    savings: bool,
+    usage: Usage | None = None,
+    baseline: Baseline | None = None,
 ) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
     from spendgate.estimate.usage import NONE as NO_USAGE
@@ -285,14 +305,20 @@ def _judged(
         waivers=prepared.waivers,
         usage=(prepared.usage if usage is None else usage) or NO_USAGE,
         discounts=project.discounts,
+        previous=baseline.of(declaration.project, declaration.stack) if baseline else None,
     )
+    remarks = prepared.remarks
+    if baseline and baseline.of(declaration.project, declaration.stack) is None:
+        whose = f"{declaration.project}, stack {declaration.stack}"
+        remarks = (*remarks, f"the baseline holds no estimate of {whose}: growth is not measured")
     estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
     checked = replace(checked, estimate=estimate)
     return replace(
         checked,
         path=path,
+        reports=project.reports,
         findings=(*(_located(item, declaration) for item in checked.findings), *prepared.findings),
-        remarks=prepared.remarks,
+        remarks=remarks,
         error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
     )
 
@@ -518,6 +544,7 @@ def _write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"the report cannot be written: {error.strerror}", place=output) from None

@@ -32,6 +32,14 @@ USAGE_FILE = "spendgate-usage.yaml"
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """A report that ``check`` writes besides the one it shows: its format, and the file as named."""
+
+    format: str
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
@@ -53,6 +61,7 @@ class Config:
     discounts: tuple[Term, ...] = ()
     usage: Path | None = None
     usage_place: Place | None = None
+    reports: tuple[Report, ...] = ()
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -132,8 +141,21 @@ def _project(yaml: YamlFile, base: Path) -> Config:
         discounts=terms_from(yaml),
         usage=_usage(yaml, base),
         usage_place=yaml.place("usage") if "usage" in yaml.data else None,
+        reports=tuple(_report(yaml, index) for index in range(len(yaml.data.get("reports", ())))),
         yaml=yaml,
     )
+
+
+def _report(yaml: YamlFile, index: int) -> Report:
+    item = yaml.data["reports"][index]
+    output = Path(item["output"])
+    if output.is_absolute() or ".." in output.parts:
+        raise InputError(
+            f'a report is written below the folder in which the command runs, not to "{output}"',
+            place=yaml.place("reports", index, "output"),
+            remedy="Name it relative to that folder, without .. in it, or use --output.",
+        )
+    return Report(item["format"], output)
 
 
 def _organization(yaml: YamlFile | None, base: Path) -> Organization | None:

@@ -1,0 +1,46 @@
+"""Reports that a configuration wants written beside the one that is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+DISK = "aws:ebs/volume:Volume"
+URN = f"urn:pulumi:dev::demo::{DISK}::disk"
+EXPORT = {
+    "version": 3,
+    "deployment": {"resources": [{"urn": URN, "type": DISK, "custom": True, "inputs": {"size": 10}}]},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "stack.json").write_text(json.dumps(EXPORT), encoding="utf-8")
+    return tmp_path
+
+
+def configure(project: Path, reports: str) -> None:
+    text = f"apiVersion: spendgate.dev/v1\nkind: Config\nreports: {reports}\n"
+    (project / "spendgate.yaml").write_text(text, encoding="utf-8")
+
+
+def test_configured_reports_are_written_beside_the_one_that_is_shown(spendgate: Run, project: Path) -> None:
+    configure(project, "[{format: json, output: out/cost.json}, {format: markdown, output: cost.md}]")
+    done = spendgate("check", "stack.json", cwd=project)
+    assert done.returncode == 1, done.stderr
+    assert "10 GiB" in done.stdout
+    assert json.loads((project / "out/cost.json").read_text("utf-8"))["verdict"] == "fail"
+    assert "10 GiB" in (project / "cost.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("output", ["/tmp/elsewhere.md", "../elsewhere.md"])
+def test_a_report_outside_the_working_directory_is_refused(spendgate: Run, project: Path, output: str) -> None:
+    configure(project, f"[{{format: markdown, output: {output}}}]")
+    done = spendgate("check", "stack.json", cwd=project)
+    assert done.returncode == 2
+    assert "spendgate.yaml:3:" in done.stderr
+    assert "below the folder in which the command runs" in done.stderr
