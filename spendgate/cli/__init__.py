@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "show every setting that holds for a stack, and where it comes from",
     "waiver": "let findings pass for a time: add, list, sign and verify waivers and approvals",
     "test": "run the tests of guardrails, with what they cover",
+    "pack": "start, check, test, build, sign, publish, fetch and compare packs of guardrails",
     "schema": "print the JSON Schema of a file or an output",
     "record": "record a program's data sources from a real preview",
 }

@@ -15,6 +15,8 @@ NAMES = (
     "guardrail",
     "guardrail-test",
     "pack",
+    "pack-manifest",
+    "pack-diff",
     "config",
     "usage",
     "organization",

@@ -1,0 +1,56 @@
+"""A pack's folder becomes an archive: everything that it needs, what it is, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spendgate.errors import InputError
+from spendgate.packs.archive import MAX_ARCHIVE, write_archive
+from spendgate.packs.contents import MANIFEST, SIGNATURE, digest, read_folder
+from spendgate.packs.manifest import Listed, Manifest, manifest_of, render
+from spendgate.packs.pages import pages
+from spendgate.packs.signing import sign
+from spendgate.packs.validate import Validated, validate
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A built pack: its manifest and the bytes of its archive."""
+
+    manifest: Manifest
+    archive: bytes
+    signed: bool
+
+
+def build(folder: Path, key: Path | None = None) -> Built:
+    """Build the pack in ``folder``, signed with ``key`` where one is given. The same content gives the same bytes.
+
+    Raises InputErrors for whatever ``validate`` finds, and where signing fails.
+    """
+    found = validate(folder)
+    # Pages are made anew: those that a folder keeps may be of an older state.
+    files = {**read_folder(folder), **pages(found)}
+    metadata, spec = found.file.data["metadata"], found.file.data["spec"]
+    manifest = manifest_of(metadata, spec["requires"]["spendgate"], _listed(found), files)
+    text = render(manifest)
+    made = {**files, MANIFEST: text}
+    if key is not None:
+        made[SIGNATURE] = sign(text, key)
+    archive = write_archive(made)
+    if len(archive) > MAX_ARCHIVE:
+        raise InputError(f"the archive has {len(archive):,} bytes; at most {MAX_ARCHIVE:,} are read", place=folder)
+    return Built(manifest, archive, key is not None)
+
+
+def _listed(found: Validated) -> tuple[Listed, ...]:
+    return tuple(
+        Listed(
+            item.guardrail.name,
+            "pack" if found.own(item.guardrail) else "spendgate",
+            str(item.enforcement),
+            dict(item.params),
+            digest(Path(item.guardrail.place.file).read_bytes()),
+        )
+        for item in found.selection
+    )
