@@ -18,6 +18,7 @@ from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 if TYPE_CHECKING:
     from spendgate.config import Report
+    from spendgate.remedy.model import Remedy
     from spendgate.waivers.apply import Use
     from spendgate.waivers.model import Waived
 
@@ -46,7 +47,7 @@ class Finding:
 
     ``enforcement`` is the effective level of this finding. ``unknown`` names the property paths (with the reason) on
     which an undetermined answer hangs. ``waiver`` lets a waived one pass; ``not_waived`` says, of each waiver that is
-    meant for it and does not, why.
+    meant for it and does not, why. ``not_patched`` says why a violation at level ``remediate`` still stands.
     """
 
     guardrail: str
@@ -62,6 +63,7 @@ class Finding:
     unknown: tuple[str, ...] = ()
     waiver: Waived | None = None
     not_waived: tuple[str, ...] = ()
+    not_patched: str = ""
 
     @property
     def denies(self) -> bool:
@@ -79,7 +81,8 @@ class Checked:
 
     ``waivers`` tells what became of each waiver that is for it; ``faults`` is wrong input beside it, without which it
     was checked all the same (entries of waivers.yaml). ``remarks`` is what a reader has to know of how it was checked.
-    ``reports`` are those that its configuration wants written.
+    ``reports`` are those that its configuration wants written. ``remedies`` are patches: what those that are applied
+    mend is no finding, the others are proposed for findings.
     """
 
     path: Path
@@ -102,6 +105,7 @@ class Checked:
     remarks: tuple[str, ...] = ()
     savings: tuple[Saving, ...] | None = None
     reports: tuple[Report, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     error: InputError | None = None
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.estimate.model import CostLine, Estimate
 from spendgate.money import show_money
+from spendgate.remedy.model import Remedy
+from spendgate.remedy.writing import put
 from spendgate.report.wording import how_good, line_item, no_price, remedies, scenario_rows, show_range
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
 from spendgate.rules.selection import Pack
+from spendgate.sources.wire import from_struct, to_struct
 from spendgate.verdict import Finding, Status
+
+if TYPE_CHECKING:
+    from google.protobuf import struct_pb2
 
 COST_ESTIMATE: Final = "cost-estimate"
 """The policy that always shows what the stack costs. It is no guardrail: it asks nothing, it tells."""
@@ -119,7 +125,7 @@ def _type(target: Target) -> Any:
 def diagnostic(finding: Finding, pack: Pack, description: str) -> Any:
     """A finding as the engine shows it. An error in a guardrail is mandatory: a fault must not read as a pass.
 
-    What a remediation would have repaired is mandatory too: there is none that could. What is waived is advice.
+    What a remediation did not repair is mandatory too, and says why it did not. What is waived is advice.
     """
     from pulumi.runtime.proto import analyzer_pb2
 
@@ -142,10 +148,36 @@ def diagnostic(finding: Finding, pack: Pack, description: str) -> Any:
 
 def _message(finding: Finding) -> str:
     """What is wrong and what to do about it; of a waived finding, who lets it pass."""
-    if finding.waiver is None and not finding.not_waived:
+    if finding.waiver is None and not finding.not_waived and not finding.not_patched:
         return f"{finding.message}\nFix: {finding.remediation}" if finding.remediation else finding.message
     lines = "\n".join(f"{text[0].upper()}{text[1:]}" for text in remedies(finding))
     return f"{'waived: ' if finding.waiver else ''}{finding.message}\n{lines}"
+
+
+def remediations(
+    remedies: Iterable[Remedy], properties: struct_pb2.Struct, pack: Pack, descriptions: Mapping[str, str]
+) -> list[Any]:
+    """What the engine takes over, one after the other: all properties, each time with one guardrail's patches more.
+
+    The properties are those that the engine sent, marks of secrets, unknown values and its own entries with them.
+    """
+    from pulumi.runtime.proto import analyzer_pb2
+
+    made: list[Any] = []
+    sent = from_struct(properties)
+    for remedy in remedies:
+        for patch in remedy.patches:
+            put(sent, patch)
+        made.append(
+            analyzer_pb2.Remediation(
+                policyName=remedy.guardrail,
+                policyPackName=pack.name,
+                policyPackVersion=pack.version,
+                description=descriptions.get(remedy.guardrail, ""),
+                properties=to_struct(sent),
+            )
+        )
+    return made
 
 
 def estimate_diagnostic(estimate: Estimate, pack: Pack, names: Mapping[str, str], address: str) -> Any:

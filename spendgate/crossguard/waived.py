@@ -15,7 +15,6 @@ from spendgate.crossguard.settings import PackSettings, project_folder
 from spendgate.errors import InputError
 from spendgate.rules.guardrail import Enforcement, Severity
 from spendgate.verdict import Finding, Status
-from spendgate.waivers.decide import Context, scope_gap, time_gap
 from spendgate.waivers.load import waivers_in
 from spendgate.waivers.model import Waivers
 from spendgate.waivers.settings import rules_of
@@ -29,11 +28,6 @@ def waivers_of(settings: PackSettings, project: str, now: datetime) -> Waivers:
     folder = project_folder(project)
     config: Config = settings.config
     return Waivers() if folder is None else waivers_in(rules_of(config, folder), settings.library, now)
-
-
-def is_meant(waivers: Waivers, finding: Finding, context: Context, now: datetime) -> bool:
-    """Whether a waiver that holds today is for this finding, whatever it costs."""
-    return any(time_gap(one, now) is None and scope_gap(one, finding, context) is None for one in waivers.entries)
 
 
 def asked_here(waivers: Waivers, asked: Iterable[str]) -> Waivers:

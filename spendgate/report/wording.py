@@ -86,7 +86,7 @@ def grouped_findings(findings: Iterable[Finding]) -> list[list[Finding]]:
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted_findings(findings):
         waiver = finding.waiver.id if finding.waiver else ""
-        key = (finding.guardrail, finding.status, finding.enforcement, waiver, finding.not_waived)
+        key = (finding.guardrail, finding.status, finding.enforcement, waiver, finding.not_waived, finding.not_patched)
         groups.setdefault(key, []).append(finding)
     return list(groups.values())
 
@@ -95,7 +95,8 @@ def remedies(finding: Finding) -> list[str]:
     """What is to be done about a finding, or who lets it pass and until when."""
     waiver = finding.waiver
     if waiver is None:
-        return [f"fix: {finding.remediation}", *(f"not waived by {reason}" for reason in finding.not_waived)]
+        patched = [f"not patched: {finding.not_patched}"] if finding.not_patched else []
+        return [f"fix: {finding.remediation}", *patched, *(f"not waived by {reason}" for reason in finding.not_waived)]
     who = f", approved by {waiver.approver}" if waiver.approver else ""
     return [
         f"waived by {waiver.id} until {waiver.expires}: {waiver.reason} "

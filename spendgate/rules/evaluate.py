@@ -10,6 +10,7 @@ from spendgate.errors import InputError, InputErrors, Place, raise_together
 from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
+from spendgate.rules.patch_rules import CompiledPatch, compile_patches, without_secrets
 from spendgate.rules.subject import Part, Path, Subject, Values, merged, parts_read
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
@@ -56,6 +57,12 @@ class Compiled:
     by_kind: tuple[cel.Program, ...]
     kinds: dict[str, bool] = field(default_factory=dict)
     answered: Callable[[Answer], None] | None = None
+    patches: tuple[CompiledPatch, ...] = ()
+
+    @property
+    def remediates(self) -> bool:
+        """Whether it changes what it finds wrong: it carries a patch, and its level is that."""
+        return bool(self.patches) and self.selected.enforcement is Enforcement.REMEDIATE
 
     @property
     def reads_properties(self) -> bool:
@@ -102,17 +109,22 @@ def compile_guardrail(selected: Selected) -> Compiled:
         )
         for item in guardrail.validations
     )
+    asked = tuple(compiler.programs)
+    # Patches are evaluated apart, and only after a violation: what they read decides no answer.
+    patches = compile_patches(guardrail, compiler.program, compiler.errors)
     raise_together(compiler.errors)
     # A path through one of the guardrail's own variables reads what the variable's expression reads.
-    uses = {path for program in compiler.programs for path in program.uses}
+    uses = {path for program in asked for path in program.uses}
     reads = sorted({path[:2] for path in uses if path[0] not in ("params", "variables")})
     # A whole variable holds its fields.
     reads = [path for path in reads if len(path) == 1 or path[:1] not in reads]
     by_kind = tuple(program for program, _ in conditions if set(program.uses) == {("facts", "kind")})
     params = compiler.env.plain("params", selected.params)
     deciding = [*(program for program, _ in (*conditions, *variables)), *(check.program for check in checks)]
-    decides, tells = (parts_read(programs, reads, params) for programs in (deciding, compiler.programs))
-    return Compiled(selected, params, conditions, variables, checks, tuple(reads), decides, tells, by_kind)
+    decides, tells = (parts_read(programs, reads, params) for programs in (deciding, asked))
+    return Compiled(
+        selected, params, conditions, variables, checks, tuple(reads), decides, tells, by_kind, patches=patches
+    )
 
 
 class _Compiler:
@@ -301,7 +313,7 @@ def _answer(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -
         for program, _ in compiled.conditions:
             result = program(ground())
             if isinstance(result, cel.Undetermined):
-                doubts.extend(_reasons(result, unknown))
+                doubts.extend(reasons_of(result, unknown))
             elif result is not True:
                 return PASS
         full = _with_variables(compiled, ground)
@@ -311,7 +323,7 @@ def _answer(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -
         for check in compiled.checks:
             result = check.program(full())
             if isinstance(result, cel.Undetermined):
-                reasons.extend(_reasons(result, full.unknown))
+                reasons.extend(reasons_of(result, full.unknown))
             elif result is not True:
                 messages.append(_message(compiled.guardrail, check, shown()))
     except cel.EvalError as error:
@@ -322,6 +334,21 @@ def _answer(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -
     if not messages and not reasons:
         return PASS
     return Answer(tuple(messages), () if messages else tuple(dict.fromkeys(reasons)))
+
+
+def patch_values(compiled: Compiled, subject: Subject) -> tuple[cel.Activation, Mapping[Path, str]]:
+    """What the patches of a guardrail are evaluated on, with the unknown paths and the reason of each.
+
+    All of the subject, and the guardrail's variables. A secret counts as unknown: it must not be written elsewhere.
+    """
+    hidden: dict[Path, str] = {}
+    gaps: dict[Path, str] = dict(subject.unknown)
+    opened = cel.plain(without_secrets(subject.properties, hidden), cel.DYN, ("resource", "properties"), gaps)
+    gaps.update({path: reason for path, reason in hidden.items() if path in gaps})
+    resource = {**subject.values.get("resource", {}), "properties": opened}
+    ground = _Ground({**subject.values, "resource": resource, "params": compiled.params}, gaps)
+    full = _with_variables(compiled, ground)
+    return full(), full.unknown
 
 
 def _grounds(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -> tuple[_Ground, _Ground | None]:
@@ -366,14 +393,15 @@ def _with_variables(compiled: Compiled, ground: _Ground) -> _Ground:
     for program, expression in compiled.variables:
         result = program(current())
         if isinstance(result, cel.Undetermined):
-            unknown[("variables", expression.name)] = "; ".join(_reasons(result, unknown))
+            unknown[("variables", expression.name)] = "; ".join(reasons_of(result, unknown))
         else:
             variables[expression.name] = result
         current = _Ground({**ground.values, "variables": dict(variables)}, dict(unknown))
     return current
 
 
-def _reasons(result: cel.Undetermined, unknown: Mapping[Path, str]) -> list[str]:
+def reasons_of(result: cel.Undetermined, unknown: Mapping[Path, str]) -> list[str]:
+    """Why an answer cannot be known: each unknown value that it hangs on, with its own reason."""
     reasons = [unknown.get(path) or ".".join(path) for path in sorted(result.paths)]
     return reasons or ["a value that is known only after apply"]
 

@@ -62,6 +62,20 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchRule:
+    """What a guardrail at level ``remediate`` sets: a fact, written where the mapping tables say it is for a type, or a
+    property of some types at a path of its own. ``types`` are type tokens or patterns of them; all where there is none.
+    """
+
+    expression: Expression
+    place: Place
+    fact: str | None = None
+    path: str | None = None
+    types: tuple[str, ...] = ()
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guardrail:
     """A guardrail as loaded. ``params`` are JSON Schemas by parameter name, ``defaults`` their default values."""
 
@@ -80,6 +94,7 @@ class Guardrail:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reference: str | None = None
     place: Place = field(default_factory=lambda: Place(""))
+    patches: tuple[PatchRule, ...] = ()
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from spendgate import schemas
 from spendgate.errors import InputError, InputErrors, raise_together
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
+from spendgate.rules.patch_rules import read_patch_rules
 from spendgate.rules.variables import order_faults
 from spendgate.shipped import policies_dir
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -131,6 +132,7 @@ def _guardrail(file: YamlFile) -> Guardrail:
         variables=_named(file, "variables"),
         validations=tuple(_validation(file, index) for index in range(len(spec["validations"]))),
         place=file.place("metadata", "name"),
+        patches=read_patch_rules(file),
     )
 
 

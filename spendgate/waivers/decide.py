@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spendgate.money import show_money
-from spendgate.waivers.model import Approvals, Kind, Waiver
+from spendgate.waivers.model import Approvals, Kind, Waiver, Waivers
 
 if TYPE_CHECKING:
     from spendgate.verdict import Finding
@@ -46,6 +46,11 @@ class Inactive:
     waiver: Waiver
     why: str
     meant: bool = False
+
+
+def is_meant(waivers: Waivers, finding: Finding, context: Context, now: datetime) -> bool:
+    """Whether a waiver that holds today is for this finding, whatever it costs."""
+    return any(time_gap(one, now) is None and scope_gap(one, finding, context) is None for one in waivers.entries)
 
 
 def active(waiver: Waiver, finding: Finding, context: Context, now: datetime) -> Active | Inactive:

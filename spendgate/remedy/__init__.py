@@ -1,0 +1,1 @@
+"""Remediation: what a guardrail's patch sets, applied to a resource and checked again. Pure."""

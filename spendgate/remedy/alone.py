@@ -1,0 +1,80 @@
+"""A resource as it is known before the rest of its stack: what the engine shows when it asks for remediation.
+
+Facts that a later resource may still supply, and figures of the whole stack, count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.estimate.carbon import CarbonOf
+from spendgate.estimate.discounts import Commitment, Term
+from spendgate.estimate.model import Estimate
+from spendgate.estimate.usage import NONE as NO_USAGE
+from spendgate.estimate.usage import Usage
+from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
+from spendgate.facts.model import Workload
+from spendgate.gate import estimate_today, resource_subject
+from spendgate.prices.catalogue import Catalogue
+from spendgate.resource import Declaration, Resource
+from spendgate.rules.subject import Subject
+from spendgate.rules.vocabulary import StackContext
+
+STACK_FIGURES: Final = (
+    "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "unknown_tags", "previous",
+)  # fmt: skip
+"""What is said of a stack only when all of it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What holds for every resource of a stack while its rest is not known."""
+
+    project: str
+    stack: str
+    organization: str
+    environment: str
+    catalogue: Catalogue
+    now: datetime
+    usage: Usage = NO_USAGE
+    discounts: Sequence[Term] = ()
+    carbon_of: CarbonOf | None = None
+    shared: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        context = StackContext(self.stack, self.project, self.organization, self.environment, Estimate(), (), self.now)
+        values = context.values()
+        stack = {name: value for name, value in values["stack"].items() if name not in STACK_FIGURES}
+        object.__setattr__(self, "shared", {**values, "stack": stack})
+
+    def workload(self, resource: Resource) -> Workload | None:
+        """The resource with the facts that it has by itself; None for what is no workload."""
+        alone = replace(resource, dependencies=(), property_dependencies={})
+        declaration = Declaration(self.project, self.stack, Path(), (alone,), self.organization, engine="pulumi")
+        return next(iter(facts_of(declaration, self.catalogue, whole=False)), None)
+
+    def subject(self, workload: Workload) -> Subject:
+        """The resource as guardrails are asked about it, with everything unknown that only the whole stack settles."""
+        # Nothing is asked of models and scenarios: they are of the whole stack.
+        usage = replace(self.usage, models=(), scenarios=())
+        estimate = estimate_today((workload,), self.catalogue, usage, self.discounts, self.now)
+        subject = resource_subject(
+            workload, estimate.lines, self.shared, estimate.currency, self.carbon_of, estimate.drivers
+        )
+        values, unknown = dict(subject.values), dict(subject.unknown)
+        unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in STACK_FIGURES})
+        # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.
+        facts = workload.facts
+        committed = any(isinstance(term, Commitment) for term in self.discounts)
+        if (
+            committed
+            or facts.provider == "kubernetes"
+            or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values())
+        ):
+            del values["cost"]
+            unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"
+        return replace(subject, values=values, unknown=unknown)
