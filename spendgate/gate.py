@@ -21,7 +21,7 @@ from spendgate.facts.model import Workload
 from spendgate.prices.age import is_fresh, old_price_note
 from spendgate.resource import Declaration, Resource, Value
 from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
-from spendgate.rules.guardrail import Target
+from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext, resource_values, unknown_facts
 from spendgate.verdict import Checked, Finding
@@ -49,19 +49,30 @@ def check(
     max_price_age: int | None = None,
     usage: Usage = NO_USAGE,
     discounts: Sequence[Term] = (),
+    as_declared: bool = False,
 ) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
     ``usage`` is how much is used, ``discounts`` what the project pays below list prices.
+    What guardrails at level ``remediate`` patch is judged as patched, which is how a served pack has it deployed; with
+    ``as_declared`` nothing is patched.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
     """
     guardrails = tuple(guardrails)
     declaration = replace(declaration, resources=in_source_order(declaration.resources))
+    carbon_of = CarbonOf(catalogue) if carbon or reads_carbon(guardrails) else None
+    mending = None
+    if any(compiled.patches or compiled.selected.enforcement is Enforcement.REMEDIATE for compiled in guardrails):
+        from spendgate.remedy.stack import Mending
+
+        mending = Mending(
+            declaration, guardrails, catalogue, environment, now, waivers, usage, discounts, carbon_of, as_declared
+        )
+        declaration = mending.declaration
     workloads = facts_of(declaration, catalogue)
     estimate = estimate_today(workloads, catalogue, usage, discounts, now)
-    carbon_of = CarbonOf(catalogue) if carbon or reads_carbon(guardrails) else None
     footprint = carbon_of.footprint(estimate.lines) if carbon_of else None
     context = StackContext(
         declaration.stack,
@@ -77,6 +88,8 @@ def check(
         *resource_findings(workloads, estimate, guardrails, context, carbon_of),
         *stack_findings(declaration, guardrails, context),
     )
+    if mending is not None:
+        findings = mending.explained(findings)
     waived = with_waivers(
         waivers,
         findings,
@@ -122,6 +135,7 @@ def check(
         waivers=waived.uses,
         faults=waivers.faults,
         savings=cheaper,
+        remedies=mending.remedies(waived.findings, workloads, estimate, context) if mending is not None else (),
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
 

@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from spendgate import __version__
 from spendgate.crossguard import answers, requests, waived
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate.carbon import CarbonOf
-from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import Usage
 from spendgate.estimate.usage_file import usage_of
@@ -39,6 +38,10 @@ from spendgate.gate import (
     with_old_prices,
     with_waivers,
 )
+from spendgate.remedy.alone import Alone
+from spendgate.remedy.model import Mended
+from spendgate.remedy.patching import NO_PATCH
+from spendgate.remedy.stack import explained, mend_alone
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Compiled, Memo, ask, compile_all
 from spendgate.rules.guardrail import Enforcement, Selected, Target
@@ -46,20 +49,19 @@ from spendgate.rules.selection import Pack
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
 from spendgate.verdict import Finding, Status
-from spendgate.waivers.decide import Context
+from spendgate.waivers.decide import Context, is_meant
 from spendgate.waivers.model import Waivers
-
-_STACK_FIGURES: Final = ("cost", "scenarios", "accelerators", "resources", "carbon")
 
 
 @dataclass(slots=True)
 class Run:
     """What one preview or update has shown so far: resources by URN with their declared inputs, what was told, and
-    answers to questions that were asked before."""
+    answers to questions that were asked before. ``refused`` is why patches were not made, by address and guardrail."""
 
     seen: dict[str, Resource] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     memo: Memo = field(default_factory=dict)
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class PackHost:
@@ -89,7 +91,6 @@ class PackHost:
     def _read_usage(self) -> None:
         """The project's usage file. While the stack is not whole, nothing is asked of its models and scenarios."""
         self.usage: Usage = usage_of(self.settings.config.usage, self.settings.config.usage_place)
-        self.usage_so_far = replace(self.usage, models=(), scenarios=())
 
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
         selection = self.settings.selection(self.stack, configured)
@@ -99,7 +100,18 @@ class PackHost:
         self.run.memo.clear()
         self.environment = self.settings.environment(self.stack)
         self.resource_guardrails = [item for item in self.guardrails if item.guardrail.target is Target.RESOURCE]
-        self.stack_so_far = self._values_without_figures()
+        self.by_name = {item.guardrail.name: item for item in self.guardrails}
+        self.alone = Alone(
+            self.project,
+            self.stack,
+            self.organization,
+            self.environment,
+            self.catalogue,
+            self.now,
+            self.usage,
+            self.settings.config.discounts,
+            self._carbon_of(),
+        )
         self.descriptions = {item.guardrail.name: item.guardrail.description for item in self.selection}
 
     # --- the protocol
@@ -155,6 +167,7 @@ class PackHost:
             try:
                 resource = requests.resource_of(request)
                 self.run.seen[resource.address] = resource
+                self._mended(resource)  # why what is left was not patched
                 findings = list(self._early_findings(resource))
             except Exception as error:
                 return analyzer_pb2.AnalyzeResponse(diagnostics=[answers.fault(error, self.pack, request.urn)])
@@ -175,59 +188,55 @@ class PackHost:
             return analyzer_pb2.AnalyzeResponse(diagnostics=diagnostics)
 
     def remediate(self, request: Any) -> Any:
-        """No guardrail carries a patch, so nothing is changed; those at level ``remediate`` say that they cannot."""
+        """One resource before it is analysed: its properties as each guardrail at level ``remediate`` patches them."""
         from pulumi.runtime.proto import analyzer_pb2
 
         with self.lock:
+            try:
+                resource = requests.resource_of(request)
+                mended = self._mended(resource)
+                made = answers.remediations(mended.remedies, request.properties, self.pack, self.descriptions)
+            except Exception:  # the analysis that follows meets the same fault, and tells it
+                return analyzer_pb2.RemediateResponse()
+            reasons = {
+                item.guardrail.name: mended.refused.get(item.guardrail.name, "") if item.patches else NO_PATCH
+                for item in self.guardrails
+                if item.selected.enforcement is Enforcement.REMEDIATE
+            }
             return analyzer_pb2.RemediateResponse(
+                remediations=made,
                 not_applicable=[
-                    analyzer_pb2.PolicyNotApplicable(
-                        policy_name=compiled.guardrail.name, reason="the guardrail has no remediation that edits"
-                    )
-                    for compiled in self.guardrails
-                    if compiled.selected.enforcement is Enforcement.REMEDIATE
-                ]
+                    analyzer_pb2.PolicyNotApplicable(policy_name=name, reason=reason)
+                    for name, reason in reasons.items()
+                    if reason
+                ],
             )
 
     # --- parts
 
     def _early_findings(self, resource: Resource) -> Iterator[Finding]:
-        declaration = Declaration(self.project, self.stack, Path(), (resource,), self.organization, engine="pulumi")
+        workload = self.alone.workload(resource)
+        if workload is None:
+            return
         here = Context(self.project, self.stack, self.environment)
-        for workload in facts_of(declaration, self.catalogue, whole=False):
-            subject = self._early_subject(workload)
-            for compiled in self.resource_guardrails:
-                for finding in _ask(compiled, subject, self.run.memo):
-                    if not _waits(finding) and not waived.is_meant(self.waivers, finding, here, self.now):
-                        yield finding
+        subject = self.alone.subject(workload)
+        for compiled in self.resource_guardrails:
+            for finding in _ask(compiled, subject, self.run.memo):
+                if not _waits(finding) and not is_meant(self.waivers, finding, here, self.now):
+                    yield self._explained(finding)
 
-    def _early_subject(self, workload: Workload) -> Subject:
-        """The resource with everything unknown that only the whole stack settles."""
-        discounts = self.settings.config.discounts
-        estimate = estimate_today((workload,), self.catalogue, self.usage_so_far, discounts, self.now)
-        carbon_of = self._carbon_of()
-        subject = resource_subject(
-            workload, estimate.lines, self.stack_so_far, estimate.currency, carbon_of, estimate.drivers
-        )
-        values, unknown = dict(subject.values), dict(subject.unknown)
-        unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in _STACK_FIGURES})
-        # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.
-        facts = workload.facts
-        committed = any(isinstance(term, Commitment) for term in discounts)
-        if (
-            committed
-            or facts.provider == "kubernetes"
-            or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values())
-        ):
-            del values["cost"]
-            unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"
-        return replace(subject, values=values, unknown=unknown)
+    def _mended(self, resource: Resource) -> Mended:
+        """The resource as guardrails at level ``remediate`` patch it; why one does not is kept for its findings."""
+        patching = [compiled for compiled in self.resource_guardrails if compiled.remediates]
+        if not patching:
+            return Mended(resource)
+        mended = mend_alone(resource, patching, self.alone, self.waivers)
+        self.run.refused |= {(resource.address, name): why for name, why in mended.refused.items()}
+        return mended
 
-    def _values_without_figures(self) -> dict[str, Any]:
-        """What is said of the stack while it is not whole: its names, and none of its figures."""
-        values = self._context((), Estimate()).values()
-        stack = {name: value for name, value in values["stack"].items() if name not in _STACK_FIGURES}
-        return {**values, "stack": stack}
+    def _explained(self, finding: Finding) -> Finding:
+        """The finding, with why it was not patched where its level asks for that."""
+        return explained(finding, self.by_name, self.run.refused)
 
     def _declaration(self, request: Any, run: Run) -> Declaration:
         """The stack in the order of its registration; the engine sends it in none."""
@@ -260,11 +269,11 @@ class PackHost:
             subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, drivers.get(address, ()))
             for compiled in self.resource_guardrails:
                 if (compiled.guardrail.name, address) not in run.told:
-                    findings.extend(_ask(compiled, subject, memo))
+                    findings.extend(explained(one, self.by_name, run.refused) for one in _ask(compiled, subject, memo))
         whole = stack_subject(declaration, context)
         for compiled in self.guardrails:
             if compiled.guardrail.target is Target.STACK:
-                findings.extend(_ask(compiled, whole))
+                findings.extend(explained(one, self.by_name, run.refused) for one in _ask(compiled, whole))
         waivers = waived.asked_here(self.waivers, self.descriptions)
         word = with_waivers(waivers, findings, whole, self.guardrails, context, self.now)
         yield from self._diagnostics(word.findings)
