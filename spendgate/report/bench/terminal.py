@@ -67,6 +67,8 @@ def _failed(report: Report, paint: Paint) -> Iterable[str]:
 
 def explain(fault: Fault) -> Iterable[str]:
     """One fault in lines: what was expected, what was found, and what a near miss differs in."""
+    if fault.text:
+        yield fault.text
     if fault.expected is None and fault.found is not None:
         yield f"not expected: {describe_found(fault.found)}"
         yield "  nothing else may occur; add it to expect, or change the case"

@@ -21,13 +21,19 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An expectation that no finding met, a finding that nothing expected, or both: a near miss with what differs."""
+    """An expectation that no finding met, a finding that nothing expected, or both: a near miss with what differs.
+
+    ``text`` tells what is neither: a patch that is missing, or too much.
+    """
 
     expected: Expected | None = None
     found: Finding | None = None
     differences: tuple[Difference, ...] = ()
+    text: str = ""
 
     def __str__(self) -> str:
+        if self.text:
+            return self.text
         if self.expected is None:
             return f"not expected: {describe_found(self.found)}" if self.found else ""
         text = f"expected but missing: {describe_expected(self.expected)}"
