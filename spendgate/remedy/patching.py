@@ -46,13 +46,16 @@ def _patches(compiled: Compiled, subject: Subject, resource: Resource) -> tuple[
         if wanted is not True:
             missing = f"its patch is not made here ({_place(rule)})"
             continue
-        targets = _targets(rule, resource, activation, unknown)
+        targets = _targets(rule, resource, subject, activation, unknown)
         if isinstance(targets, Refused):
             return targets
         if targets is None:
             missing = f'where {resource.type} writes "{rule.rule.fact}" is not known'
             continue
+        set_before = {patch.path for patch in made}
         for path, value in targets.items():
+            if rule.rule.fact == TAGS and path in set_before:
+                continue
             found = patch_of(properties, path, value)
             if isinstance(found, Refused):
                 return found
@@ -69,20 +72,30 @@ def _place(rule: CompiledPatch) -> Place:
 
 
 def _targets(
-    patch: CompiledPatch, resource: Resource, activation: cel.Activation, unknown: Mapping[Path, str]
+    patch: CompiledPatch,
+    resource: Resource,
+    subject: Subject,
+    activation: cel.Activation,
+    unknown: Mapping[Path, str],
 ) -> Mapping[str, Any] | Refused | None:
     """Values by the path that they are set at; None where the type says no place for the fact."""
     rule = patch.rule
     write = writes_of(resource.type).get(rule.fact) if rule.fact is not None else None
     if rule.fact is not None and write is None:
         return None
+    if rule.fact == TAGS and (reason := unknown.get(("facts", "tag_keys"))):
+        return Refused(reason)
     value = patch.program(activation)
     if isinstance(value, cel.Undetermined):
         return Refused(f"its value hangs on {'; '.join(reasons_of(value, unknown))}")
     value = _plain(value)
     if rule.fact == TAGS and write is not None:
         wrong = next(_not_tags(value), None)
-        return wrong or {below(write.path, key): text for key, text in sorted(value.items())}
+        if wrong is not None:
+            return wrong
+        # What somebody has set stays as it is, be it known only after apply.
+        there = subject.values["facts"]["tag_keys"]
+        return {below(write.path, key): text for key, text in sorted(value.items()) if key not in there}
     if write is None:
         return {str(rule.path): value}
     converted = write.convert(value) if _fits(rule.fact or "", value) else None
@@ -113,7 +126,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(value[key]) for key in sorted(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.estimate.usage import NONE as NO_USAGE
+from spendgate.estimate.usage import Usage
 from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource, Secret, unknown_paths
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Setting, param_errors
@@ -46,6 +48,7 @@ class Case:
 
     ``holds_unknown`` tells whether anything declared is known only after apply. ``waivers`` hold in the case; its
     approvals count as signed.
+    ``patched`` is what the guardrail sets at level ``remediate``: values by the name of the resource and by path.
     """
 
     name: str
@@ -56,6 +59,9 @@ class Case:
     expected: tuple[Expected, ...]
     holds_unknown: bool
     waivers: tuple[Waiver, ...] = ()
+    patched: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    now: datetime = NOW
+    usage: Usage = NO_USAGE
 
 
 def case_files(folder: Path) -> list[Path]:
@@ -138,6 +144,7 @@ def _wrong_names(file: YamlFile, index: int) -> Iterable[InputError]:
         for number, wanted in enumerate(case["expect"])
         if "resource" in wanted
     ]
+    uses += [(("cases", index, "patched"), name) for name in case.get("patched", {})]
     for path, name in uses:
         if name not in names:
             known = f"It has: {', '.join(sorted(names))}." if names else "It has none."
@@ -162,6 +169,7 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
         environment=case.get("environment", "development"),
         waivers=tuple(replace(one, invalid="") for one in _waivers(guardrail, file, index).entries),
         expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
+        patched=case.get("patched", {}),
         holds_unknown=any(
             True
             for item in written

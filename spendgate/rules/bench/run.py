@@ -47,11 +47,16 @@ def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled
     checked = check(
         case.declaration, (compiled,), Catalogue.builtin(), environment=case.environment, now=NOW, waivers=waivers
     )
+    found = faults(case.expected, checked.findings)
+    if case.patched or case.selected.guardrail.patches:
+        from spendgate.rules.bench.patched import patch_faults
+
+        found = (*found, *patch_faults(case, waivers))
     return Outcome(
         case.selected.guardrail.name,
         case.name,
         case.place,
-        faults(case.expected, checked.findings),
+        found,
         frozenset(str(finding.status) for finding in checked.findings) or frozenset({"pass"}),
         case.holds_unknown,
         perf_counter() - start,
