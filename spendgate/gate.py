@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from spendgate.errors import InputError, Place
 from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Discount, Term, in_force
-from spendgate.estimate.model import CostLine, Driver, Estimate
+from spendgate.estimate.model import CostLine, Driver, Estimate, Range
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import facts_of
@@ -49,13 +49,16 @@ def check(
     max_price_age: int | None = None,
     usage: Usage = NO_USAGE,
     discounts: Sequence[Term] = (),
+    previous: Range | None = None,
     as_declared: bool = False,
+    shown: Callable[[Place], Place] | None = None,
 ) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
-    ``usage`` is how much is used, ``discounts`` what the project pays below list prices.
+    ``usage`` is how much is used, ``discounts`` what the project pays below list prices, ``previous`` the month of an
+    earlier estimate of the same stack, ``shown`` how a finding names a place (as the declaration does, unless given).
     What guardrails at level ``remediate`` patch is judged as patched, which is how a served pack has it deployed; with
     ``as_declared`` nothing is patched.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
@@ -83,10 +86,12 @@ def check(
         workloads,
         now,
         footprint,
+        previous,
+        reads_tags(guardrails),
     )
     findings = (
-        *resource_findings(workloads, estimate, guardrails, context, carbon_of),
-        *stack_findings(declaration, guardrails, context),
+        *resource_findings(workloads, estimate, guardrails, context, carbon_of, shown),
+        *stack_findings(declaration, guardrails, context, shown),
     )
     if mending is not None:
         findings = mending.explained(findings)
@@ -166,7 +171,7 @@ def with_waivers(
     complete: bool = True,
 ) -> Applied:
     """The findings of a whole stack under its waivers. Where it was not seen to its end, no waiver is called unused."""
-    costs = costs_by_address(context.estimate, stack.address)
+    costs = costs_by_address(context.estimate, stack.address) if waivers.entries else {}
     here = Context(context.project, context.name, context.environment, costs)
     asked = frozenset(compiled.guardrail.name for compiled in guardrails)
     return apply(waivers, findings, here, now, asked=asked, complete=complete)
@@ -190,6 +195,7 @@ def resource_findings(
     guardrails: Iterable[Compiled],
     context: StackContext,
     carbon_of: CarbonOf | None = None,
+    shown: Callable[[Place], Place] | None = None,
 ) -> Iterable[Finding]:
     """The word of every resource guardrail on every workload, in order of declaration."""
     asked = Asked(tuple(compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE))
@@ -199,14 +205,23 @@ def resource_findings(
     for workload in workloads:
         address = workload.resource.address
         own = lines.get(address, ())
-        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, drivers.get(address, ()))
+        of_use = drivers.get(address, ())
+        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, of_use, shown)
         yield from ask_all(asked, subject, memo)
 
 
 def reads_carbon(guardrails: Iterable[Compiled]) -> bool:
     """Whether any guardrail reads the carbon of a resource or of the stack; else it is not worked out."""
-    wanted = {("cost", "carbon"), ("stack", "carbon"), ("cost",), ("stack",)}
-    return any(path in wanted for compiled in guardrails for path in compiled.reads)
+    return _reads(guardrails, ("cost", "carbon"), ("stack", "carbon"), ("cost",), ("stack",))
+
+
+def reads_tags(guardrails: Iterable[Compiled]) -> bool:
+    """Whether any guardrail reads what the stack comes to by tag; else it is not worked out."""
+    return _reads(guardrails, ("stack", "by_tag"), ("stack", "tag_totals"), ("stack", "unknown_tags"), ("stack",))
+
+
+def _reads(guardrails: Iterable[Compiled], *paths: tuple[str, ...]) -> bool:
+    return any(path in paths for compiled in guardrails for path in compiled.reads)
 
 
 def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
@@ -232,6 +247,7 @@ def resource_subject(
     currency: str,
     carbon_of: CarbonOf | None = None,
     drivers: tuple[Driver, ...] = (),
+    shown: Callable[[Place], Place] | None = None,
 ) -> Subject:
     """One workload as the guardrails are asked about it; with its carbon where one of them reads it."""
     own = Estimate(lines, currency, drivers=drivers)
@@ -243,29 +259,35 @@ def resource_subject(
         address=resource.address,
         type=resource.type,
         name=resource.name,
-        location=resource.position,
+        location=shown(resource.position) if shown and resource.position else resource.position,
         properties=resource.properties,
     )
 
 
 def stack_findings(
-    declaration: Declaration, guardrails: Iterable[Compiled], context: StackContext
+    declaration: Declaration,
+    guardrails: Iterable[Compiled],
+    context: StackContext,
+    shown: Callable[[Place], Place] | None = None,
 ) -> Iterable[Finding]:
     """The word of every stack guardrail."""
-    subject = stack_subject(declaration, context)
+    subject = stack_subject(declaration, context, shown)
     for compiled in guardrails:
         if compiled.guardrail.target is Target.STACK:
             yield from ask(compiled, subject)
 
 
-def stack_subject(declaration: Declaration, context: StackContext) -> Subject:
+def stack_subject(
+    declaration: Declaration, context: StackContext, shown: Callable[[Place], Place] | None = None
+) -> Subject:
     """The stack as its guardrails are asked about it. Its place is the project file: a stack has no line of its own."""
     name = f"{declaration.project}-{declaration.stack}"
+    place = Place("Pulumi.yaml", 1, 1)
     return Subject(
         values=context.values(),
         unknown={},
         address=f"urn:pulumi:{declaration.stack}::{declaration.project}::{STACK_TYPE}::{name}",
         type=STACK_TYPE,
         name=name,
-        location=Place("Pulumi.yaml", 1, 1),
+        location=shown(place) if shown else place,
     )

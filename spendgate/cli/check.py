@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -306,6 +306,7 @@ def _judged(
         usage=(prepared.usage if usage is None else usage) or NO_USAGE,
         discounts=project.discounts,
         previous=baseline.of(declaration.project, declaration.stack) if baseline else None,
+        shown=_from_here(declaration.root),
     )
     remarks = prepared.remarks
     if baseline and baseline.of(declaration.project, declaration.stack) is None:
@@ -317,7 +318,7 @@ def _judged(
         checked,
         path=path,
         reports=project.reports,
-        findings=(*(_located(item, declaration) for item in checked.findings), *prepared.findings),
+        findings=(*checked.findings, *prepared.findings),
         remarks=remarks,
         error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
     )
@@ -500,19 +501,16 @@ def _declare_with_cli(
     return run_preview(directory, stack=stack, config=config, timeout=timeout, progress=progress)
 
 
-def _located(finding: Finding, declaration: Declaration) -> Finding:
-    """Places as a user can open them: relative to the working directory where they lie below it."""
-    if finding.location is None:
-        return finding
-    if finding.type.startswith("spendgate:"):  # about a waiver, whose place is so already
-        return finding
-    return replace(finding, location=_from_here(finding.location, declaration.root, Path.cwd()))
+def _from_here(root: Path) -> Callable[[Place], Place]:
+    """Places of a project as a user can open them: relative to the working directory where they lie below it."""
+    here = Path.cwd()
 
+    @cache
+    def file(name: str) -> str:
+        path = (root / name).resolve()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
-@lru_cache(maxsize=4096)
-def _from_here(place: Place, root: Path, here: Path) -> Place:
-    path = (root / place.file).resolve()
-    return replace(place, file=str(path.relative_to(here) if path.is_relative_to(here) else path))
+    return lambda place: Place(file(place.file), place.line, place.column)
 
 
 def _config_values(pairs: list[str]) -> dict[str, str]:

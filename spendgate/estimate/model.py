@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
@@ -185,7 +186,11 @@ class Estimate:
     def total(self) -> Cost:
         """The exact sum of all priced lines."""
         costs = [line.cost for line in self.lines if line.cost is not None]
-        return reduce(Cost.__add__, costs) if costs else Cost()
+        # Lines of equal facts share one cost: a stack of thousands of resources has few different ones.
+        times = Counter(map(id, costs))
+        different = {id(cost): cost for cost in costs}
+        summed = [cost if times[key] == 1 else cost.times(Decimal(times[key])) for key, cost in different.items()]
+        return reduce(Cost.__add__, summed) if summed else Cost()
 
     @property
     def unpriced(self) -> tuple[CostLine, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
@@ -140,7 +140,7 @@ def _json_type(rules: Mapping[str, Any]) -> cel.Type:
     return cel.DYN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: its values are kept
 class StackContext:
     """What is said of the stack as a whole; the same for every resource of it. ``carbon`` is None where no guardrail
     reads it."""
@@ -156,6 +156,10 @@ class StackContext:
 
     def values(self) -> dict[str, Any]:
         """``stack`` and ``now`` as CEL sees them."""
+        return self._values
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
         accelerators: dict[str, float] = {}
         for workload in self.workloads:
             facts = workload.facts
