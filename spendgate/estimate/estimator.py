@@ -9,12 +9,13 @@ from dataclasses import replace
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
 from spendgate.estimate.discounts import Term, Terms
 from spendgate.estimate.drivers import drivers_of, drivers_of_model
+from spendgate.estimate.items import is_item, item_lines
 from spendgate.estimate.kubernetes import pod_lines
 from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, ScenarioCost
 from spendgate.estimate.models import model_lines
 from spendgate.estimate.storage import is_storage, moved_lines, network_lines, storage_lines
 from spendgate.estimate.usage import BASE, NONE, UNTOLD, Usage, Use, scenario_cautions
-from spendgate.facts.model import Facts, Kind, Workload
+from spendgate.facts.model import ITEM, Facts, Kind, Part, Workload
 from spendgate.prices.catalogue import Catalogue
 
 _HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPOINT, Kind.NOTEBOOK, Kind.DATABASE})
@@ -93,7 +94,9 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
     """Lines of a workload; where it consists of several parts, those of each of them."""
     type_ = workload.resource.type
     machines = [part for part in workload.parts if not part.billed_as]
-    if len(machines) < 2:
+    if any(is_item(part.billed_as) and part.facts.kind is workload.facts.kind for part in workload.parts):
+        found = None  # that is what it runs on, and all of it
+    elif len(machines) < 2:
         found = _lines_of_one(workload.facts, type_, pools, catalogue, use)
     else:
         found = None
@@ -106,14 +109,22 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
                 told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions, *open_)) for line in lines]
                 found = (*(found or ()), *told)
     for part in workload.parts:
-        of_disk = use.of_disks()
-        lines = (
-            _lines_of_one(part.facts, part.billed_as, pools, catalogue, of_disk, disk=True) if part.billed_as else None
-        )
-        if lines is not None:
-            found = (found or ()) + lines
+        if part.billed_as:
+            found = (found or ()) + (_lines_of_part(part, workload, pools, catalogue, use) or ())
     moved = moved_lines(workload.facts, type_, catalogue, use) if use.given else ()
     return (*(found or ()), *moved) if moved else found
+
+
+def _lines_of_part(part: Part, workload: Workload, pools: Sequence[Workload], catalogue: Catalogue, use: Use) -> _Lines:
+    """Lines of a part that is billed beside the machines: a disk, or an item of the catalogue."""
+    if not is_item(part.billed_as):
+        return _lines_of_one(part.facts, part.billed_as, pools, catalogue, use.of_disks(), disk=True)
+    wrong = impossible(part.facts)
+    if wrong is not None:
+        return (impossible_line(part.facts, part.billed_as.removeprefix(ITEM), wrong),)
+    alike = part.facts.kind is workload.facts.kind
+    lines = item_lines(part, catalogue, use if alike else UNTOLD)
+    return tuple(replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines)
 
 
 def _lines_of_one(
@@ -162,7 +173,11 @@ def _key_of(facts: Facts) -> Hashable:
         facts.schedule,
         facts.size_gib,
         facts.storage_class,
+        facts.iops,
+        facts.throughput_mibps,
         facts.runs_per_month,
+        facts.cpu_request,
+        facts.memory_request_gib,
         facts.defaults,
         tuple(facts.unknowns.items()),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, Range, Running
+from spendgate.estimate.model import EXACT, HOURS_PER_MONTH, Confidence, Cost, CostLine, LineKind, Range, Running
 from spendgate.estimate.running import HOURS_PER_DAY
 from spendgate.estimate.usage import Given
 from spendgate.prices.model import NoPrice, Purchase, Quote
@@ -22,6 +22,7 @@ def hourly_line(
     notes: Sequence[str] = (),
     confidence: Confidence = Confidence.EXACT,
     availability: Given | None = None,
+    kind: LineKind = LineKind.MACHINE,
 ) -> CostLine:
     """A line billed by the hour: quantity × hours × quote, the low of all three, the expected, and the high.
 
@@ -53,11 +54,16 @@ def hourly_line(
         assumptions=(*notes, *running.assumptions) if cost else tuple(notes),
         confidence=confidence_of(quote, confidence, running.confidence),
         running=running,
+        kind=kind,
     )
 
 
 def monthly_line(
-    quote: Quote, quantity: Range, notes: Sequence[str] = (), confidence: Confidence = Confidence.EXACT
+    quote: Quote,
+    quantity: Range,
+    notes: Sequence[str] = (),
+    confidence: Confidence = Confidence.EXACT,
+    kind: LineKind = LineKind.STORAGE,
 ) -> CostLine:
     """A line billed by the month (storage). An hour and a day are its even share, to a millionth of a millionth."""
     cost = None
@@ -69,7 +75,7 @@ def monthly_line(
             monthly=monthly,
         )
     how_good = confidence_of(quote, confidence)
-    return CostLine("", quote.item, quantity, quote.unit, None, quote, cost, tuple(notes), how_good)
+    return CostLine("", quote.item, quantity, quote.unit, None, quote, cost, tuple(notes), how_good, kind=kind)
 
 
 def confidence_of(quote: Quote, *others: Confidence) -> Confidence:
@@ -129,10 +135,11 @@ def without_price(
     note: str,
     quantity: Range,
     unit: str = "hour",
+    kind: LineKind = LineKind.MACHINE,
 ) -> CostLine:
     """A line that says why it has no amount."""
     quote = Quote(provider, item, region, purchase, unit, None, "", "", reason=reason, note=note)
-    return CostLine("", item, quantity, unit, None, quote, None, confidence=Confidence.UNPRICED)
+    return CostLine("", item, quantity, unit, None, quote, None, confidence=Confidence.UNPRICED, kind=kind)
 
 
 def _share(monthly: Range, share: Decimal) -> Range:

@@ -13,6 +13,17 @@ from typing import Final
 from spendgate.prices.model import Quote
 
 
+class LineKind(StrEnum):
+    """What a line is for: a machine (or accelerators, or what a service runs), what is stored, the network, the fee of
+    a service beside its machines, or a model by the token."""
+
+    MACHINE = "machine"
+    STORAGE = "storage"
+    NETWORK = "network"
+    FEE = "fee"
+    TOKENS = "tokens"
+
+
 class Confidence(StrEnum):
     """How good a figure is, the best first.
 
@@ -141,6 +152,7 @@ class CostLine:
     running: Running | None = None
     reduction: Reduction | None = None
     listed: Cost | None = None
+    kind: LineKind = LineKind.MACHINE
 
 
 @dataclass(frozen=True, slots=True)

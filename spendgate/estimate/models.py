@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from spendgate.estimate.lines import monthly_line
-from spendgate.estimate.model import EXACT, Confidence, CostLine
+from spendgate.estimate.model import EXACT, Confidence, CostLine, LineKind
 from spendgate.estimate.running import exactly
 from spendgate.estimate.usage import ModelUse
 from spendgate.prices.catalogue import Catalogue
@@ -37,6 +37,7 @@ def model_lines(model: ModelUse, catalogue: Catalogue) -> list[CostLine]:
                 if instead.amount is not None:
                     quote = instead
                     told.append("no price of cached input is published: counted in full")
-        line = monthly_line(quote, exactly(EXACT.divide(tokens, _MILLION)), told, Confidence.DERIVED)
+        millions = exactly(EXACT.divide(tokens, _MILLION))
+        line = monthly_line(quote, millions, told, Confidence.DERIVED, LineKind.TOKENS)
         lines.append(replace(line, resource=f"model {model.name}"))
     return lines

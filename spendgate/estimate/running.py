@@ -39,7 +39,7 @@ def running_of(facts: Facts, use: Use = UNTOLD) -> Running:
     of it.
     """
     running = _grown(_told(facts, use) or _declared(facts), use)
-    if use.hours == 1 or facts.kind is Kind.NETWORK:
+    if use.hours == 1 or facts.kind in (Kind.NETWORK, Kind.OTHER):
         return running
     month = _times(running.month, use.hours, HOURS_PER_MONTH if running.run is None else None)
     day = _times(running.day, use.hours, HOURS_PER_DAY if running.run is None else None)
@@ -106,7 +106,7 @@ def _declared(facts: Facts) -> Running:
     if cap is not None and facts.kind is Kind.COMPUTE:
         text = f"runs once, and ends after {cap.normalize():f} h as declared"
         return _runs(cap, Decimal(1), (text,), Confidence.DERIVED)
-    if facts.kind is Kind.NETWORK:
+    if facts.kind in (Kind.NETWORK, Kind.OTHER):
         return _always(("is there all month (730 h)",), Confidence.EXACT)
     notes = ["runs all month (730 h): no schedule is declared"]
     if facts.idle_shutdown_minutes is not None:

@@ -7,16 +7,20 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from spendgate.estimate.compute import count_of, region_of, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, monthly_line, without_price
-from spendgate.estimate.model import Confidence, CostLine
+from spendgate.estimate.model import Confidence, CostLine, LineKind
+from spendgate.estimate.performance import performance_lines
 from spendgate.estimate.running import exactly, running_of
 from spendgate.estimate.usage import UNTOLD, Given, Use, moves
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase
 from spendgate.prices.tables import read_table
+
+_GIB_MONTH: Final = "GiB-month"
 
 
 def storage_lines(
@@ -35,21 +39,22 @@ def storage_lines(
             note = f"{fact} is unknown: {reason}"
             asked = (facts.provider, item, region, Purchase.ON_DEMAND, unknown_as(reason), note)
             if facts.size_gib is None:
-                return (replace(without_price(*asked, quantity, "GiB-month"), unit=str(facts.kind)),)
-            return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)
+                return (replace(without_price(*asked, quantity, _GIB_MONTH, LineKind.STORAGE), unit=str(facts.kind)),)
+            return (without_price(*asked, quantity * exactly(facts.size_gib), _GIB_MONTH, LineKind.STORAGE),)
     if facts.size_gib is None:
         return None
     if facts.provider == "kubernetes":
         note = "the price of a claim is that of its cluster's storage class"
         asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNPRICED, note)
-        return (without_price(*asked, quantity * exactly(facts.size_gib), "GiB-month"),)
+        return (without_price(*asked, quantity * exactly(facts.size_gib), _GIB_MONTH, LineKind.STORAGE),)
     quote = catalogue.storage_quote(facts.provider, item, region)
     if not facts.storage_class or "storage_class" in facts.defaults:
         notes = (*notes, *_default_class(resource_type, item))
     confidence = Confidence.ASSUMED if notes or "size_gib" in facts.defaults else Confidence.EXACT
     # A managed disk of Azure is billed as a whole, by the tier that its size is rounded up to.
     billed = quantity if quote.unit == "month" else quantity * exactly(facts.size_gib)
-    return (monthly_line(quote, billed, notes, confidence),)
+    more = performance_lines(facts, resource_type, _class_of(facts, resource_type), catalogue, use)
+    return (monthly_line(quote, billed, notes, confidence), *more)
 
 
 def _by_use(facts: Facts, resource_type: str, catalogue: Catalogue, stored: Given) -> tuple[CostLine, ...]:
@@ -60,7 +65,8 @@ def _by_use(facts: Facts, resource_type: str, catalogue: Catalogue, stored: Give
         reason = unknown(facts, fact)
         if reason is not None:
             asked = (facts.provider, item, region, Purchase.ON_DEMAND, unknown_as(reason))
-            return (without_price(*asked, f"{fact} is unknown: {reason}", exactly(stored.value), "GiB-month"),)
+            note = f"{fact} is unknown: {reason}"
+            return (without_price(*asked, note, exactly(stored.value), _GIB_MONTH, LineKind.STORAGE),)
     quote = catalogue.storage_quote(facts.provider, item, region)
     default = not facts.storage_class or "storage_class" in facts.defaults
     notes: tuple[str, ...] = (told, *(_default_class(resource_type, item) if default else ()))
@@ -90,7 +96,7 @@ def moved_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: Use
                 quote = catalogue.storage_quote(facts.provider, item, region)
                 if quote.amount is None:
                     quote = replace(quote, unit="GiB")
-                lines.append(monthly_line(quote, exactly(part), notes, Confidence.DERIVED))
+                lines.append(monthly_line(quote, exactly(part), notes, Confidence.DERIVED, LineKind.NETWORK))
     return tuple(lines)
 
 
@@ -109,16 +115,22 @@ def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: U
     quote = catalogue.storage_quote(facts.provider, item, region_of(facts, catalogue))
     counted = use.get("processedGib") is not None
     told = notes if counted else (*notes, "data that passes through is not counted")
-    return (hourly_line(quote, quantity, running_of(facts), told, Confidence.ASSUMED if notes else Confidence.EXACT),)
+    confidence = Confidence.ASSUMED if notes else Confidence.EXACT
+    return (hourly_line(quote, quantity, running_of(facts), told, confidence, kind=LineKind.NETWORK),)
 
 
 def item_of(facts: Facts, resource_type: str) -> str:
     """The catalogue's item of a storage resource: ``ebs.gp3``, ``s3.standard_ia``."""
-    item, default = _rule(resource_type)
-    storage_class = (facts.storage_class or default or "default").lower()
+    item = _rule(resource_type)[0]
+    storage_class = _class_of(facts, resource_type)
     if not item:
         return storage_class if facts.storage_class else str(facts.kind)
     return item.replace("{class}", storage_class)
+
+
+def _class_of(facts: Facts, resource_type: str) -> str:
+    """The declared storage class, else the one that the provider takes."""
+    return (facts.storage_class or _rule(resource_type)[1] or "default").lower()
 
 
 def _default_class(resource_type: str, item: str) -> tuple[str, ...]:

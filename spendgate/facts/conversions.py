@@ -212,6 +212,8 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "disk_tier": disk_tier,
     "hdd_tier": hdd_tier,
     "kebab": _of_text(lambda name: name.lower().replace("_", "-")),
+    "after_dot": _of_text(lambda name: name.partition(".")[2]),
+    "before_last_dot": _of_text(lambda name: name.rpartition(".")[0]),
     "last_segment": _of_text(lambda name: name.rstrip("/").rsplit("/", 1)[-1]),
 }
 

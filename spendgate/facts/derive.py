@@ -327,7 +327,14 @@ class _Derivation:
             values, unknowns, defaults = part.values, part.unknowns, part.defaults
         else:
             values, unknowns, defaults = {}, dict.fromkeys(row.facts.gives, reason), set()
-        for fact in _FOR_DISKS if row.billed_as else _FOR_MACHINES:
+        billed_as = row.billed_as
+        if row.item is not None:
+            found = _read(row.item(part), conversions.text) if part is not None else ABSENT
+            if isinstance(found, Known):
+                billed_as += str(found.value)
+            elif isinstance(found, Unclear):
+                unknowns["item"] = found.reason
+        for fact in _FOR_DISKS if row.billed_as and row.item is None else _FOR_MACHINES:
             if fact not in values and fact not in unknowns:
                 if fact in self.values:
                     values[fact] = self.values[fact]
@@ -336,7 +343,7 @@ class _Derivation:
         if row.times is not None and "count" in values:
             self._times(row.times, values, unknowns)
         facts = _facts(row.facts.kind, self.row.provider, values, unknowns, defaults)
-        self.parts.append(Part(name, facts, row.billed_as))
+        self.parts.append(Part(name, facts, billed_as))
 
     def _times(self, times: Expression, values: dict[str, Any], unknowns: dict[str, str]) -> None:
         found = _read(times(self), conversions.number)

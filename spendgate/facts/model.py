@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from spendgate.prices.model import Accelerator, Purchase
 from spendgate.resource import Resource
+
+ITEM: Final = "item:"
+"""What ``billed_as`` starts with where it names an item of the catalogue, not a type."""
 
 
 class Kind(StrEnum):
@@ -142,7 +145,8 @@ def facts_with(kind: Kind, provider: str, values: Mapping[str, Any]) -> Facts:
 class Part:
     """One of several things that a resource consists of and that is billed for itself: a variant, a pool, a disk.
 
-    ``billed_as`` is the resource type that has the same price, where it is not the resource's own.
+    ``billed_as`` is the resource type that has the same price, where it is not the resource's own, or the catalogue's
+    item (``item:eks.control_plane``); ``item:`` alone where ``unknowns`` says why ``item`` is not known.
     """
 
     name: str

@@ -27,7 +27,7 @@ from spendgate.facts.expression import (
 )
 from spendgate.facts.hardware import Device
 from spendgate.facts.joins import Join
-from spendgate.facts.model import Kind
+from spendgate.facts.model import ITEM, Kind
 from spendgate.facts.outcome import Unclear
 from spendgate.facts.parts import OF_PARTS, TYPES
 from spendgate.facts.tags import Layer, compile_layers
@@ -148,7 +148,7 @@ class PartRow:
     ``of``, the resource itself.
 
     ``label`` names an element that cannot be read. ``times`` multiplies the counts, ``billed_as`` is another type with
-    the same price.
+    the same price, or ``item:`` where ``item`` names what the catalogue lists it as.
     """
 
     of: Reader | None
@@ -158,6 +158,7 @@ class PartRow:
     when: Condition | None = None
     times: Expression | None = None
     billed_as: str = ""
+    item: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,12 +406,17 @@ class _RowCompiler:
         of = [given] if isinstance(given, str) else given
         times = outer.expression(spec.pop("times")) if "times" in spec else None
         name, billed_as, label = spec.pop("name", None), spec.pop("billed_as", ""), spec.pop("label", "")
+        item = spec.pop("item", None)
+        billed_as = billed_as or (ITEM if item is not None else "")
         start = len(self.reads)
         elements = outer.readers(of) if of is not None else None
         keys = self._keys(self.reads[start:])
         reads, self.reads, self.in_element = self.reads, [], of is not None
         when, facts = self._case({"let": self.spec.get("let", {}), "hardware": not billed_as, **spec})
         named = self._compiler(spec).expression(name) if name is not None else None
+        listed = (
+            self._compiler({"let": self.spec.get("let", {}), **spec}).expression(item) if item is not None else None
+        )
         inside, self.reads, self.in_element = self.reads, reads, False
         for read in inside:
             if read.root == WHOLE or (of is None and not read.root):
@@ -420,11 +426,12 @@ class _RowCompiler:
         return PartRow(
             of=read_where_declared(elements, keys) if elements is not None and keys is not None else elements,
             facts=facts,
-            label=label or (of[0] if of else "disk" if billed_as else "machines"),
+            label=label or (of[0] if of else "fee" if item is not None else "disk" if billed_as else "machines"),
             name=named,
             when=when,
             times=times,
             billed_as=billed_as,
+            item=listed,
         )
 
     def _with(self, merged: Mapping[str, tuple[Any, Compiler]], key: str, build: Callable[[Any, Compiler], Any]) -> Any:

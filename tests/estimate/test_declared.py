@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spendgate.estimate import estimate
-from spendgate.estimate.model import CostLine
+from spendgate.estimate.model import CostLine, LineKind
 from spendgate.facts import facts_of
 from spendgate.facts.model import Count, Workload
 from spendgate.prices.catalogue import Catalogue
@@ -34,8 +34,8 @@ def lines(*resources: Resource) -> tuple[CostLine, ...]:
 
 
 def machines(*resources: Resource) -> tuple[CostLine, ...]:
-    """Lines without those of disks."""
-    return tuple(line for line in lines(*resources) if line.unit.endswith("hour"))
+    """Lines without those of disks and fees."""
+    return tuple(line for line in lines(*resources) if line.kind is LineKind.MACHINE)
 
 
 def group(

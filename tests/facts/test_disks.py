@@ -16,7 +16,7 @@ def disks(declaration: Declaration, name: str) -> list[tuple[Any, ...]]:
     return [
         (part.name, part.facts.size_gib, part.facts.storage_class, (part.facts.count or Count(0, 0, 0)).expected)
         for part in by_name(declaration)[name].parts
-        if part.billed_as
+        if part.billed_as and part.facts.kind == "volume"
     ]
 
 
