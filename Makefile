@@ -35,14 +35,22 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# The SDK of Azure is large (356 MB), and needed by tests alone.
+# The SDK of Azure is large (356 MB), and needed by tests alone; so is a registry, which Debian packages. It is unpacked
+# beside the environment, neither installed nor started; where that fails, the tests that need it are skipped.
 setup-test: $(VENV)/.ready-test
+	@command -v docker-registry >/dev/null || test -x $(VENV)/docker-registry/usr/bin/docker-registry || { \
+		folder=$$(mktemp -d) && ( cd $$folder && { apt-get download -qq docker-registry || \
+		{ apt-get update -qq && apt-get download -qq docker-registry; }; } ) >/dev/null 2>&1 && \
+		dpkg-deb -x $$folder/docker-registry_*.deb $(VENV)/docker-registry; rm -rf $$folder; \
+		test -x $(VENV)/docker-registry/usr/bin/docker-registry || \
+		echo "Tests of packs in registries need docker-registry (Debian: apt-get install docker-registry)"; }
 	@command -v ssh-keygen >/dev/null && command -v git >/dev/null || \
 		echo "Tests of signed approvals and trusted revisions need ssh-keygen and git (Debian: apt-get install openssh-client git)"
 
-$(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock
+$(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock requirements-oci.lock
 	@echo "Installing the SDK of Azure for the tests (half a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-azure.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-oci.lock
 	@touch $@
 
 lock: setup
@@ -51,6 +59,8 @@ lock: setup
 		--no-emit-index-url --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra azure --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --upgrade -c requirements.lock | awk '/^[^ ]/ {keep = /^pulumi-azure-native==/} keep' > requirements-azure.lock
+	$(BIN)/uv pip compile pyproject.toml --extra oci --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --upgrade -c requirements.lock | awk '/^[^ ]/ {keep = /^oras==/} keep' > requirements-oci.lock
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

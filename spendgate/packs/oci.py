@@ -30,6 +30,16 @@ CONFIG: Final = "application/vnd.spendgate.pack.manifest.v1+json"
 LAYER: Final = "application/vnd.spendgate.pack.archive.v1.tar+gzip"
 IMAGE: Final = "application/vnd.oci.image.manifest.v1+json"
 
+_ACCEPT: Final = ", ".join(
+    (
+        IMAGE,
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    )
+)
+"""What else may be there is taken as well, so that it can be told what it is."""
+
 MAX_MANIFEST: Final = 1024 * 1024
 TIMEOUT: Final = (10.0, 60.0)
 """Seconds to connect, and between two answers."""
@@ -201,7 +211,7 @@ class _Client:
         """A manifest by its tag or digest, and the digest that its bytes have."""
         with self._told():
             answer = self.registry.do_request(
-                f"{self.base}{self.wanted.name}/manifests/{reference}", "GET", headers={"Accept": IMAGE}, stream=True
+                f"{self.base}{self.wanted.name}/manifests/{reference}", "GET", headers={"Accept": _ACCEPT}, stream=True
             )
             self._check(answer, f"no pack {self.wanted.name} with {reference}")
             kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
@@ -217,7 +227,7 @@ class _Client:
         """The digest of what the tag names now; None where there is no such tag."""
         with self._told():
             answer = self.registry.do_request(
-                f"{self.base}{self.wanted.name}/manifests/{tag}", "HEAD", headers={"Accept": IMAGE}
+                f"{self.base}{self.wanted.name}/manifests/{tag}", "HEAD", headers={"Accept": _ACCEPT}
             )
             if answer.status_code == 404:
                 return None
