@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import marshal
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
@@ -57,20 +58,46 @@ def facts_of(
     """
     tables = mappings if mappings is not None else load_mappings()
     index = Index(declaration.resources, whole=whole)
+    known: dict[Hashable, _Derivation] = {}
     return tuple(
-        _workload(resource, tables, index, catalogue)
+        _workload(resource, tables, index, catalogue, known)
         for resource in declaration.resources
         if resource.custom and not resource.external and not resource.type.startswith(_PROVIDER_TYPE)
     )
 
 
-def _workload(resource: Resource, tables: Mappings, index: Index, catalogue: InstanceCatalogue) -> Workload:
+def _workload(
+    resource: Resource,
+    tables: Mappings,
+    index: Index,
+    catalogue: InstanceCatalogue,
+    known: dict[Hashable, _Derivation],
+) -> Workload:
+    """``known`` holds what was derived before; resources that differ in their tags alone are derived once."""
     row = tables.row(resource.type)
     if row is None:
         return Workload(resource, Facts(Kind.OTHER, resource.package), mapped=False)
-    derivation = _Derivation(resource, row, tables, index, catalogue)
-    facts = derivation.facts()
-    return Workload(resource, facts, parts=tuple(derivation.parts))
+    key = _rests_on(resource, row, index)
+    derivation = known.get(key)
+    if derivation is None:
+        derivation = _Derivation(resource, row, tables, index, catalogue)
+        derivation.derive()
+        if key is not None:
+            known[key] = derivation
+    return Workload(resource, derivation.facts(resource), parts=tuple(derivation.parts))
+
+
+def _rests_on(resource: Resource, row: Row, index: Index) -> Hashable | None:
+    """All that the facts of a resource rest on but for its tags; None where that is not told: a value is unknown,
+    secret or another resource, or another resource may say more."""
+    if row.rests_on is None or not index.alone(row.joins.values()):
+        return None
+    read = {name: value for name, value in resource.properties.items() if name in row.rests_on}
+    try:
+        # Told apart by their bytes, for 1 is not true; nothing but plain data can be written so.
+        return row.types[0], id(resource.provider), marshal.dumps(read)
+    except ValueError:
+        return None
 
 
 _NOTHING: Final = Hardware()
@@ -97,6 +124,7 @@ class _Derivation:
         self.index = index
         self.catalogue = catalogue
         self.hardware = _NOTHING
+        self.kind = Kind.OTHER
         self.values: dict[str, Any] = {}
         self.unknowns: dict[str, str] = {}
         self.defaults: set[str] = set()
@@ -134,18 +162,24 @@ class _Derivation:
 
     # The facts
 
-    def facts(self) -> Facts:
+    def derive(self) -> None:
+        """All facts but the tags."""
         case, doubt = self._case()
+        self.kind = case.kind
         self._region()
-        if self.row.tags is not None:
-            self.values["tags"], reasons = tags.merged(self.row.tags, self)
-            self.unknowns |= reasons
         if doubt is None:
             self._all(case)
         else:
             self._none(doubt)
         self.values["taggable"] = self.row.tags is not None
-        return _facts(case.kind, self.row.provider, self.values, self.unknowns, self.defaults)
+
+    def facts(self, resource: Resource) -> Facts:
+        """What was derived, of this resource or one that differs from it in its tags alone, with its tags."""
+        values, unknowns = self.values, self.unknowns
+        if self.row.tags is not None:
+            found, reasons = tags.merged(self.row.tags, resource)
+            values, unknowns = {**values, "tags": found}, {**reasons, **unknowns}
+        return _facts(self.kind, self.row.provider, values, unknowns, self.defaults)
 
     def _case(self) -> tuple[FactRow, Unclear | None]:
         doubt: Unclear | None = None
@@ -389,10 +423,8 @@ class _Derivation:
 
 
 def _facts(kind: Kind, provider: str, values: dict[str, Any], unknowns: Mapping[str, str], defaults: set[str]) -> Facts:
-    if unknowns:
-        values["unknowns"] = unknowns
-    if defaults:
-        values["defaults"] = frozenset(defaults)
+    values = {**values, "unknowns": unknowns} if unknowns else values
+    values = {**values, "defaults": frozenset(defaults)} if defaults else values
     return facts_with(kind, provider, values)
 
 

@@ -163,7 +163,10 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One resource type. ``cases`` are tried in order; the last one has no condition."""
+    """One resource type. ``cases`` are tried in order; the last one has no condition.
+
+    ``rests_on`` are the properties that anything but the tags is read from; None where that is not told.
+    """
 
     types: tuple[str, ...]
     provider: str
@@ -174,6 +177,7 @@ class Row:
     joins: Mapping[str, Join] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     join_reads: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    rests_on: frozenset[str] | None = None
 
 
 class Mappings:
@@ -305,11 +309,11 @@ class _RowCompiler:
         region = spec.get("region", "default")
         if isinstance(region, str):
             region = table["regions"][region] if "regions" in table else None
-        tags = None
+        tags, of_tags = None, Compiler(compiler.base)
         if "tags" in spec:
             layers = spec["tags"] if isinstance(spec["tags"], list) else [spec["tags"]]
             defaults = [table["default_tags"]] if spec.get("default_tags", True) and "default_tags" in table else []
-            tags = compile_layers([*defaults, *layers], compiler)
+            tags = compile_layers([*defaults, *layers], of_tags)
         cases = spec.get("cases", [{}])
         shared = {
             key: value for key, value in spec.items() if key not in ("cases", "aliases", "tags", "region", "joins")
@@ -322,8 +326,9 @@ class _RowCompiler:
             no_region=table.get("no_region", ""),
             tags=tags,
             joins=self.joins,
-            reads=tuple(self.reads),
+            reads=(*of_tags.reads, *self.reads),
             join_reads=self.join_reads,
+            rests_on=_own(self.reads),
         )
 
     def _compiler(self, spec: Mapping[str, Any], base: str = "") -> Compiler:
@@ -442,6 +447,12 @@ class _RowCompiler:
             return None, None
         spec, compiler = merged["attached_accelerators"]
         return compiler.expression(spec["types"]), compiler.expression(spec["counts"])
+
+
+def _own(reads: Iterable[Read]) -> frozenset[str] | None:
+    """The resource's own properties among what is read; None where a path does not start at one."""
+    starts = [paths.parse(read.path)[0] for read in reads if read.root in ("", WHOLE)]
+    return frozenset(map(str, starts)) if all(isinstance(start, str) for start in starts) else None
 
 
 def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:

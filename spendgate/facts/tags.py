@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spendgate.facts.expression import Compiler, Read, Scope, TableError
+from spendgate.facts.expression import Compiler, Read, TableError
 from spendgate.facts.outcome import Unclear, not_known_yet, wrong_type
 from spendgate.facts.path import parse
-from spendgate.resource import UNKNOWN, Secret
+from spendgate.resource import UNKNOWN, Resource, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ def _layer(spec: Any, compiler: Compiler) -> Layer:
     return Layer(root, tuple(map(str, keys)), entry.get("key"), entry.get("value"))
 
 
-def merged(layers: Sequence[Layer], scope: Scope) -> tuple[dict[str, str], dict[str, str]]:
+def merged(layers: Sequence[Layer], resource: Resource) -> tuple[dict[str, str], dict[str, str]]:
     """Tags by key, and reasons by fact path (``tags``, ``tags.team``) for those that are not known."""
     tags: dict[str, str] = {}
     unknowns: dict[str, str] = {}
     for layer in layers:
-        found = _read(layer, scope)
+        found = _read(layer, resource)
         if isinstance(found, Unclear):
             # Anything may be set or overridden here; what earlier layers say no longer holds.
             tags.clear()
@@ -66,11 +66,11 @@ def merged(layers: Sequence[Layer], scope: Scope) -> tuple[dict[str, str], dict[
     return tags, unknowns
 
 
-def _read(layer: Layer, scope: Scope) -> Mapping[str, str | Unclear | None] | Unclear:
-    value: Any = scope.resource.properties
+def _read(layer: Layer, resource: Resource) -> Mapping[str, str | Unclear | None] | Unclear:
+    value: Any = resource.properties
     trail = ""
     if layer.root:
-        provider = scope.resource.provider
+        provider = resource.provider
         value, trail = (provider.properties if provider is not None else None), "provider"
     for key in layer.keys:
         value = value[0] if isinstance(value, list) and len(value) == 1 else value
