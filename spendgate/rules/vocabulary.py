@@ -16,6 +16,7 @@ from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
+from spendgate.rules.totals import TAG_TOTAL, UNKNOWN_TAG, accelerators_at_most, tag_totals, unknown_tags
 
 _RANGE = cel.Message("Range", {"low": cel.DOUBLE, "expected": cel.DOUBLE, "high": cel.DOUBLE, "text": cel.STRING})
 _UNPRICED = cel.Message(
@@ -91,6 +92,10 @@ _STACK = cel.Message(
         "cost": _COST,
         "scenarios": cel.MapOf(_RANGE),
         "accelerators": cel.MapOf(cel.DOUBLE),
+        "by_tag": cel.MapOf(cel.MapOf(TAG_TOTAL)),
+        "tag_totals": cel.ListOf(TAG_TOTAL),
+        "unknown_tags": cel.ListOf(UNKNOWN_TAG),
+        "previous": cel.Message("Previous", {"monthly": _RANGE}),
         "carbon": _CARBON,
     },
 )
@@ -142,8 +147,11 @@ def _json_type(rules: Mapping[str, Any]) -> cel.Type:
 
 @dataclass(frozen=True)  # without slots: its values are kept
 class StackContext:
-    """What is said of the stack as a whole; the same for every resource of it. ``carbon`` is None where no guardrail
-    reads it."""
+    """What is said of the stack as a whole; the same for every resource of it.
+
+    ``carbon`` is None, and ``by_tag`` false, where no guardrail reads it. ``previous`` is the month of an earlier
+    estimate; None where none was given.
+    """
 
     name: str
     project: str
@@ -153,6 +161,8 @@ class StackContext:
     workloads: tuple[Workload, ...]
     now: datetime
     carbon: Footprint | None = None
+    previous: Range | None = None
+    by_tag: bool = False
 
     def values(self) -> dict[str, Any]:
         """``stack`` and ``now`` as CEL sees them."""
@@ -164,9 +174,8 @@ class StackContext:
         for workload in self.workloads:
             facts = workload.facts
             if facts.accelerator is not None and facts.accelerator.model and facts.count is not None:
-                many = facts.count.max if facts.count.max is not None else facts.count.expected
                 model = facts.accelerator.model
-                accelerators[model] = accelerators.get(model, 0.0) + facts.accelerator.count * many
+                accelerators[model] = accelerators.get(model, 0.0) + accelerators_at_most(facts)
         stack: dict[str, Any] = {
             "name": self.name,
             "project": self.project,
@@ -180,6 +189,12 @@ class StackContext:
             },
             "accelerators": accelerators,
         }
+        if self.by_tag:
+            stack["by_tag"] = tag_totals(self.workloads, self.estimate)
+            stack["tag_totals"] = [total for values in stack["by_tag"].values() for total in values.values()]
+            stack["unknown_tags"] = unknown_tags(self.workloads, self.estimate)
+        if self.previous is not None:
+            stack["previous"] = {"monthly": _range(*self.previous.bounds, self.estimate.currency)}
         if self.carbon is not None:
             stack["carbon"] = carbon_values(self.carbon)
         return {"stack": cel.plain(stack, _STACK, ("stack",), {}), "now": self.now}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.estimate.model import Range
 from spendgate.estimate.usage import NONE as NO_USAGE
-from spendgate.estimate.usage import Usage
+from spendgate.estimate.usage import ONE, Scenario, Usage
 from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource, Secret, unknown_paths
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.selection import Setting, param_errors
@@ -25,7 +27,7 @@ SUFFIX = ".test.yaml"
 _TAGS: Tags = {"!unknown": lambda _: UNKNOWN, "!secret": Secret, **DATES}
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""The time of every case: a test that passes today passes next year."""
+"""The time of every case that names none: a test that passes today passes next year."""
 
 ANY_LENGTH: Final = 1_000_000
 
@@ -47,7 +49,7 @@ class Case:
     """One case: a guardrail with its parameters, what is declared, and what must come out, no more and no less.
 
     ``holds_unknown`` tells whether anything declared is known only after apply. ``waivers`` hold in the case; its
-    approvals count as signed.
+    approvals count as signed. ``previous`` is the month of an earlier estimate, ``usage`` holds its scenarios.
     ``patched`` is what the guardrail sets at level ``remediate``: values by the name of the resource and by path.
     """
 
@@ -61,6 +63,7 @@ class Case:
     waivers: tuple[Waiver, ...] = ()
     patched: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     now: datetime = NOW
+    previous: Range | None = None
     usage: Usage = NO_USAGE
 
 
@@ -94,6 +97,10 @@ def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | Non
 
 
 def _mistakes(guardrail: Guardrail, file: YamlFile, index: int) -> list[InputError]:
+    now = file.data["cases"][index].get("now")
+    if now is not None and _time(now) is None:
+        remedy = "Write it as 2026-03-01 or 2026-03-01T09:00:00Z."
+        return [InputError(f'"{now}" is no time', place=file.place("cases", index, "now"), remedy=remedy)]
     waivers = _waivers(guardrail, file, index)
     return [*_wrong_params(guardrail, file, index), *_wrong_names(file, index), *waivers.faults]
 
@@ -102,7 +109,40 @@ def _waivers(guardrail: Guardrail, file: YamlFile, index: int) -> Read:
     """The waivers of a case. It says nothing of how long one may hold: that is a project's rule."""
     if not file.data["cases"][index].get("waivers"):
         return Read()
-    return read_entries(file, ("cases", index, "waivers"), (guardrail.name,), Rules(max_length=ANY_LENGTH), NOW.date())
+    day = _now(file.data["cases"][index]).date()
+    return read_entries(file, ("cases", index, "waivers"), (guardrail.name,), Rules(max_length=ANY_LENGTH), day)
+
+
+def _now(case: Mapping[str, Any]) -> datetime:
+    return _time(case["now"]) or NOW if "now" in case else NOW
+
+
+def _time(text: str) -> datetime | None:
+    """A day or a time; in UTC where it names no zone. None where it is neither."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _previous(case: Mapping[str, Any]) -> Range | None:
+    """The month of an earlier estimate, where the case names one."""
+    if "previousMonthlyUsd" not in case:
+        return None
+    month = Decimal(str(case["previousMonthlyUsd"]))
+    return Range(month, month, month)
+
+
+def _usage(case: Mapping[str, Any]) -> Usage:
+    """The scenarios of the case, as a usage file would name them."""
+
+    def scenario(name: str, factors: Mapping[str, Any]) -> Scenario:
+        growth, hours, instances = (Decimal(str(factors.get(key, ONE))) for key in ("growth", "hours", "instances"))
+        return Scenario(name, growth=growth, hours=hours, instances=instances)
+
+    made = tuple(scenario(str(name), factors) for name, factors in case.get("scenarios", {}).items())
+    return Usage(scenarios=made) if made else NO_USAGE
 
 
 def _wrong_params(guardrail: Guardrail, file: YamlFile, index: int) -> Iterable[InputError]:
@@ -168,6 +208,9 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
         ),
         environment=case.get("environment", "development"),
         waivers=tuple(replace(one, invalid="") for one in _waivers(guardrail, file, index).entries),
+        now=_now(case),
+        previous=_previous(case),
+        usage=_usage(case),
         expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
         patched=case.get("patched", {}),
         holds_unknown=any(

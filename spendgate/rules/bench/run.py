@@ -10,7 +10,7 @@ from time import perf_counter
 from spendgate.errors import Place
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
-from spendgate.rules.bench.cases import NOW, Case, read_cases
+from spendgate.rules.bench.cases import Case, read_cases
 from spendgate.rules.bench.matching import Fault, faults
 from spendgate.rules.evaluate import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail
@@ -45,7 +45,14 @@ def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled
     # What is said of the waivers themselves is no finding of the guardrail.
     waivers = Waivers(case.waivers, Rules(levels=dict.fromkeys(LEVELS, Enforcement.DISABLED)))
     checked = check(
-        case.declaration, (compiled,), Catalogue.builtin(), environment=case.environment, now=NOW, waivers=waivers
+        case.declaration,
+        (compiled,),
+        Catalogue.builtin(),
+        environment=case.environment,
+        now=case.now,
+        waivers=waivers,
+        usage=case.usage,
+        previous=case.previous,
     )
     found = faults(case.expected, checked.findings)
     if case.patched or case.selected.guardrail.patches:

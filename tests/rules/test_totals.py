@@ -1,0 +1,119 @@
+"""What a stack comes to by its tags, and an earlier estimate, as guardrails read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spendgate.estimate import estimate
+from spendgate.estimate.model import ZERO, Range
+from spendgate.facts import facts_of
+from spendgate.gate import reads_tags
+from spendgate.prices.catalogue import Catalogue
+from spendgate.resource import UNKNOWN
+from spendgate.rules.bench.cases import declare
+from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.guardrail import Selected
+from spendgate.rules.library import load_library
+from spendgate.rules.totals import tag_totals, unknown_tags
+from spendgate.rules.vocabulary import StackContext
+
+CATALOGUE = Catalogue.builtin()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def instance(name: str, tags: Any, size: Any = "g5.xlarge") -> dict[str, Any]:
+    return {
+        "type": "aws:ec2/instance:Instance",
+        "name": name,
+        "provider": {"region": "us-east-1"},
+        "properties": {"instanceType": size, "tags": tags},
+    }
+
+
+def context(*resources: dict[str, Any], previous: Range | None = None) -> StackContext:
+    workloads = facts_of(declare(resources), CATALOGUE)
+    made = estimate(workloads, CATALOGUE)
+    return StackContext("dev", "test", "", "development", made, workloads, NOW, previous=previous, by_tag=True)
+
+
+def test_what_lacks_a_tag_stands_under_the_empty_value() -> None:
+    stack = context(instance("a", {"team": "nlp"}), instance("b", {"owner": "ada"}), instance("c", {"team": ""}))
+    values = stack.values()["stack"]
+    months = {value: total["text"] for value, total in values["by_tag"]["team"].items()}
+    assert months == {"nlp": "$734.38", "": "$1,468.76"}
+    assert values["by_tag"]["team"]["nlp"]["accelerators"] == 1.0
+    assert {(total["key"], total["value"]) for total in values["tag_totals"]} == {
+        ("team", "nlp"),
+        ("team", ""),
+        ("owner", "ada"),
+        ("owner", ""),
+    }
+
+
+def test_a_value_known_only_after_apply_is_counted_nowhere_and_named() -> None:
+    stack = context(instance("a", {"team": "nlp"}), instance("b", {"team": UNKNOWN}), instance("c", UNKNOWN))
+    assert list(tag_totals(stack.workloads, stack.estimate)["team"]) == ["nlp"]
+    assert unknown_tags(stack.workloads, stack.estimate) == [{"name": "b", "key": "team"}, {"name": "c", "key": ""}]
+
+
+def test_a_price_that_is_not_known_is_named_with_its_value() -> None:
+    stack = context(instance("a", {"team": "nlp"}, UNKNOWN), instance("b", {"team": "nlp"}, "p9.unheard-of"))
+    total = tag_totals(stack.workloads, stack.estimate)["team"]["nlp"]
+    assert (total["undetermined"], total["unpriced"]) == (["a"], ["a", "b"])
+
+
+def test_pods_are_paid_for_by_their_nodes_and_count_accelerators_only() -> None:
+    pod = {
+        "nodeSelector": {"cloud.google.com/gke-accelerator": "nvidia-l4"},
+        "containers": [{"name": "a", "image": "a", "resources": {"limits": {"nvidia.com/gpu": "2"}}}],
+    }
+    job = {"metadata": {"labels": {"team": "nlp"}}, "spec": {"template": {"spec": pod}}}
+    pool = {
+        "cluster": "ml",
+        "location": "us-central1-a",
+        "nodeCount": 1,
+        "nodeConfig": {"machineType": "g2-standard-24"},
+    }
+    stack = context(
+        {"type": "kubernetes:batch/v1:Job", "name": "train", "properties": job},
+        {"type": "gcp:container/nodePool:NodePool", "name": "pool", "properties": pool},
+    )
+    total = tag_totals(stack.workloads, stack.estimate)["team"]["nlp"]
+    assert (total["expected"], total["accelerators"], total["unpriced"]) == (0.0, 2.0, [])
+
+
+def test_what_costs_nothing_has_no_part_in_it() -> None:
+    labelled = {"metadata": {"labels": {"team": "x"}}}
+    namespace = {"type": "kubernetes:core/v1:Namespace", "name": "n", "properties": labelled}
+    assert context(namespace).values()["stack"]["by_tag"] == {}
+
+
+@given(st.lists(st.sampled_from(["nlp", "vision", ""]), min_size=1, max_size=6))
+def test_the_values_of_a_key_add_up_to_the_stack(teams: list[str]) -> None:
+    stack = context(instance("first", {"team": "nlp"}), *(instance(f"i{n}", {"team": t}) for n, t in enumerate(teams)))
+    sizes = [total["accelerators"] for total in tag_totals(stack.workloads, stack.estimate)["team"].values()]
+    whole = sum((line.cost.monthly for line in stack.estimate.lines if line.cost), ZERO)
+    found = sum(total["expected"] for total in tag_totals(stack.workloads, stack.estimate)["team"].values())
+    assert sum(sizes) == len(teams) + 1
+    assert abs(found - float(whole.expected)) < 1e-6
+
+
+def test_an_earlier_estimate_is_there_only_where_one_was_given() -> None:
+    assert "previous" not in context(instance("a", {})).values()["stack"]
+    month = Range(Decimal(1), Decimal(2), Decimal(3))
+    assert context(instance("a", {}), previous=month).values()["stack"]["previous"]["monthly"]["text"] == "$2.00"
+
+
+def test_totals_by_tag_are_worked_out_only_where_a_guardrail_reads_them() -> None:
+    library = load_library()
+    reading = {
+        name
+        for name, guardrail in library.items()
+        if reads_tags([compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))])
+    }
+    assert reading == {"gpu-count-per-team", "tag-budgets", "tag-cardinality", "untagged-cost-share"}
