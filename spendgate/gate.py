@@ -140,7 +140,7 @@ def check(
         waivers=waived.uses,
         faults=waivers.faults,
         savings=cheaper,
-        remedies=mending.remedies(waived.findings, workloads, estimate, context) if mending is not None else (),
+        remedies=mending.remedies(waived.findings, workloads, estimate, context, shown) if mending is not None else (),
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from spendgate.errors import Place
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Term
 from spendgate.estimate.model import Estimate
@@ -94,8 +95,22 @@ class Mending:
         workloads: Iterable[Workload],
         estimate: Estimate,
         context: StackContext,
+        shown: Callable[[Place], Place] | None = None,
     ) -> tuple[Remedy, ...]:
-        """The patches that were made, then those proposed for the violations among ``findings``."""
+        """The patches that were made, then those proposed for the violations among ``findings``; ``shown`` tells how
+        they name a place."""
+        made = (*self.applied, *self._proposals(findings, workloads, estimate, context))
+        if shown is None:
+            return made
+        return tuple(replace(one, location=shown(one.location)) if one.location else one for one in made)
+
+    def _proposals(
+        self,
+        findings: Iterable[Finding],
+        workloads: Iterable[Workload],
+        estimate: Estimate,
+        context: StackContext,
+    ) -> Iterator[Remedy]:
         by_address = {workload.resource.address: workload for workload in workloads}
         violations: dict[tuple[str, str], list[Finding]] = {}
         for finding in findings:
@@ -103,10 +118,9 @@ class Mending:
             if finding.status is Status.VIOLATION and compiled is not None and self._proposes(compiled):
                 violations.setdefault((finding.guardrail, finding.address), []).append(finding)
         if not violations:
-            return self.applied
+            return
         lines, drivers, shared = lines_by_resource(estimate), drivers_by_resource(estimate), context.values()
         tally: Counter[str] = Counter()
-        proposed: list[Remedy] = []
         for (name, address), found in violations.items():
             if tally[name] == MOST_PROPOSED or address not in by_address:
                 continue
@@ -114,8 +128,7 @@ class Mending:
             workload, carbon_of = by_address[address], self.alone.carbon_of
             own, driven = lines.get(address, ()), drivers.get(address, ())
             subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, driven)
-            proposed += self._proposal(self.guardrails[name], subject, workload.resource, found)
-        return (*self.applied, *proposed)
+            yield from self._proposal(self.guardrails[name], subject, workload.resource, found)
 
     def _proposes(self, compiled: Compiled) -> bool:
         return bool(compiled.patches) and (self.as_declared or not compiled.remediates)

@@ -14,6 +14,7 @@ from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range, Reduction
 from spendgate.estimate.savings import Saving
 from spendgate.prices.model import Quote
+from spendgate.remedy.model import Remedy
 from spendgate.verdict import Checked, Finding, Status, Verdict
 from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
@@ -101,6 +102,7 @@ def _document(
         "findings": [of_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint, of_line),
         "savings": _savings(verdict),
+        "patches": [_remedy(remedy, checked) for checked in verdict.inputs for remedy in checked.remedies],
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
         "inputs": [_input(checked) for checked in verdict.inputs],
     }
@@ -154,6 +156,23 @@ def _told(finding: Finding, checked: Checked) -> dict[str, Any]:
         "unknown": list(finding.unknown),
         "waiver": _waived(finding.waiver) if finding.waiver else None,
         "not_waived": list(finding.not_waived),
+        "not_patched": finding.not_patched or None,
+        "input": str(checked.path),
+    }
+
+
+def _remedy(remedy: Remedy, checked: Checked) -> dict[str, Any]:
+    place = remedy.location
+    return {
+        "guardrail": remedy.guardrail,
+        "applied": remedy.applied,
+        "resource": {"address": remedy.address, "type": remedy.type, "name": remedy.name},
+        "location": {"file": place.file if place else None, "line": place.line if place else None},
+        "changes": [
+            {"path": patch.path, "old": patch.old, "new": patch.new, "appends": patch.appends}
+            for patch in remedy.patches
+        ],
+        "mends": list(remedy.mends),
         "input": str(checked.path),
     }
 

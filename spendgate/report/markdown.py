@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
-from spendgate.report import savings
+from spendgate.remedy.model import Remedy
+from spendgate.report import patches, savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -61,6 +63,7 @@ def _input(checked: Checked) -> list[str]:
             lines += [_finding(findings) for findings in by_message(group, MOST_PLACES).values()]
             if len(group) > MOST_PLACES:
                 lines.append(f"| | {group[0].guardrail} | and {plural(len(group) - MOST_PLACES, 'more place')} | | |")
+    lines += _patches(checked)
     if checked.estimate.lines:
         with_carbon = checked.footprint is not None
         lines += [
@@ -98,6 +101,32 @@ def _input(checked: Checked) -> list[str]:
     if checked.savings is not None:
         lines += ["", *_savings(checked)]
     return lines
+
+
+def _patches(checked: Checked) -> list[str]:
+    """What the pack changes, and what would mend findings, each as a diff."""
+    lines: list[str] = []
+    if made := patches.applied(checked):
+        more = patches.more_applied(checked)
+        lines += ["", f"**{_text(patches.APPLIED[0].upper() + patches.APPLIED[1:])}.**", "", *_diff(made)]
+        lines += ["", _text(more)] if more else []
+    if proposed := patches.proposed(checked, checked.findings)[:MOST_PLACES]:
+        lines += ["", "**Changes that would mend findings:**", "", *_diff(proposed)]
+    return lines
+
+
+def _diff(remedies: Sequence[Remedy]) -> list[str]:
+    lines = ["```diff"]
+    for remedy in remedies:
+        place = patches.place_of(remedy)
+        told = f"@@ {remedy.name} ({remedy.type}){f', {place}' if place else ''}: {remedy.guardrail} @@"
+        lines += [_in_fence(line) for line in (told, *patches.diff_lines(remedy.patches))]
+    return [*lines, "```"]
+
+
+def _in_fence(text: str) -> str:
+    """A line that cannot end the block it stands in, nor be read as another line."""
+    return "".join(character if character.isprintable() else " " for character in text).replace("`", "\u02cb")
 
 
 def _savings(checked: Checked) -> list[str]:

@@ -15,7 +15,8 @@ from rich.text import Text as RichText
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
-from spendgate.report import savings
+from spendgate.remedy.model import Remedy
+from spendgate.report import patches, savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -118,7 +119,8 @@ def _input(console: Console, checked: Checked) -> None:
         _savings(console, checked)
     console.print()
     for group in grouped_findings(checked.findings):
-        _findings(console, group)
+        _findings(console, group, checked)
+    _patched(console, checked)
 
 
 def _savings(console: Console, checked: Checked) -> None:
@@ -215,7 +217,34 @@ def _figure(range_: Range, currency: str) -> str:
     return show_money(range_.expected, currency)
 
 
-def _findings(console: Console, group: Sequence[Finding]) -> None:
+def _patched(console: Console, checked: Checked) -> None:
+    """What the pack changes, by guardrail and resource."""
+    made = patches.applied(checked)
+    if not made:
+        return
+    console.print(Padding(Text(patches.APPLIED, style="bold"), (0, 0, 0, 2)))
+    for remedy in made:
+        head = Text(f"{remedy.guardrail}", style="green")
+        head.append(f"  {'; '.join(remedy.mends)}", style="dim not bold")
+        console.print(Padding(head, (0, 0, 0, 4)))
+        _patch(console, remedy)
+    if more := patches.more_applied(checked):
+        console.print(Padding(Text(more, style="dim"), (0, 0, 0, 4)))
+    console.print()
+
+
+def _patch(console: Console, remedy: Remedy) -> None:
+    """One resource and the lines of its diff."""
+    place = Text(remedy.name, style="bold")
+    place.append(f"  {remedy.type}", style="not bold dim")
+    if shown := patches.place_of(remedy):
+        place.append(f"  {shown}", style="not bold cyan")
+    console.print(Padding(place, (0, 0, 0, 6)))
+    for line in patches.diff_lines(remedy.patches):
+        console.print(Padding(Text(line, style="green" if line.startswith("+") else "red"), (0, 0, 0, 8)))
+
+
+def _findings(console: Console, group: Sequence[Finding], checked: Checked) -> None:
     """The findings of one guardrail under one head, with one remedy."""
     first = group[0]
     style = _STYLES[first.severity] if first.denies else "dim"
@@ -238,6 +267,8 @@ def _findings(console: Console, group: Sequence[Finding]) -> None:
         console.print(Padding(Text(more, style="dim"), (0, 0, 0, 4)))
     for remedy in remedies(first):
         console.print(Padding(Text(remedy, style="dim"), (0, 0, 0, 4)))
+    for change in patches.proposed(checked, group[:MOST_PLACES]):
+        _patch(console, change)
     console.print()
 
 

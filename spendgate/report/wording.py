@@ -202,6 +202,8 @@ def headline(verdict: Verdict) -> str:
         resources = sum(checked.resources for checked in verdict.inputs)
         asked = max((len(checked.guardrails) for checked in verdict.inputs), default=0)
         tally.insert(0, f"{plural(resources, 'resource')}, {plural(asked, 'guardrail')}")
+    if patched := sum(remedy.applied for checked in verdict.inputs for remedy in checked.remedies):
+        tally.append(f"{patched} patched")
     if strange := sum(verdict.unmapped.values()):
         tally.append(f"{strange} not understood")
     return ", ".join(tally)
