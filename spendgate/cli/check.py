@@ -64,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="REVISION",
         help="read settings, policies, waivers and signers as they are in this git revision (origin/main)",
     )
+    parser.add_argument(
+        "--as-declared", action="store_true", help="judge without the patches that the policy pack would make"
+    )
     parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
     parser.add_argument("--usage", type=Path, metavar="FILE", help="another usage file than the project's")
     parser.add_argument(
@@ -124,6 +127,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
                 usage=usage,
                 trust_from=options.trust_from,
                 ignore_waivers=options.ignore_waivers,
+                as_declared=options.as_declared,
                 baseline=options.baseline,
             )
         progress.say(f"running {path} …")
@@ -141,6 +145,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             usage=usage,
             trust_from=options.trust_from,
             ignore_waivers=options.ignore_waivers,
+            as_declared=options.as_declared,
             baseline=options.baseline,
         )
     except InputError as error:
@@ -196,6 +201,7 @@ def check_file(
     trust_from: str | None = None,
     ignore_waivers: bool = False,
     baseline: Baseline | None = None,
+    as_declared: bool = False,
 ) -> Checked:
     """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
     above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
@@ -204,7 +210,7 @@ def check_file(
     declaration = read_declaration(path)
     with _trusted(declaration.root, trust_from) as trusted:
         prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
-        return _judged(path, declaration, prepared, carbon, savings, usage, baseline)
+        return _judged(path, declaration, prepared, carbon, savings, usage, baseline, as_declared)
 
 
 def check_directory(
@@ -223,6 +229,7 @@ def check_directory(
     trust_from: str | None = None,
     ignore_waivers: bool = False,
     baseline: Baseline | None = None,
+    as_declared: bool = False,
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked.
 
@@ -255,7 +262,7 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        return _judged(directory, declaration, preparing.result(), carbon, savings, usage, baseline)
+        return _judged(directory, declaration, preparing.result(), carbon, savings, usage, baseline, as_declared)
 
 
 def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
@@ -274,6 +281,7 @@ def _judged(
     savings: bool,
     usage: Usage | None = None,
     baseline: Baseline | None = None,
+    as_declared: bool = False,
 ) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
     from spendgate.estimate.usage import NONE as NO_USAGE
@@ -306,6 +314,7 @@ def _judged(
         usage=(prepared.usage if usage is None else usage) or NO_USAGE,
         discounts=project.discounts,
         previous=baseline.of(declaration.project, declaration.stack) if baseline else None,
+        as_declared=as_declared,
         shown=_from_here(declaration.root),
     )
     remarks = prepared.remarks
