@@ -17,7 +17,7 @@ from spendgate.config.environment import (
     environments_from,
     with_organization,
 )
-from spendgate.config.organization import Organization, find_organization, load_organization
+from spendgate.config.organization import Organization, find_organization, load_organization, pack_signers
 from spendgate.errors import InputError, Place, raise_together
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
@@ -25,6 +25,7 @@ from spendgate.yamlfile import YamlFile, read_yaml
 
 if TYPE_CHECKING:
     from spendgate.estimate.discounts import Term
+    from spendgate.packs.signing import Demand
     from spendgate.sources.pulumi_program import RecordedInvoke
 
 FILE_NAME = "spendgate.yaml"
@@ -112,11 +113,15 @@ def load_config(
         schemas.validate(yaml, "config")
     base = path.parent if path else Path()
     organization = _organization(yaml, base)
-    project = _project(yaml, base) if yaml is not None else Config(packs=(), environments=())
+    # What the organisation demands of packs, no project lifts.
+    demand = (organization.pack_signers if organization else None) or pack_signers(yaml, base)
+    project = _project(yaml, base, demand) if yaml is not None else Config(packs=(), environments=())
     _check_budgets(project, organization)
     return replace(
         project,
-        packs=tuple(load_pack(name, packs_from) for name in packs) if packs else _packs(project, organization),
+        packs=tuple(load_pack(name, packs_from, None, demand) for name in packs)
+        if packs
+        else _packs(project, organization),
         policies=(*(organization.policies if organization else ()), *project.policies),
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
@@ -126,12 +131,13 @@ def load_config(
     )
 
 
-def _project(yaml: YamlFile, base: Path) -> Config:
+def _project(yaml: YamlFile, base: Path, demand: Demand | None) -> Config:
     """What a spendgate.yaml itself says."""
     _check_currency(yaml)
     return Config(
         packs=tuple(
-            load_pack(name, base, yaml.place("packs", index)) for index, name in enumerate(yaml.data.get("packs", ()))
+            load_pack(name, base, yaml.place("packs", index), demand)
+            for index, name in enumerate(yaml.data.get("packs", ()))
         ),
         settings=settings_from(yaml, "guardrails"),
         policies=policies_from(yaml, base),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spendgate import schemas
 from spendgate.config.budgets import Budget, budgets_from
@@ -14,6 +14,9 @@ from spendgate.errors import InputError, Place
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import Pack, Setting, load_pack, settings_from
 from spendgate.yamlfile import YamlFile, read_yaml
+
+if TYPE_CHECKING:
+    from spendgate.packs.signing import Demand
 
 VARIABLE: Final = "SPENDGATE_ORGANIZATION"
 """Names the organisation file; wins over what a project names."""
@@ -30,6 +33,7 @@ class Organization:
     environments: tuple[Environment, ...]
     budgets: tuple[Budget, ...]
     named_by: str
+    pack_signers: Demand | None = None
 
 
 def find_organization(project: YamlFile | None, base: Path) -> tuple[Path, str] | None:
@@ -69,14 +73,27 @@ def load_organization(path: Path, named_by: str, shown_as: str) -> Organization:
     yaml = read_yaml(path, shown_as=shown_as)
     schemas.validate(yaml, "organization")
     base = path.parent
+    demand = pack_signers(yaml, base)
     return Organization(
         yaml=yaml,
         packs=tuple(
-            load_pack(name, base, yaml.place("packs", index)) for index, name in enumerate(yaml.data.get("packs", ()))
+            load_pack(name, base, yaml.place("packs", index), demand)
+            for index, name in enumerate(yaml.data.get("packs", ()))
         ),
         settings=settings_from(yaml, "guardrails", layer=Layer.ORGANIZATION),
         policies=policies_from(yaml, base),
         environments=environments_from(yaml, Layer.ORGANIZATION),
         budgets=budgets_from(yaml, Layer.ORGANIZATION),
         named_by=named_by,
+        pack_signers=demand,
     )
+
+
+def pack_signers(yaml: YamlFile | None, base: Path) -> Demand | None:
+    """Who must have signed the packs that are fetched, as a file says it (``packSigners``); None where it does not."""
+    written = yaml.data.get("packSigners") if yaml is not None else None
+    if written is None:
+        return None
+    from spendgate.packs.signing import Demand
+
+    return Demand(base / Path(written["allowedSigners"]).expanduser(), tuple(written.get("signers", ())))

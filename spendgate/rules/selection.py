@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
@@ -19,6 +19,9 @@ from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Origin, Sel
 from spendgate.rules.library import Library, load_folders
 from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
+
+if TYPE_CHECKING:
+    from spendgate.packs.signing import Demand
 
 DEFAULT_PACK = "gpu-baseline"
 
@@ -101,16 +104,20 @@ def settings_from(
     )
 
 
-def load_pack(reference: str, relative_to: Path | None = None, place: Place | None = None) -> Pack:
+def load_pack(
+    reference: str, relative_to: Path | None = None, place: Place | None = None, demand: Demand | None = None
+) -> Pack:
     """A pack by the name of a shipped one, by its folder or archive (relative to the file that names it), or from a
     git repository, an installed package or an OCI registry (``spendgate.packs.locate``).
+
+    ``demand`` tells who must have signed one that is fetched; a folder and a shipped pack carry no signature.
 
     Raises InputError when there is none, when its ``pack.yaml`` is wrong, or when it needs a newer spendgate.
     """
     if _FETCHED.search(reference):
         from spendgate.packs.locate import locate
 
-        found = locate(reference, relative_to or Path.cwd(), place)
+        found = locate(reference, relative_to or Path.cwd(), place, demand)
         return replace(_load(found.folder), origin=found.origin, source=found.source)
     folder = _find_pack(reference, relative_to)
     if folder is None:

@@ -31,6 +31,7 @@ _OWN_FOLDER: Final = ".spendgate"
 _LINK: Final = "120000"
 """How git writes that a file is a symbolic link."""
 _CONFIG: Final = "spendgate.yaml"
+_ENDS: Final = (".yaml", ".yml", ".tar.gz", ".tgz", "signers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
 
 
 def _may_matter(path: str, mode: str) -> bool:
-    return mode == _LINK or path.endswith((".yaml", ".yml")) or _OWN_FOLDER in path.split("/")[:-1]
+    # Archives of packs, and who may sign them, are read with the settings.
+    return mode == _LINK or path.endswith(_ENDS) or _OWN_FOLDER in path.split("/")[:-1]
 
 
 def _write(trusted: Trusted, path: str, mode: str, content: bytes) -> None:
@@ -168,8 +170,10 @@ def _files(config: Config) -> list[Path]:
     """The files and folders that a configuration was made from."""
     yamls = [config.yaml, config.organization.yaml if config.organization else None]
     folders = [folder for pack in config.packs for folder in (pack.folder, *pack.policies)]
+    # An archive, or a repository of this machine, that a pack was fetched from: its copy in the cache lies elsewhere.
+    sources = [pack.source for pack in config.packs if pack.source is not None]
     usage = [config.usage] if config.usage else []
-    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *usage, *folders, *config.policies]
+    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *usage, *folders, *sources, *config.policies]
 
 
 def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rules) -> tuple[str, ...]:
