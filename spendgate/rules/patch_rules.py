@@ -81,6 +81,12 @@ def _faults(file: YamlFile, index: int) -> Iterator[InputError]:
     item: Mapping[str, Any] = file.data["spec"]["remediate"][index]
     where = ("spec", "remediate", index)
     yield from _wrong_types(file, (*where, "types"), item.get("types", ()))
+    if "fact" in item and "path" in item:
+        remedy = "Leave one of them out: a fact is written where the mapping tables say."
+        yield InputError("a patch sets a fact or a path, not both", place=file.key_place(*where, "path"), remedy=remedy)
+    elif "path" in item and "types" not in item:
+        remedy = "Name the resource types under types: other types have other properties."
+        yield InputError("a path is of certain types", place=file.key_place(*where, "path"), remedy=remedy)
     if "fact" in item:
         yield from _wrong_fact(file, where, item["fact"], item.get("types", ()))
     if "path" in item:
@@ -95,9 +101,7 @@ def _wrong_types(file: YamlFile, where: tuple[str | int, ...], types: Any) -> It
         known = known_types(token.split(":", 1)[0])
         if fnmatch.filter(known, token) if _PATTERN & set(token) else token in known:
             continue
-        remedy = did_you_mean(token, known) or (
-            "It starts with a package that mapping tables know (aws, azure-native, gcp, kubernetes)."
-        )
+        remedy = did_you_mean(token, known) or "Types are written as Pulumi does: aws:ebs/volume:Volume, or aws:rds/*."
         yield InputError(f'no resource type "{token}" is known', place=file.place(*where, number), remedy=remedy)
 
 
