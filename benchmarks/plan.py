@@ -1,5 +1,5 @@
-"""A preview of 10,000 resources in a file: ``spendgate check FILE`` with every shipped guardrail and the estimate, beside
-``conftest test`` of the same file with forty Rego rules (no prices). conftest is measured where it is on PATH
+"""A preview of 10,000 resources in a file: ``spendgate check FILE`` with every shipped guardrail and the estimate,
+beside ``conftest test`` of the same file with forty Rego rules (no prices). conftest is measured where it is on PATH
 (``go install github.com/open-policy-agent/conftest@latest``)."""
 
 from __future__ import annotations
@@ -114,7 +114,10 @@ def _state(index: int) -> dict[str, Any]:
             },
         ),
         ("s3/bucket:Bucket", {"tags": tags}),
-        ("ebs/volume:Volume", {"availabilityZone": "us-east-1a", "size": 100 + index % 90, "type": "gp3", "tags": TAGS}),
+        (
+            "ebs/volume:Volume",
+            {"availabilityZone": "us-east-1a", "size": 100 + index % 90, "type": "gp3", "tags": TAGS},
+        ),
         (
             "eks/nodeGroup:NodeGroup",
             {
