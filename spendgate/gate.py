@@ -17,13 +17,14 @@ from spendgate.estimate.model import CostLine, Driver, Estimate, Range
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import facts_of
-from spendgate.facts.model import Workload
+from spendgate.facts.model import Kind, Workload
 from spendgate.prices.age import is_fresh, old_price_note
 from spendgate.resource import Declaration, Resource, Value
 from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
 from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
-from spendgate.rules.vocabulary import StackContext, resource_values, unknown_facts
+from spendgate.rules.totals import words_of
+from spendgate.rules.vocabulary import StackContext, resource_values, unknown_costs, unknown_facts, unknown_stack
 from spendgate.verdict import Checked, Finding
 from spendgate.waivers.apply import Applied, apply, costs_by_address
 from spendgate.waivers.decide import Context
@@ -87,7 +88,7 @@ def check(
         now,
         footprint,
         previous,
-        reads_tags(guardrails),
+        tag_words(guardrails),
     )
     findings = (
         *resource_findings(workloads, estimate, guardrails, context, carbon_of, shown),
@@ -215,9 +216,14 @@ def reads_carbon(guardrails: Iterable[Compiled]) -> bool:
     return _reads(guardrails, ("cost", "carbon"), ("stack", "carbon"), ("cost",), ("stack",))
 
 
-def reads_tags(guardrails: Iterable[Compiled]) -> bool:
-    """Whether any guardrail reads what the stack comes to by tag; else it is not worked out."""
-    return _reads(guardrails, ("stack", "by_tag"), ("stack", "tag_totals"), ("stack", "unknown_tags"), ("stack",))
+def tag_words(guardrails: Iterable[Compiled]) -> frozenset[str] | None:
+    """The words in which guardrails may name the tags whose totals they read; None where none reads any, and the totals
+    are not worked out."""
+    wanted = (("stack", "by_tag"), ("stack", "tag_totals"), ("stack", "unknown_tags"), ("stack",))
+    reading = [compiled for compiled in guardrails if _reads((compiled,), *wanted)]
+    if not reading:
+        return None
+    return frozenset(word for compiled in reading for word in words_of(compiled.guardrail, compiled.params))
 
 
 def _reads(guardrails: Iterable[Compiled], *paths: tuple[str, ...]) -> bool:
@@ -252,10 +258,18 @@ def resource_subject(
     """One workload as the guardrails are asked about it; with its carbon where one of them reads it."""
     own = Estimate(lines, currency, drivers=drivers)
     carbon = carbon_of.footprint(lines) if carbon_of else None
-    resource = workload.resource
+    resource, facts = workload.resource, workload.facts
+    values = {**resource_values(workload, own, own.total, carbon), **shared}
+    runs = (
+        facts.kind is Kind.TRAINING_JOB or "max_runtime_hours" in facts.unknowns or facts.max_runtime_hours is not None
+    )
     return Subject(
-        values={**resource_values(workload, own, own.total, carbon), **shared},
-        unknown=unknown_facts(workload.facts),
+        values=values,
+        unknown={
+            **unknown_facts(facts),
+            **unknown_costs(values["cost"]["undetermined"], "cost", runs=runs),
+            **unknown_stack(values["stack"]),
+        },
         address=resource.address,
         type=resource.type,
         name=resource.name,
@@ -283,9 +297,10 @@ def stack_subject(
     """The stack as its guardrails are asked about it. Its place is the project file: a stack has no line of its own."""
     name = f"{declaration.project}-{declaration.stack}"
     place = Place("Pulumi.yaml", 1, 1)
+    values = context.values()
     return Subject(
-        values=context.values(),
-        unknown={},
+        values=values,
+        unknown=unknown_stack(values["stack"]),
         address=f"urn:pulumi:{declaration.stack}::{declaration.project}::{STACK_TYPE}::{name}",
         type=STACK_TYPE,
         name=name,

@@ -11,7 +11,7 @@ from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
 from spendgate.rules.patch_rules import CompiledPatch, compile_patches, without_secrets
-from spendgate.rules.subject import Part, Path, Subject, Values, merged, parts_read
+from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, parts_read
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
 
@@ -206,11 +206,13 @@ class Asked:
 def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
     """The findings of all guardrails on one resource. What passed for the same values before is not asked again."""
     matching, parts = asked.of_kind(subject)
-    if not subject.unknown:
-        key = ("*", subject.values["facts"]["kind"], *subject.keys_of(parts))
+    if all(path[0] in SAME_FOR_ALL for path in subject.unknown):
+        key = ("*", subject.values["facts"]["kind"], *subject.unknown.items(), *subject.keys_of(parts))
         if key not in memo:
             memo[key] = tuple(
-                one for one in matching if one.reads_properties or _remembered(one, subject, {}, memo) is not PASS
+                one
+                for one in matching
+                if one.reads_properties or _remembered(one, subject, _relevant(one, subject.unknown), memo) is not PASS
             )
         matching = memo[key]
     for compiled in matching:

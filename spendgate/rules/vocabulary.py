@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,12 +16,18 @@ from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
-from spendgate.rules.totals import TAG_TOTAL, UNKNOWN_TAG, accelerators_at_most, tag_totals, unknown_tags
+from spendgate.rules.totals import TAG_TOTAL, UNKNOWN_TAG, accelerators_at_most, tag_values
 
-_RANGE = cel.Message("Range", {"low": cel.DOUBLE, "expected": cel.DOUBLE, "high": cel.DOUBLE, "text": cel.STRING})
+_RANGE = cel.Message(
+    "Range",
+    {
+        **dict.fromkeys(("low", "expected", "high"), cel.DOUBLE),
+        **dict.fromkeys(("text", "low_text", "high_text"), cel.STRING),
+    },
+)
 _UNPRICED = cel.Message(
     "Unpriced",
-    dict.fromkeys(("resource", "name", "item", "unit", "reason", "note"), cel.STRING),
+    dict.fromkeys(("resource", "name", "item", "kind", "unit", "reason", "note"), cel.STRING),
 )
 _COST = cel.Message(
     "Cost",
@@ -31,6 +37,7 @@ _COST = cel.Message(
         "daily": _RANGE,
         "monthly": _RANGE,
         "run": _RANGE,
+        "known": cel.Message("KnownCost", dict.fromkeys(("hourly", "daily", "monthly", "run"), _RANGE)),
         "unpriced": cel.ListOf(_UNPRICED),
         "undetermined": cel.ListOf(_UNPRICED),
         "per_thousand_requests": _RANGE,
@@ -149,8 +156,8 @@ def _json_type(rules: Mapping[str, Any]) -> cel.Type:
 class StackContext:
     """What is said of the stack as a whole; the same for every resource of it.
 
-    ``carbon`` is None, and ``by_tag`` false, where no guardrail reads it. ``previous`` is the month of an earlier
-    estimate; None where none was given.
+    ``carbon`` is None where no guardrail reads it, and so is ``by_tag``, the words among which are the tag keys that
+    guardrails read totals of. ``previous`` is the month of an earlier estimate; None where none was given.
     """
 
     name: str
@@ -162,7 +169,7 @@ class StackContext:
     now: datetime
     carbon: Footprint | None = None
     previous: Range | None = None
-    by_tag: bool = False
+    by_tag: frozenset[str] | None = None
 
     def values(self) -> dict[str, Any]:
         """``stack`` and ``now`` as CEL sees them."""
@@ -189,10 +196,8 @@ class StackContext:
             },
             "accelerators": accelerators,
         }
-        if self.by_tag:
-            stack["by_tag"] = tag_totals(self.workloads, self.estimate)
-            stack["tag_totals"] = [total for values in stack["by_tag"].values() for total in values.values()]
-            stack["unknown_tags"] = unknown_tags(self.workloads, self.estimate)
+        if self.by_tag is not None:
+            stack |= tag_values(self.workloads, self.estimate, self.by_tag)
         if self.previous is not None:
             stack["previous"] = {"monthly": _range(*self.previous.bounds, self.estimate.currency)}
         if self.carbon is not None:
@@ -301,12 +306,14 @@ _DRIVERS = {REQUESTS: "per_thousand_requests", TOKENS: "per_million_tokens"}
 
 
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
-    """A cost as CEL sees it: doubles for comparing, ``text`` for messages (rounded to cents)."""
+    """A cost as CEL sees it: doubles for comparing, ``text`` for messages (rounded to cents). ``known`` are the same
+    amounts where other figures hang on prices that are known only after apply: at least so much."""
     missing = [
         {
             "resource": line.resource,
             "name": line.resource.rsplit("::", 1)[-1],
             "item": line.item,
+            "kind": str(line.kind),
             "unit": line.unit,
             "reason": str(line.quote.reason),
             "note": line.quote.note,
@@ -328,7 +335,42 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
             values[_DRIVERS[driver.per]] = _range(*driver.cost.bounds, estimate.currency)
     if total.run is not None:
         values["run"] = _range(total.run.low, total.run.expected, total.run.high, estimate.currency)
+    values["known"] = {name: values[name] for name in _AMOUNTS if name in values}
     return values
+
+
+def unknown_costs(
+    undetermined: Sequence[Mapping[str, Any]], *root: str, runs: bool = True
+) -> dict[tuple[str, ...], str]:
+    """Paths of the figures that hang on prices known only after apply (``undetermined``, as expressions see them), each
+    with the reason; none where all are known. ``runs``: whether a run costs something at all."""
+    if not undetermined:
+        return {}
+    names = list(dict.fromkeys(line["name"] for line in undetermined))
+    shown = ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    )
+    notes = list(dict.fromkeys(line["note"].removesuffix(": known only after apply") for line in undetermined))
+    why = f": {notes[0]}" if len(notes) == 1 and notes[0] else ""
+    figures = [name for name in _HANGING if runs or name != "run"]
+    return {
+        (*root, name): f"{'.'.join((*root, name))} (the price of {shown} is known only after apply{why})"
+        for name in figures
+    }
+
+
+def unknown_stack(stack: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
+    """The same of the figures of a stack, as expressions see it; of those of its scenarios too."""
+    undetermined = stack["cost"]["undetermined"] if "cost" in stack else ()
+    found = unknown_costs(undetermined, "stack", "cost")
+    if found and stack.get("scenarios"):
+        found[("stack", "scenarios")] = found[("stack", "cost", "monthly")].replace("cost.monthly", "scenarios", 1)
+    return found
+
+
+_AMOUNTS = ("hourly", "daily", "monthly", "run")
+_HANGING = (*_AMOUNTS, *_DRIVERS.values(), *(f"{word}_share" for word in ("exact", "derived", "assumed")))
+_MOST_NAMES = 5
 
 
 @lru_cache(maxsize=4096)
@@ -339,6 +381,8 @@ def _range(low: Decimal, expected: Decimal, high: Decimal, currency: str) -> dic
         "expected": float(expected),
         "high": float(high),
         "text": show_money(expected, currency),
+        "low_text": show_money(low, currency),
+        "high_text": show_money(high, currency),
     }
 
 
@@ -366,4 +410,6 @@ def _amount(figure: Range, unit: str) -> dict[str, Any]:
         "expected": float(figure.expected),
         "high": float(figure.high),
         "text": f"{show_figure(figure.expected)} {unit}",
+        "low_text": f"{show_figure(figure.low)} {unit}",
+        "high_text": f"{show_figure(figure.high)} {unit}",
     }
