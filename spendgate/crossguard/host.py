@@ -33,9 +33,9 @@ from spendgate.gate import (
     estimate_today,
     lines_by_resource,
     reads_carbon,
-    reads_tags,
     resource_subject,
     stack_subject,
+    tag_words,
     with_old_prices,
     with_waivers,
 )
@@ -263,7 +263,7 @@ class PackHost:
         context = self._context(workloads, estimate)
         if carbon_of is not None:
             context = replace(context, carbon=carbon_of.footprint(estimate.lines))
-        context = replace(context, by_tag=reads_tags(self.guardrails))
+        context = replace(context, by_tag=tag_words(self.guardrails))
         shared, lines = context.values(), lines_by_resource(estimate)
         findings: list[Finding] = []
         drivers = drivers_by_resource(estimate)

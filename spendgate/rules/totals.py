@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
-from spendgate.estimate.model import ZERO, CostLine, Estimate, Range
+from spendgate.estimate.model import EXACT, CostLine, Estimate
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
+from spendgate.rules.guardrail import Guardrail
 
 UNTAGGED: Final = ""
 """The value under which stands what does not carry a tag (or carries it empty)."""
+
+_ZERO: Final = Decimal(0)
+
+_QUOTED_OR_SELECTED: Final = re.compile(r"""'([^']*)'|"([^"]*)"|[.]([A-Za-z_]\w*)""")
 
 TAG_TOTAL: Final = cel.Message(
     "TagTotal",
@@ -38,18 +45,24 @@ UNKNOWN_TAG: Final = cel.Message("UnknownTag", {"name": cel.STRING, "key": cel.S
 
 @dataclass(slots=True)
 class _Share:
-    """What one resource costs a month, and what of it has no price."""
+    """What one resource, or all with one value of a tag, costs a month (low, expected, high), and what of it has no
+    price. The names are kept in order of declaration."""
 
-    monthly: Range = ZERO
+    low: Decimal = _ZERO
+    expected: Decimal = _ZERO
+    high: Decimal = _ZERO
+    accelerators: float = 0.0
     unpriced: dict[str, None] = field(default_factory=dict)
     undetermined: dict[str, None] = field(default_factory=dict)
-    accelerators: float = 0.0
 
     def add(self, other: _Share) -> None:
-        self.monthly = self.monthly + other.monthly
-        self.unpriced.update(other.unpriced)
-        self.undetermined.update(other.undetermined)
+        self.low += other.low
+        self.expected += other.expected
+        self.high += other.high
         self.accelerators += other.accelerators
+        if other.unpriced:
+            self.unpriced.update(other.unpriced)
+            self.undetermined.update(other.undetermined)
 
 
 def accelerators_at_most(facts: Facts) -> float:
@@ -60,37 +73,86 @@ def accelerators_at_most(facts: Facts) -> float:
     return facts.accelerator.count * many
 
 
-def tag_totals(workloads: Sequence[Workload], estimate: Estimate) -> dict[str, dict[str, dict[str, Any]]]:
-    """By tag key and value: the month of what carries it. For each key the values add up to the stack, but for what
-    ``unknown_tags`` lists. Only what costs something or holds accelerators is in it."""
-    shares = _shares(workloads, estimate)
-    totals: dict[str, dict[str, _Share]] = {}
-    keys = {key: None for workload, _ in shares for key in (*workload.facts.tags, *_unknown_keys(workload.facts))}
-    for key in keys:
-        if not key:
-            continue
-        values = totals.setdefault(key, {})
-        for workload, share in shares:
-            unknown = _unknown_keys(workload.facts)
-            if not unknown or not ("" in unknown or key in unknown):
-                values.setdefault(workload.facts.tags.get(key, UNTAGGED), _Share()).add(share)
-    return {
+def tag_values(
+    workloads: Sequence[Workload], estimate: Estimate, words: Container[str] | None = None
+) -> dict[str, Any]:
+    """``by_tag``, ``tag_totals`` and ``unknown_tags`` as CEL sees them: the month of what carries each value of a tag.
+
+    For each key the values add up to the stack, but for what ``unknown_tags`` lists. Only what costs something or holds
+    accelerators is in it; and of the keys those that are among ``words`` (all where there are none): a key that no
+    guardrail names may have as many values as there are resources.
+    """
+    with localcontext(EXACT):
+        shares = _shares(workloads, estimate)
+        keys = {key: None for _, facts, _ in shares for key in (*facts.tags, *_unknown_keys(facts)) if key}
+        read = tuple(key for key in keys if words is None or key in words)
+        groups = _grouped(read, shares)
+        totals = {key: _by_value(index, groups) for index, key in enumerate(read)}
+    by_tag = {
         key: {value: _plain(key, value, share, estimate.currency) for value, share in values.items()}
         for key, values in totals.items()
     }
+    return {
+        "by_tag": by_tag,
+        "tag_totals": [total for values in by_tag.values() for total in values.values()],
+        "unknown_tags": [{"name": name, "key": key} for name, facts, _ in shares for key in _unknown_keys(facts)],
+    }
 
 
-def unknown_tags(workloads: Sequence[Workload], estimate: Estimate) -> list[dict[str, str]]:
-    """Tags known only after apply, of what costs something or holds accelerators."""
-    return [
-        {"name": workload.resource.name, "key": key}
-        for workload, _ in _shares(workloads, estimate)
-        for key in _unknown_keys(workload.facts)
-    ]
+def _grouped(keys: Sequence[str], shares: Iterable[tuple[str, Facts, _Share]]) -> dict[tuple[str | None, ...], _Share]:
+    """The shares by their values of all keys (None: not known): there are many resources and few combinations."""
+    groups: dict[tuple[str | None, ...], _Share] = {}
+    for _, facts, share in shares:
+        tags, unknowns = facts.tags, facts.unknowns
+        if unknowns and "tags" in unknowns:
+            continue
+        if unknowns:
+            values = tuple([None if f"tags.{key}" in unknowns else tags.get(key, UNTAGGED) for key in keys])
+        else:
+            values = tuple([tags.get(key, UNTAGGED) for key in keys])
+        group = groups.get(values)
+        if group is None:
+            group = groups[values] = _Share()
+        group.add(share)
+    return groups
+
+
+def _by_value(index: int, groups: dict[tuple[str | None, ...], _Share]) -> dict[str, _Share]:
+    found: dict[str, _Share] = {}
+    for values, share in groups.items():
+        value = values[index]
+        if value is not None:
+            found.setdefault(value, _Share()).add(share)
+    return found
+
+
+def words_of(guardrail: Guardrail, params: Any) -> Iterator[str]:
+    """The texts in which a guardrail can name a tag: in its parameters, and quoted or selected in its expressions."""
+    expressions = [*guardrail.match_conditions, *guardrail.variables]
+    for validation in guardrail.validations:
+        expressions += [item for item in (validation.expression, validation.message_expression) if item]
+    for expression in expressions:
+        for match in _QUOTED_OR_SELECTED.finditer(expression.text):
+            yield next(group for group in match.groups() if group is not None)
+    yield from _texts(params)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
 
 
 def _unknown_keys(facts: Facts) -> tuple[str, ...]:
     """Keys of the tags whose value is not known; an empty one where that holds of all of them."""
+    if not facts.unknowns:
+        return ()
     return tuple(
         path.removeprefix("tags").removeprefix(".")
         for path in facts.unknowns
@@ -98,12 +160,17 @@ def _unknown_keys(facts: Facts) -> tuple[str, ...]:
     )
 
 
-def _shares(workloads: Iterable[Workload], estimate: Estimate) -> list[tuple[Workload, _Share]]:
+def _shares(workloads: Iterable[Workload], estimate: Estimate) -> list[tuple[str, Facts, _Share]]:
+    """Name, facts and share of every resource that has a part in the stack's cost or accelerators."""
     lines: dict[str, list[CostLine]] = {}
     for line in estimate.lines:
         lines.setdefault(line.resource, []).append(line)
-    found = ((workload, _share(workload, lines.get(workload.resource.address, ()))) for workload in workloads)
-    return [(workload, share) for workload, share in found if share is not None]
+    found = []
+    for workload in workloads:
+        share = _share(workload, lines.get(workload.resource.address, ()))
+        if share is not None:
+            found.append((workload.resource.name, workload.facts, share))
+    return found
 
 
 def _share(workload: Workload, lines: Sequence[CostLine]) -> _Share | None:
@@ -111,7 +178,10 @@ def _share(workload: Workload, lines: Sequence[CostLine]) -> _Share | None:
     counted = False
     for line in lines:
         if line.cost is not None:
-            share.monthly = share.monthly + line.cost.monthly
+            low, expected, high = line.cost.monthly.bounds
+            share.low += low
+            share.expected += expected
+            share.high += high
         elif line.quote.reason is NoPrice.PAID_BY_NODES:
             continue
         else:
@@ -123,14 +193,13 @@ def _share(workload: Workload, lines: Sequence[CostLine]) -> _Share | None:
 
 
 def _plain(key: str, value: str, share: _Share, currency: str) -> dict[str, Any]:
-    low, expected, high = share.monthly.bounds
     return {
         "key": key,
         "value": value,
-        "low": float(low),
-        "expected": float(expected),
-        "high": float(high),
-        "text": show_money(expected, currency),
+        "low": float(share.low),
+        "expected": float(share.expected),
+        "high": float(share.high),
+        "text": show_money(share.expected, currency),
         "accelerators": share.accelerators,
         "unpriced": list(share.unpriced),
         "undetermined": list(share.undetermined),

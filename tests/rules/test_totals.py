@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 from spendgate.estimate import estimate
 from spendgate.estimate.model import ZERO, Range
 from spendgate.facts import facts_of
-from spendgate.gate import reads_tags
+from spendgate.gate import tag_words
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN
 from spendgate.rules.bench.cases import declare
 from spendgate.rules.evaluate import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import load_library
-from spendgate.rules.totals import tag_totals, unknown_tags
+from spendgate.rules.totals import tag_values, words_of
 from spendgate.rules.vocabulary import StackContext
 
 CATALOGUE = Catalogue.builtin()
@@ -38,7 +39,9 @@ def instance(name: str, tags: Any, size: Any = "g5.xlarge") -> dict[str, Any]:
 def context(*resources: dict[str, Any], previous: Range | None = None) -> StackContext:
     workloads = facts_of(declare(resources), CATALOGUE)
     made = estimate(workloads, CATALOGUE)
-    return StackContext("dev", "test", "", "development", made, workloads, NOW, previous=previous, by_tag=True)
+    return StackContext(
+        "dev", "test", "", "development", made, workloads, NOW, previous=previous, by_tag=frozenset({"team", "owner"})
+    )
 
 
 def test_what_lacks_a_tag_stands_under_the_empty_value() -> None:
@@ -57,13 +60,16 @@ def test_what_lacks_a_tag_stands_under_the_empty_value() -> None:
 
 def test_a_value_known_only_after_apply_is_counted_nowhere_and_named() -> None:
     stack = context(instance("a", {"team": "nlp"}), instance("b", {"team": UNKNOWN}), instance("c", UNKNOWN))
-    assert list(tag_totals(stack.workloads, stack.estimate)["team"]) == ["nlp"]
-    assert unknown_tags(stack.workloads, stack.estimate) == [{"name": "b", "key": "team"}, {"name": "c", "key": ""}]
+    assert list(tag_values(stack.workloads, stack.estimate)["by_tag"]["team"]) == ["nlp"]
+    assert tag_values(stack.workloads, stack.estimate)["unknown_tags"] == [
+        {"name": "b", "key": "team"},
+        {"name": "c", "key": ""},
+    ]
 
 
 def test_a_price_that_is_not_known_is_named_with_its_value() -> None:
     stack = context(instance("a", {"team": "nlp"}, UNKNOWN), instance("b", {"team": "nlp"}, "p9.unheard-of"))
-    total = tag_totals(stack.workloads, stack.estimate)["team"]["nlp"]
+    total = tag_values(stack.workloads, stack.estimate)["by_tag"]["team"]["nlp"]
     assert (total["undetermined"], total["unpriced"]) == (["a"], ["a", "b"])
 
 
@@ -83,7 +89,7 @@ def test_pods_are_paid_for_by_their_nodes_and_count_accelerators_only() -> None:
         {"type": "kubernetes:batch/v1:Job", "name": "train", "properties": job},
         {"type": "gcp:container/nodePool:NodePool", "name": "pool", "properties": pool},
     )
-    total = tag_totals(stack.workloads, stack.estimate)["team"]["nlp"]
+    total = tag_values(stack.workloads, stack.estimate)["by_tag"]["team"]["nlp"]
     assert (total["expected"], total["accelerators"], total["unpriced"]) == (0.0, 2.0, [])
 
 
@@ -96,9 +102,9 @@ def test_what_costs_nothing_has_no_part_in_it() -> None:
 @given(st.lists(st.sampled_from(["nlp", "vision", ""]), min_size=1, max_size=6))
 def test_the_values_of_a_key_add_up_to_the_stack(teams: list[str]) -> None:
     stack = context(instance("first", {"team": "nlp"}), *(instance(f"i{n}", {"team": t}) for n, t in enumerate(teams)))
-    sizes = [total["accelerators"] for total in tag_totals(stack.workloads, stack.estimate)["team"].values()]
+    sizes = [total["accelerators"] for total in tag_values(stack.workloads, stack.estimate)["by_tag"]["team"].values()]
     whole = sum((line.cost.monthly for line in stack.estimate.lines if line.cost), ZERO)
-    found = sum(total["expected"] for total in tag_totals(stack.workloads, stack.estimate)["team"].values())
+    found = sum(total["expected"] for total in tag_values(stack.workloads, stack.estimate)["by_tag"]["team"].values())
     assert sum(sizes) == len(teams) + 1
     assert abs(found - float(whole.expected)) < 1e-6
 
@@ -114,6 +120,25 @@ def test_totals_by_tag_are_worked_out_only_where_a_guardrail_reads_them() -> Non
     reading = {
         name
         for name, guardrail in library.items()
-        if reads_tags([compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))])
+        if tag_words([compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))]) is not None
     }
     assert reading == {"gpu-count-per-team", "tag-budgets", "tag-cardinality", "untagged-cost-share"}
+
+
+def test_a_key_that_no_guardrail_names_has_no_totals() -> None:
+    stack = context(instance("a", {"team": "nlp", "Name": "a"}))
+    assert list(stack.values()["stack"]["by_tag"]) == ["team"]
+
+
+def test_keys_are_named_in_parameters_and_in_expressions() -> None:
+    guardrail = load_library()["tag-budgets"]
+    params = {"monthly_usd": {"cost-center": {"cc-1": 5.0}}, "others_monthly_usd": {}}
+    words = tag_words([compile_guardrail(Selected(guardrail, guardrail.enforcement, params))])
+    assert words is not None
+    assert "cost-center" in words
+    assert "Name" not in words
+    text = guardrail.variables[0].text
+    written = replace(
+        guardrail, variables=(replace(guardrail.variables[0], text=f'{text}.filter(t, t.key != "Name")'),)
+    )
+    assert "Name" in set(words_of(written, {}))
