@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -203,12 +203,13 @@ def resource_findings(
     asked = Asked(tuple(compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE))
     lines = lines_by_resource(estimate)
     shared, drivers = context.values(), drivers_by_resource(estimate)
+    costs: dict[Hashable, dict[str, Value]] = {}
     memo: Memo = {}
     for workload in workloads:
         address = workload.resource.address
         own = lines.get(address, ())
         of_use = drivers.get(address, ())
-        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, of_use, shown)
+        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, of_use, shown, costs)
         yield from ask_all(asked, subject, memo)
 
 
@@ -255,12 +256,16 @@ def resource_subject(
     carbon_of: CarbonOf | None = None,
     drivers: tuple[Driver, ...] = (),
     shown: Callable[[Place], Place] | None = None,
+    costs: dict[Hashable, dict[str, Value]] | None = None,
 ) -> Subject:
-    """One workload as the guardrails are asked about it; with its carbon where one of them reads it."""
+    """One workload as the guardrails are asked about it; with its carbon where one of them reads it.
+
+    ``costs`` keeps what they see of the costs of an estimate.
+    """
     own = Estimate(lines, currency, drivers=drivers)
     carbon = carbon_of.footprint(lines) if carbon_of else None
     resource, facts = workload.resource, workload.facts
-    values = {**resource_values(workload, own, own.total, carbon), **shared}
+    values = {**resource_values(workload, own, carbon, costs), **shared}
     runs = (
         facts.kind is Kind.TRAINING_JOB or "max_runtime_hours" in facts.unknowns or facts.max_runtime_hours is not None
     )

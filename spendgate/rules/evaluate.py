@@ -11,7 +11,7 @@ from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
 from spendgate.rules.patch_rules import CompiledPatch, compile_patches, without_secrets
-from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, parts_read
+from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, parts_read, within
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
 
@@ -187,36 +187,56 @@ def _compile_error(error: cel.CompileError, expression: Expression) -> InputErro
 
 
 @dataclass(frozen=True, slots=True)
+class _OfKind:
+    """The guardrails that may apply to resources of one kind, and all that the verdicts of them hang on; ``settled``
+    are those whose messages hang on no more."""
+
+    matching: tuple[Compiled, ...]
+    parts: tuple[Part, ...]
+    settled: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The guardrails of one run that are asked about every resource."""
 
     guardrails: tuple[Compiled, ...]
-    of_kinds: dict[str, tuple[tuple[Compiled, ...], tuple[Part, ...]]] = field(default_factory=dict)
+    of_kinds: dict[str, _OfKind] = field(default_factory=dict)
 
-    def of_kind(self, subject: Subject) -> tuple[tuple[Compiled, ...], tuple[Part, ...]]:
-        """Those that may apply to a resource of this kind, and all that the verdicts of them hang on."""
+    def of_kind(self, subject: Subject) -> _OfKind:
+        """Those for the kind of the subject."""
         kind = subject.values["facts"]["kind"]
         if kind not in self.of_kinds:
             matching = tuple(one for one in self.guardrails if _kind_matches(one, subject))
             parts = merged(part for one in matching if not one.reads_properties for part in one.decides)
-            self.of_kinds[kind] = (matching, parts)
+            settled = (one for one in matching if not one.reads_properties and within(one.tells, parts))
+            self.of_kinds[kind] = _OfKind(matching, parts, frozenset(one.guardrail.name for one in settled))
         return self.of_kinds[kind]
 
 
 def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
-    """The findings of all guardrails on one resource. What passed for the same values before is not asked again."""
-    matching, parts = asked.of_kind(subject)
-    if all(path[0] in SAME_FOR_ALL for path in subject.unknown):
-        key = ("*", subject.values["facts"]["kind"], *subject.unknown.items(), *subject.keys_of(parts))
-        if key not in memo:
-            memo[key] = tuple(
-                one
-                for one in matching
-                if one.reads_properties or _remembered(one, subject, _relevant(one, subject.unknown), memo) is not PASS
-            )
-        matching = memo[key]
-    for compiled in matching:
-        yield from ask(compiled, subject, memo)
+    """The findings of all guardrails on one resource. What was asked for the same values before is not asked again."""
+    here = asked.of_kind(subject)
+    if not all(path[0] in SAME_FOR_ALL for path in subject.unknown):
+        for compiled in here.matching:
+            yield from ask(compiled, subject, memo)
+        return
+    key = ("*", subject.values["facts"]["kind"], *subject.unknown.items(), *subject.keys_of(here.parts))
+    answers = memo.get(key)
+    if answers is None:
+        answers = memo[key] = _answers(here, subject, memo)
+    for compiled, answer in answers:
+        yield from ask(compiled, subject, memo) if answer is None else _tell(compiled, subject, answer)
+
+
+def _answers(here: _OfKind, subject: Subject, memo: Memo) -> list[tuple[Compiled, Answer | None]]:
+    """The guardrails that do not pass, each with its answer; None where that hangs on more than the verdict does."""
+    answers: list[tuple[Compiled, Answer | None]] = []
+    for one in here.matching:
+        answer = None if one.reads_properties else _remembered(one, subject, _relevant(one, subject.unknown), memo)
+        if answer is not PASS:
+            answers.append((one, answer if one.guardrail.name in here.settled else None))
+    return answers
 
 
 def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple[Finding, ...]:
@@ -231,11 +251,7 @@ def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple
         answer = _answer(compiled, subject, unknown)
     else:
         answer = _remembered(compiled, subject, unknown, memo)
-    if answer is PASS:
-        return ()
-    if compiled.answered is not None:
-        compiled.answered(answer)
-    return tuple(_findings(compiled, subject, answer))
+    return () if answer is PASS else _tell(compiled, subject, answer)
 
 
 def _remembered(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str], memo: Memo) -> Answer:
@@ -417,6 +433,12 @@ def _message(guardrail: Guardrail, check: _Check, activation: cel.Activation) ->
         if isinstance(text, str):
             return text
     return check.validation.message or f"not satisfied: {guardrail.title}"
+
+
+def _tell(compiled: Compiled, subject: Subject, answer: Answer) -> tuple[Finding, ...]:
+    if compiled.answered is not None:
+        compiled.answered(answer)
+    return tuple(_findings(compiled, subject, answer))
 
 
 def _findings(compiled: Compiled, subject: Subject, answer: Answer) -> Iterable[Finding]:

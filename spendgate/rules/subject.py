@@ -85,3 +85,13 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
         before = by_path.get(path, set())
         by_path[path] = None if entries is None or before is None else before | set(entries)
     return tuple((path, None if names is None else tuple(sorted(names, key=str))) for path, names in by_path.items())
+
+
+def within(parts: Iterable[Part], others: Iterable[Part]) -> bool:
+    """Whether all that the parts hold is among what the others hold."""
+    entries_of = dict(others)
+    for path, entries in parts:
+        wider = entries_of.get(path, ())
+        if wider is not None and (entries is None or not set(entries) <= set(wider)):
+            return False
+    return True

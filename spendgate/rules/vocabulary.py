@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
 from spendgate.estimate.drivers import REQUESTS, TOKENS
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
-from spendgate.facts.model import Facts, Workload
+from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
@@ -206,16 +206,20 @@ class StackContext:
 
 
 def resource_values(
-    workload: Workload, estimate: Estimate, total: Cost, carbon: Footprint | None = None
+    workload: Workload,
+    estimate: Estimate,
+    carbon: Footprint | None = None,
+    costs: dict[Hashable, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them.
 
-    ``estimate`` and ``carbon`` hold the lines of this workload only.
+    ``estimate`` and ``carbon`` hold the lines of this workload only. ``costs`` keeps what was made before, for as long
+    as the estimate of the stack is there.
     """
     resource = workload.resource
-    cost = cost_values(total, estimate)
+    cost = _shared_cost(estimate, {} if costs is None else costs)
     if carbon is not None:
-        cost["carbon"] = carbon_values(carbon)
+        cost = {**cost, "carbon": carbon_values(carbon)}
     return {
         "resource": {
             "type": resource.type,
@@ -235,7 +239,18 @@ def resource_values(
 
 def facts_values(workload: Workload) -> dict[str, Any]:
     """``facts`` of one workload as CEL sees them."""
-    return {**_record(workload.facts), "tag_keys": tag_keys(workload.facts)}
+    facts, readers = workload.facts, _readers(Facts)
+    # Of some fifty facts a resource declares ten: the others are as they are of any resource.
+    declared = {
+        name: readers[name](value) for name, value in vars(facts).items() if value is not None and name in readers
+    }
+    return {**_undeclared(), **declared, "tag_keys": tag_keys(facts)}
+
+
+@cache
+def _undeclared() -> dict[str, Any]:
+    """Facts of a resource that declares nothing."""
+    return _record(Facts(Kind.OTHER, ""))
 
 
 def line_values(line: CostLine, workload: Workload) -> dict[str, Any]:
@@ -251,7 +266,7 @@ def line_values(line: CostLine, workload: Workload) -> dict[str, Any]:
     }
 
 
-_Readers = tuple[tuple[str, Callable[[Any], Any]], ...]
+_Readers = Mapping[str, Callable[[Any], Any]]
 
 
 _READERS: dict[type, _Readers] = {}
@@ -273,15 +288,15 @@ def _readers(cls: type) -> _Readers:
         return {cel.DOUBLE: float, cel.STRING: str}.get(type_, lambda value: value)
 
     fields = cel.schema_of_dataclass(cls).fields
-    _READERS[cls] = tuple(
-        (name, reader(type_)) for name, type_ in fields.items() if name not in ("unknowns", "defaults")
-    )
+    _READERS[cls] = {name: reader(type_) for name, type_ in fields.items() if name not in ("unknowns", "defaults")}
     return _READERS[cls]
 
 
 def _record(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are there, as plain data."""
-    return {name: read(item) for name, read in _readers(type(value)) if (item := getattr(value, name)) is not None}
+    return {
+        name: read(item) for name, read in _readers(type(value)).items() if (item := getattr(value, name)) is not None
+    }
 
 
 def tag_keys(facts: Facts) -> list[str]:
@@ -303,6 +318,16 @@ def unknown_facts(facts: Facts) -> dict[tuple[str, ...], str]:
 
 
 _DRIVERS = {REQUESTS: "per_thousand_requests", TOKENS: "per_million_tokens"}
+
+
+def _shared_cost(estimate: Estimate, costs: dict[Hashable, dict[str, Any]]) -> dict[str, Any]:
+    """As ``cost_values``, of one resource: lines of equal facts share one cost, and what expressions see of it."""
+    key = tuple([(id(line.cost), line.confidence) for line in estimate.lines])
+    if estimate.drivers or any(line.cost is None for line in estimate.lines):
+        return cost_values(estimate.total, estimate)
+    if key not in costs:
+        costs[key] = cost_values(estimate.total, estimate)
+    return costs[key]
 
 
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
