@@ -53,9 +53,10 @@ def test_the_wheel_carries_guardrails_packs_schemas_and_data(wheel: Path) -> Non
         "spendgate/schemas/check.schema.json",
         "spendgate/prices/data/",
         "spendgate/facts/",
+        "spendgate_components/__init__.py",
     ):
         assert any(name.startswith(part) for name in names), part
-    assert not [name for name in names if not name.startswith(("spendgate/", "spendgate-"))]
+    assert not [name for name in names if not name.startswith(("spendgate/", "spendgate_components/", "spendgate-"))]
 
 
 def test_check_from_an_installed_wheel_in_a_folder_outside_the_checkout(installed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""Pulumi components for GPU work: they pass the guardrails by construction and know what they cost beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spendgate_components.checkpoint_store import CheckpointStore, CheckpointStoreArgs
+    from spendgate_components.cost import CostRange, EstimatedCost
+    from spendgate_components.errors import ArgumentError
+    from spendgate_components.tags import WorkloadTags
+
+_WHERE = {
+    "ArgumentError": "errors",
+    "CheckpointStore": "checkpoint_store",
+    "CheckpointStoreArgs": "checkpoint_store",
+    "CostRange": "cost",
+    "EstimatedCost": "cost",
+    "WorkloadTags": "tags",
+}
+
+__all__ = ["ArgumentError", "CheckpointStore", "CheckpointStoreArgs", "CostRange", "EstimatedCost", "WorkloadTags"]
+
+
+def __getattr__(name: str) -> Any:
+    # Each component imports the SDKs of its clouds; a program that uses one does not wait for the others.
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

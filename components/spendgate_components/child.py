@@ -1,0 +1,237 @@
+"""Children of a component: declared as values first, priced, and only then registered.
+
+Inputs have the provider's own wire names (camelCase), the names of Pulumi's schema and of spendgate's mapping tables,
+so that what is priced is what is registered.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import pulumi
+from pulumi import _types
+
+from spendgate.errors import did_you_mean
+from spendgate.resource import UNKNOWN, Declaration, Resource, Value
+from spendgate_components.errors import ArgumentError
+
+CUSTOM: Final = "kubernetes:apiextensions.k8s.io/v1:CustomResource"
+
+Raw = Mapping[str, Mapping[str, Any]]
+Transform = Callable[[str, dict[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """An output of another child: ``Of("template", "id")``. Known only after apply. With ``text``, that text with the
+    output in the place of ``<output>``."""
+
+    child: str
+    output: str
+    text: str = ""
+
+    def of(self, made: Mapping[str, pulumi.CustomResource]) -> pulumi.Output[Any]:
+        """The output itself, once the child is registered."""
+        found: pulumi.Output[Any] = getattr(made[self.child], self.output)
+        return found.apply(lambda value: self.text.replace("<output>", str(value))) if self.text else found
+
+
+@dataclass(frozen=True)
+class Child:
+    """One resource to be: ``key`` is its part in the component and the end of its name, ``make`` its SDK class.
+
+    ``keeps`` are inputs, by path, that the escape hatch may not change: the limits that the component promises.
+    """
+
+    key: str
+    make: type[pulumi.CustomResource]
+    inputs: Mapping[str, Any]
+    keeps: Sequence[tuple[str, ...]] = ()
+    ignore_changes: Sequence[str] = ()
+    protect: bool | None = None
+    tagged_at: Mapping[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        """The type token, as the engine sees it."""
+        token = getattr(self.make, "pulumi_type", None)
+        return token or f"kubernetes:{self.inputs['apiVersion']}:{self.inputs['kind']}"
+
+
+def with_escapes(children: Sequence[Child], raw: Raw | None, transforms: Sequence[Transform]) -> tuple[Child, ...]:
+    """The children with a program's own inputs over them. Tags stay, and so do limits: what changes one of those is
+    refused. Raises ArgumentError, also for a child or an input that there is not."""
+    known = [child.key for child in children]
+    for key in raw or {}:
+        if key not in known:
+            remedy = did_you_mean(key, known) or f"Children are {', '.join(known)}."
+            raise ArgumentError(f'raw has no child "{key}"', remedy=remedy)
+    return tuple(_escaped(child, (raw or {}).get(child.key, {}), transforms) for child in children)
+
+
+def _escaped(child: Child, raw: Mapping[str, Any], transforms: Sequence[Transform]) -> Child:
+    if not raw and not transforms:
+        return child
+    inputs = _merged(child.inputs, wire(child.make, raw, child.key))
+    for transform in transforms:
+        changed = transform(child.key, copy.copy(inputs))
+        if not isinstance(changed, Mapping):
+            raise ArgumentError(
+                f"a transform gave a {type(changed).__name__} for {child.key}",
+                remedy="Return the inputs, changed or not.",
+            )
+        inputs = dict(wire(child.make, changed, child.key))
+    for path in child.keeps:
+        was, now = _at(child.inputs, path), _at(inputs, path)
+        if was != now:
+            shown = f"{child.key}.{'.'.join(path)}"
+            remedy = f"It is what the component promises ({was}): change the component's argument instead."
+            raise ArgumentError(f"{shown} is changed to {_shown(now)}", remedy=remedy)
+    for path, tags in child.tagged_at.items():
+        there = _at(inputs, path)
+        inputs = _set(inputs, path, {**(there if isinstance(there, Mapping) else {}), **tags})
+    return replace(child, inputs=inputs)
+
+
+def _shown(value: Any) -> str:
+    return "a value known only after apply" if isinstance(value, pulumi.Output) else repr(value)
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        if isinstance(value, (list, tuple)) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _set(value: Any, path: tuple[str, ...], leaf: Any) -> Any:
+    if not path:
+        return leaf
+    if isinstance(value, (list, tuple)):
+        return [_set(item, path[1:], leaf) if str(at) == path[0] else item for at, item in enumerate(value)]
+    there = value if isinstance(value, Mapping) else {}
+    return {**there, path[0]: _set(there.get(path[0]), path[1:], leaf)}
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """Objects are merged; anything else is replaced."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
+    return over
+
+
+def wire(make: type[pulumi.CustomResource], inputs: Mapping[str, Any], child: str) -> dict[str, Any]:
+    """Inputs in wire names; Python's names of the SDK and its argument classes will do. Raises ArgumentError for an
+    input that the resource does not have."""
+    kind = arguments_of(make)
+    if kind is None or make.__name__ == "CustomResource":
+        return dict(inputs)
+    names = _types.input_type_py_to_pulumi_names(kind)
+    for name in inputs:
+        if name not in names and name not in names.values():
+            remedy = did_you_mean(name, names) or f"See the arguments of {make.__name__}."
+            raise ArgumentError(f'{child} has no input "{name}"', remedy=remedy)
+    found: dict[str, Any] = _wired(inputs, kind)
+    return found
+
+
+def arguments_of(make: type[pulumi.CustomResource]) -> type[Any] | None:
+    """The class of a resource's arguments, as its SDK's module has it."""
+    module = sys.modules[make.__module__]
+    for suffix in ("InitArgs", "Args"):
+        kind: type[Any] | None = getattr(module, make.__name__ + suffix, None)
+        if kind is not None and _types.is_input_type(kind):
+            return kind
+    return None
+
+
+def _wired(value: Any, kind: Any) -> Any:
+    if _types.is_input_type(type(value)):
+        kind, value = type(value), _types.input_type_to_untranslated_dict(value)
+    if isinstance(value, Mapping):
+        if isinstance(kind, type) and _types.is_input_type(kind):
+            names, kinds = _types.input_type_py_to_pulumi_names(kind), _types.input_type_types(kind)
+            renamed = {names.get(str(name), str(name)): item for name, item in value.items()}
+            return {name: _wired(item, _inner(kinds.get(name))) for name, item in renamed.items()}
+        return dict(value)
+    if isinstance(value, (list, tuple)):
+        of = _inner(getattr(kind, "__args__", (None,))[0])
+        return [_wired(item, of) for item in value]
+    return value
+
+
+def _inner(kind: Any) -> Any:
+    return None if kind is None else _types.unwrap_type(kind)
+
+
+def declared(children: Sequence[Child], name: str, project: str, stack: str) -> Declaration:
+    """The children as a preview declares them: what only the cloud knows is unknown, and known to come from whom."""
+    from pathlib import Path
+
+    urns = {child.key: f"urn:pulumi:{stack}::{project}::{child.type}::{name}-{child.key}" for child in children}
+    return Declaration(project, stack, Path(), tuple(_resource(child, name, urns) for child in children))
+
+
+def _resource(child: Child, name: str, urns: Mapping[str, str]) -> Resource:
+    meant = {top: tuple(sorted({urns[of.child] for of in _references(value)})) for top, value in child.inputs.items()}
+    meant = {top: found for top, found in meant.items() if found}
+    return Resource(
+        type=child.type,
+        name=f"{name}-{child.key}",
+        address=urns[child.key],
+        properties={top: _declared(value) for top, value in child.inputs.items() if value is not None},
+        dependencies=tuple(dict.fromkeys(urn for found in meant.values() for urn in found)),
+        property_dependencies={top: meant.get(top, ()) for top in child.inputs},
+    )
+
+
+def _declared(value: Any) -> Value:
+    if isinstance(value, (Of, pulumi.Output, pulumi.Resource)):
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        return {str(key): _declared(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_declared(item) for item in value]
+    return value
+
+
+def _references(value: Any) -> list[Of]:
+    if isinstance(value, Of):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return [found for item in items for found in _references(item)]
+
+
+def register(children: Sequence[Child], name: str, parent: pulumi.Resource) -> dict[str, pulumi.CustomResource]:
+    """Register the children below ``parent``, named ``<name>-<key>``, and return them by key."""
+    made: dict[str, pulumi.CustomResource] = {}
+    for child in children:
+        options = pulumi.ResourceOptions(
+            parent=parent, ignore_changes=list(child.ignore_changes) or None, protect=child.protect
+        )
+        kind = arguments_of(child.make)
+        names = (
+            {} if kind is None else {wired: own for own, wired in _types.input_type_py_to_pulumi_names(kind).items()}
+        )
+        inputs = {names.get(top, top): _resolved(value, made) for top, value in child.inputs.items()}
+        if child.make.__name__ == "CustomResource":
+            inputs = {{"apiVersion": "api_version"}.get(top, top): value for top, value in inputs.items()}
+        make: Any = child.make
+        made[child.key] = make(f"{name}-{child.key}", **inputs, opts=options)
+    return made
+
+
+def _resolved(value: Any, made: Mapping[str, pulumi.CustomResource]) -> Any:
+    if isinstance(value, Of):
+        return value.of(made)
+    if isinstance(value, Mapping):
+        return {key: _resolved(item, made) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_resolved(item, made) for item in value]
+    return value

@@ -1,0 +1,135 @@
+"""What children cost before they exist, by the same facts, prices and arithmetic as ``spendgate check``."""
+
+# Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from typing import TypedDict
+
+import pulumi
+
+from spendgate.estimate.model import Estimate, Range
+from spendgate.estimate.usage import NONE as NO_USAGE
+from spendgate.facts import facts_of
+from spendgate.gate import estimate_today
+from spendgate.prices.catalogue import Catalogue
+from spendgate_components.child import Child, declared
+from spendgate_components.errors import ArgumentError
+
+_CENT = Decimal("0.01")
+
+
+class CostRange(TypedDict):
+    """US dollars, rounded to the cent."""
+
+    low: float
+    """At the smallest size and the lowest price."""
+    expected: float
+    """At the expected size and price."""
+    high: float
+    """At the largest size and the highest price."""
+
+
+class EstimatedCost(TypedDict):
+    """What the children of a component cost, as ``spendgate check`` estimates them."""
+
+    hourly: CostRange
+    """While it runs."""
+    daily: CostRange
+    """The burn of a day."""
+    monthly: CostRange
+    """A month of 730 hours."""
+    run: CostRange | None
+    """One run, where there are runs."""
+    currency: str
+    """USD."""
+    unpriced: list[str]
+    """What has no price, and why: the figures are without it."""
+    assumptions: list[str]
+    """What the figures rest on."""
+
+
+def root_directory() -> Path:
+    """The folder of the program's Pulumi.yaml; where Pulumi does not say it, the working directory."""
+    try:
+        return Path(pulumi.get_root_directory())
+    except Exception:  # the SDK raises a plain Exception where there is none
+        return Path.cwd()
+
+
+def catalogue_of_project() -> Catalogue:
+    """The prices that hold for the program's project: the built-in ones, with refreshed and its own over them."""
+    return Catalogue.of_project(root_directory())
+
+
+def estimate_children(children: Sequence[Child], catalogue: Catalogue, name: str = "component") -> Estimate:
+    """The estimate of the children alone, by the discounts of the project (spendgate.yaml) that are in force."""
+    from spendgate.config import load_config
+
+    discounts = load_config(root_directory()).discounts
+    workloads = facts_of(declared(children, name, "project", "stack"), catalogue)
+    return estimate_today(workloads, catalogue, NO_USAGE, discounts, datetime.now(UTC))
+
+
+def shown(estimate: Estimate, notes: Sequence[str] = ()) -> EstimatedCost:
+    """An estimate as a component's output."""
+    total = estimate.total
+    told = [*notes, *estimate.cautions, *(text for line in estimate.lines for text in line.assumptions)]
+    run = total.run
+    return EstimatedCost(
+        hourly=_range(total.hourly),
+        daily=_range(total.daily),
+        monthly=_range(total.monthly),
+        run=None if run is None else _range(run),
+        currency=estimate.currency,
+        unpriced=unpriced_of(estimate),
+        assumptions=list(dict.fromkeys([*told, *estimate.assumptions])),
+    )
+
+
+def unpriced_of(estimate: Estimate) -> list[str]:
+    """What has no price, and why."""
+    lines = (
+        f"{line.item}: {line.quote.reason}{f' ({line.quote.note})' if line.quote.note else ''}"
+        for line in estimate.unpriced
+    )
+    return list(dict.fromkeys(lines))
+
+
+def _range(bounds: Range) -> CostRange:
+    low, expected, high = (float(bound.quantize(_CENT, ROUND_HALF_EVEN)) for bound in bounds.bounds)
+    return CostRange(low=low, expected=expected, high=high)
+
+
+def refuse_above(
+    estimate: Estimate,
+    *,
+    max_monthly_cost: float | None = None,
+    max_cost_per_run: float | None = None,
+    approval: str | None = None,
+    beside: Decimal = Decimal(0),
+) -> None:
+    """Refuse what may cost more than its limit, unless an approval is named. Raises ArgumentError.
+
+    A limit is held against the high bound: everything at its largest size. ``beside`` is what a month may cost at most
+    that no line holds (nodes that something else starts). What has no price is above every limit.
+    """
+    total = estimate.total
+    for name, limit, high, of in (
+        ("max_monthly_cost", max_monthly_cost, total.monthly.high + beside, "a month"),
+        ("max_cost_per_run", max_cost_per_run, total.run.high if total.run else None, "a run"),
+    ):
+        if limit is None:
+            continue
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 <= limit < float("inf"):
+            raise ArgumentError(f"{name} is {limit!r}", remedy="Write an amount in US dollars, such as 2500.")
+        if approval is not None:
+            continue
+        if estimate.unpriced:
+            what = "; ".join(unpriced_of(estimate))
+            remedy = 'Choose what has a price, add yours to the catalogue, or name an approval: approval="FIN-42".'
+            raise ArgumentError(f"{name} is ${limit:,.2f}, and there is no price of {what}", remedy=remedy)
+        if high is not None and high > Decimal(str(limit)):
+            remedy = f'Make it smaller, raise {name}, or name an approval: approval="FIN-42".'
+            raise ArgumentError(f"{of} costs up to ${high:,.2f}, and {name} is ${limit:,.2f}", remedy=remedy)
