@@ -13,8 +13,14 @@ from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice, Purchase
 
-_WRONG = (": expected ", "no instance type is declared", "no possible number", "refuses it", "is below the minimum")
+_WRONG = (
+    ": expected ", "no instance type is declared", "no possible number", "refuses it", "is below the minimum",
+    "is in no region",
+)  # fmt: skip
 """How the reasons of facts sound that no apply will make known."""
+
+_UNNAMED = {"gpu": "GPU", "tpu": "TPU", "fpga": "FPGA"}
+"""What stands for accelerators whose model nobody says."""
 
 _NO_TYPE = "no instance type is declared: it is set elsewhere, or billed by use"
 
@@ -48,7 +54,7 @@ def compute_lines(facts: Facts, catalogue: Catalogue, use: Use = UNTOLD) -> tupl
         lines.append(
             hourly_line(quote, part, running, (*notes, *told, *mixed, *choice), confidence, use.get("spotAvailability"))
         )
-        lines += _attached(facts, catalogue, types, region, option, part, running, confidence)
+        lines += attached_lines(facts, catalogue, types, region, option, part, running, confidence)
     return tuple(lines)
 
 
@@ -129,7 +135,7 @@ def unknown_as(reason: str) -> NoPrice:
 
 def show_accelerator(accelerator: Accelerator) -> str:
     """``8 × H100``: what stands for a machine of which only the accelerator is known."""
-    return f"{accelerator.count:g} × {accelerator.model}"
+    return f"{accelerator.count:g} × {accelerator.model or _UNNAMED.get(accelerator.kind, 'accelerator')}"
 
 
 def stand_in(facts: Facts) -> str:
@@ -173,7 +179,7 @@ def _purchases(
     return found or ((purchase, quantity, ()),)
 
 
-def _attached(
+def attached_lines(
     facts: Facts,
     catalogue: Catalogue,
     types: Sequence[str],
@@ -183,7 +189,7 @@ def _attached(
     running: Running,
     confidence: Confidence,
 ) -> tuple[CostLine, ...]:
-    """Accelerators that are attached to a machine and billed beside it (GCP: N1). Others come with the machine."""
+    """Lines of accelerators that are attached to a machine and billed beside it (GCP: N1); others come with it."""
     if facts.provider != "gcp":
         return ()
     host = catalogue.instance(facts.provider, types[0])

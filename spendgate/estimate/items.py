@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spendgate.estimate.compute import count_of, region_of, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, monthly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine, LineKind
@@ -43,6 +45,8 @@ def item_lines(part: Part, catalogue: Catalogue, use: Use = UNTOLD) -> tuple[Cos
     if quantity.high == 0:
         return ()
     quote = catalogue.storage_quote(facts.provider, item, region)
+    if quote.amount is None and kind is not LineKind.STORAGE and not quote.unit.endswith("hour"):
+        quote = replace(quote, unit="hour")  # of an item that no table lists nothing is known but what it is for
     confidence = Confidence.ASSUMED if notes or facts.defaults else Confidence.EXACT
     if quote.unit.endswith("hour"):
         return (hourly_line(quote, quantity, running_of(facts, use), notes, confidence, kind=kind),)

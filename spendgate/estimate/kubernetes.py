@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from spendgate.estimate.compute import count_of, region_of, show_accelerator, unknown, unknown_as
+from spendgate.estimate.compute import attached_lines, count_of, region_of, show_accelerator, unknown, unknown_as
 from spendgate.estimate.lines import hourly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine
 from spendgate.estimate.running import exactly, running_of
@@ -23,8 +24,8 @@ def pod_lines(
     """Lines of a pod, deployment or job. None where it asks for no accelerator and no node: others pay for it.
 
     Where the stack declares node pools, those that fit pay: the line says which, and has no price where none fits.
-    Where it declares none and a node selector names an instance type, the pods are priced as their share of its
-    accelerators.
+    Where it declares none and a node selector names an instance type, the pods are priced as their share of it, in the
+    region or zone that the selector names too.
     """
     reason = unknown(facts, "accelerator")
     types = facts.instance_types or ((facts.instance_type,) if facts.instance_type else ())
@@ -39,21 +40,31 @@ def pod_lines(
     if facts.accelerator is None and reason is not None:
         note = f"accelerator is unknown: {reason}"
         return (without_price(*asked, unknown_as(reason), note, quantity),)
+    for fact in ("instance_types", "region", "zones", "count"):
+        reason = unknown(facts, fact)
+        if reason is not None and types:
+            return (without_price(*asked, unknown_as(reason), f"{fact} is unknown: {reason}", quantity),)
     node = _node(types, catalogue)
     if node is None:
         return (without_price(*asked, NoPrice.UNPRICED, _ELSEWHERE, quantity),)
-    quote = catalogue.quote(node.provider, node.name, region_of(facts, catalogue), asked[3])
-    share = _share(facts.accelerator, node)
-    told = "one whole node each" if share == 1 else f"{share:g} of a node each, by its accelerators"
-    return (
-        hourly_line(
-            quote,
-            quantity * exactly(share),
-            running_of(facts, use),
-            (*notes, f"{_ELSEWHERE}: counted as {told}"),
-            Confidence.ASSUMED,
-        ),
+    share, by = _share(facts, node)
+    if share > 1:
+        note = f"a pod asks for more than one {node.name} has"
+        return (without_price(*asked, NoPrice.UNPRICED, note, quantity),)
+    # Zones and regions are those of the cloud that sells the node.
+    placed = replace(facts, provider=node.provider)
+    region, running = region_of(placed, catalogue), running_of(facts, use)
+    told = f"{share:g} of a node each, {by}" if share != 1 else "one whole node each"
+    nodes = quantity * exactly(share)
+    line = hourly_line(
+        catalogue.quote(node.provider, node.name, region, asked[3]),
+        nodes,
+        running,
+        (*notes, f"{_ELSEWHERE}: counted as {told}"),
+        Confidence.ASSUMED,
     )
+    attached = attached_lines(placed, catalogue, (node.name,), region, asked[3], nodes, running, Confidence.ASSUMED)
+    return (line, *attached)
 
 
 def _payers(facts: Facts, types: Sequence[str], unclear: str | None, pools: Sequence[Workload]) -> tuple[bool, str]:
@@ -115,7 +126,15 @@ def _node(types: Sequence[str], catalogue: Catalogue) -> InstanceType | None:
     return None
 
 
-def _share(asked: Accelerator | None, node: InstanceType) -> float:
-    if asked is None or node.accelerator is None:
-        return 1.0
-    return asked.count / node.accelerator.count
+def _share(facts: Facts, node: InstanceType) -> tuple[float, str]:
+    """What one pod takes of a node, and by what: its accelerators, or its vCPUs or memory, whichever is more. A whole
+    node where it says nothing, or where accelerators are attached to the node."""
+    if facts.accelerator is not None:
+        if node.accelerator is None:
+            return 1.0, ""
+        return facts.accelerator.count / node.accelerator.count, "by its accelerators"
+    asked = (
+        (facts.cpu_request, node.vcpu, "by its vCPUs"),
+        (facts.memory_request_gib, node.memory_gib, "by its memory"),
+    )
+    return max(((amount / whole, by) for amount, whole, by in asked if amount and whole), default=(1.0, ""))

@@ -50,6 +50,8 @@ def storage_lines(
     quote = catalogue.storage_quote(facts.provider, item, region)
     if not facts.storage_class or "storage_class" in facts.defaults:
         notes = (*notes, *_default_class(resource_type, item))
+    if "count" in facts.defaults:
+        notes = (*notes, "the count is the provider's default")
     confidence = Confidence.ASSUMED if notes or "size_gib" in facts.defaults else Confidence.EXACT
     # A managed disk of Azure is billed as a whole, by the tier that its size is rounded up to.
     billed = quantity if quote.unit == "month" else quantity * exactly(facts.size_gib)
@@ -121,8 +123,8 @@ def network_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: U
 
 def item_of(facts: Facts, resource_type: str) -> str:
     """The catalogue's item of a storage resource: ``ebs.gp3``, ``s3.standard_ia``."""
-    item = _rule(resource_type)[0]
     storage_class = _class_of(facts, resource_type)
+    item = _rule(resource_type, storage_class)[0]
     if not item:
         return storage_class if facts.storage_class else str(facts.kind)
     return item.replace("{class}", storage_class)
@@ -143,17 +145,18 @@ def is_storage(kind: Kind) -> bool:
     return kind in (Kind.VOLUME, Kind.SNAPSHOT, Kind.BUCKET)
 
 
-def _rule(resource_type: str) -> tuple[str, str]:
-    for pattern, item, default in _rules():
-        if fnmatchcase(resource_type, pattern):
+def _rule(resource_type: str, storage_class: str = "") -> tuple[str, str]:
+    for pattern, only, item, default in _rules():
+        if fnmatchcase(resource_type, pattern) and only in ("", storage_class):
             return item, default
     return "", ""
 
 
 @lru_cache(maxsize=1)
-def _rules() -> tuple[tuple[str, str, str], ...]:
-    rows = read_table(Path(__file__).parent / "storage_items.csv", ("type", "item", "default"))
-    return tuple((row["type"], row["item"], row["default"]) for row in rows)
+def _rules() -> tuple[tuple[str, str, str, str], ...]:
+    columns = ("type", "class", "item", "default")
+    rows = read_table(Path(__file__).parent / "storage_items.csv", columns)
+    return tuple((row["type"], row["class"], row["item"], row["default"]) for row in rows)
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
@@ -332,6 +332,18 @@ class _Derivation:
         self.values |= {fact: value for fact, value in whole.values.items() if fact in given}
         self.unknowns |= {fact: why for fact, why in whole.unknowns.items() if fact.split(".")[0] in given}
         self.defaults |= whole.defaults
+        self._zones_of(machines)
+
+    def _zones_of(self, machines: Sequence[Facts]) -> None:
+        """The zones of all its parts, where it says none itself."""
+        if "zones" in self.values or "zones" in self.unknowns:
+            return
+        unclear = next((facts.unknowns["zones"] for facts in machines if "zones" in facts.unknowns), None)
+        zones = tuple(dict.fromkeys(zone for facts in machines for zone in facts.zones))
+        if unclear is not None:
+            self.unknowns["zones"] = unclear
+        elif zones:
+            self.values["zones"] = zones
 
     def _part(self, row: PartRow) -> None:
         """Each element is derived as if it were a resource, with what the resource says for all of them."""
@@ -372,6 +384,8 @@ class _Derivation:
             if fact not in values and fact not in unknowns:
                 if fact in self.values:
                     values[fact] = self.values[fact]
+                    if fact in self.defaults:
+                        defaults.add(fact)
                 elif fact in self.unknowns:
                     unknowns[fact] = self.unknowns[fact]
         if row.times is not None and "count" in values:

@@ -138,6 +138,7 @@ class FactRow:
             *self.plain,
             *(of_hardware if has_hardware else ()),
             *((*TYPES, *OF_PARTS) if any(not part.billed_as for part in self.parts) else ()),
+            *(("zones",) if any("zones" in part.facts.plain and not part.billed_as for part in self.parts) else ()),
             *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
         )
 
