@@ -24,7 +24,6 @@ from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
 from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.totals import words_of
-from spendgate.rules.totals import words_of
 from spendgate.rules.vocabulary import StackContext, resource_values, unknown_costs, unknown_facts, unknown_stack
 from spendgate.verdict import Checked, Finding
 from spendgate.waivers.apply import Applied, apply, costs_by_address
