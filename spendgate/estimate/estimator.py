@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
 from spendgate.estimate.discounts import Term, Terms
+from spendgate.estimate.disks import while_it_exists
 from spendgate.estimate.drivers import drivers_of, drivers_of_model
 from spendgate.estimate.items import is_item, item_lines
 from spendgate.estimate.kubernetes import pod_lines
@@ -118,13 +119,14 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
 def _lines_of_part(part: Part, workload: Workload, pools: Sequence[Workload], catalogue: Catalogue, use: Use) -> _Lines:
     """Lines of a part that is billed beside the machines: a disk, or an item of the catalogue."""
     if not is_item(part.billed_as):
-        return _lines_of_one(part.facts, part.billed_as, pools, catalogue, use.of_disks(), disk=True)
+        lines = _lines_of_one(part.facts, part.billed_as, pools, catalogue, use.of_disks(), disk=True)
+        return lines and while_it_exists(lines, workload.facts, use)
     wrong = impossible(part.facts)
     if wrong is not None:
         return (impossible_line(part.facts, part.billed_as.removeprefix(ITEM), wrong),)
     alike = part.facts.kind is workload.facts.kind
-    lines = item_lines(part, catalogue, use if alike else UNTOLD)
-    return tuple(replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines)
+    found = item_lines(part, catalogue, use if alike else UNTOLD)
+    return tuple(replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in found)
 
 
 def _lines_of_one(

@@ -229,3 +229,61 @@ def test_cache_nodes_are_counted_by_shard_and_replica():
     )
     assert [(line.item, line.quantity.expected) for line in found] == [("elasticache.redis.r7g.large", 4)]
     assert found[0].cost is not None
+
+
+def scheduled_group(**template: Any) -> tuple[Resource, ...]:
+    """A group that runs from 8 to 18 on weekdays: 50 of 168 h."""
+    disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": 84, "volumeType": "gp3", **template}}
+    actions = [
+        resource(
+            "aws:autoscaling/schedule:Schedule",
+            name,
+            autoscalingGroupName="workers",
+            scheduledActionName=name,
+            recurrence=f"0 {hour} * * 1-5",
+            minSize=size,
+            maxSize=size,
+            desiredCapacity=size,
+        )
+        for name, hour, size in (("up", 8, 2), ("down", 18, 0))
+    ]
+    return (
+        resource(
+            "aws:ec2/launchTemplate:LaunchTemplate",
+            "nodes",
+            name="nodes",
+            instanceType="g5.xlarge",
+            blockDeviceMappings=[disk],
+        ),
+        resource(
+            "aws:autoscaling/group:Group",
+            "workers",
+            name="workers",
+            minSize=2,
+            desiredCapacity=2,
+            maxSize=2,
+            launchTemplate={"name": "nodes"},
+        ),
+        *actions,
+    )
+
+
+def test_disks_of_a_group_that_scales_to_nothing_are_billed_while_its_machines_exist():
+    machine, disk = lines(*scheduled_group())
+    assert machine.hours is not None
+    assert round(machine.hours.expected, 2) == Decimal("217.26")
+    assert round(disk.quantity.expected, 3) == round(Decimal(2 * 84) * 50 / 168, 3)
+    assert disk.assumptions[-1] == "exists while its machines do, 217.261905 of 730 h: it is deleted with them"
+    assert disk.confidence is Confidence.DERIVED
+
+
+def test_the_disk_of_a_machine_that_is_only_stopped_is_billed_all_month():
+    from spendgate.estimate.disks import while_it_exists
+    from spendgate.estimate.usage import UNTOLD
+    from spendgate.facts.model import Facts, Kind, Schedule
+
+    (disk,) = lines(resource("aws:ebs/volume:Volume", type="gp3", size=100))
+    stopped = Facts(Kind.COMPUTE, "aws", schedule=Schedule(50, "cron"))
+    (same,) = while_it_exists((disk,), stopped, UNTOLD)
+    assert same.cost == disk.cost
+    assert same.assumptions == ("counted all month: it stays while its machine is stopped",)
