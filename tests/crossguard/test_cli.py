@@ -158,3 +158,66 @@ def test_a_pack_that_cannot_be_loaded_ends_the_preview_with_file_and_line(projec
     shown = result.stdout + result.stderr
     assert "own-rule.yaml:16:" in shown
     assert "Traceback" not in shown
+
+
+PATCHED = """\
+import pulumi
+import pulumi_aws as aws
+
+aws.ebs.Volume(
+    "scratch",
+    availability_zone="us-east-1a",
+    size=10,
+    type="gp2",
+    tags={"team": "research", "note": pulumi.Output.secret("s3cr3t")},
+)
+"""
+MENDING = """\
+apiVersion: spendgate.dev/v1
+kind: Pack
+metadata: {name: mending, version: 1.0.0, title: Mends, description: Guardrails that patch.}
+spec:
+  guardrails:
+    - name: required-tags
+      enforcement: remediate
+      params: {required: [team, owner, project], defaults: {team: ml, owner: platform}}
+    - {name: volume-current-generation, enforcement: remediate}
+"""
+
+
+def test_a_pack_at_level_remediate_changes_what_is_previewed_and_deployed(tmp_path: Path) -> None:
+    """Missing tags are there and the class is new, in the preview and in the state; what was set and the secret stay."""
+    pack, project = tmp_path / "pack", tmp_path / "project"
+    for folder in (pack, project):
+        folder.mkdir()
+    (pack / "pack.yaml").write_text(MENDING, "utf-8")
+    for name in ("__main__.py", "PulumiPolicy.yaml"):
+        (pack / name).write_text((BASELINE / name).read_text("utf-8"), "utf-8")
+    (project / "Pulumi.yaml").write_text("name: patched\nruntime: python\n", "utf-8")
+    (project / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-east-1\n", "utf-8")
+    (project / "__main__.py").write_text(PATCHED, "utf-8")
+    assert pulumi(project, "stack", "init", "dev").returncode == 0
+
+    preview = pulumi(project, "preview", "--diff", "--stack", "dev", "--policy-pack", str(pack))
+    assert preview.returncode == 0, preview.stdout + preview.stderr
+    shown = preview.stdout
+    assert "[remediate]  required-tags  (aws:ebs:Volume: scratch)" in shown
+    assert "[remediate]  volume-current-generation  (aws:ebs:Volume: scratch)" in shown
+    for line in ('owner  : "platform"', 'project: "patched"', 'team   : "research"', ': "gp3"'):
+        assert line in shown
+    assert "[mandatory]" not in shown
+    assert "s3cr3t" not in shown
+
+    update = pulumi(project, "up", "--yes", "--skip-preview", "--stack", "dev", "--policy-pack", str(pack))
+    assert update.returncode == 0, update.stdout + update.stderr
+    state = json.loads(pulumi(project, "stack", "export", "--stack", "dev", "--show-secrets").stdout)
+    (volume,) = [item for item in state["deployment"]["resources"] if item["type"] == "aws:ebs/volume:Volume"]
+    inputs = volume["inputs"]
+    assert inputs["type"] == "gp3"
+    tags = inputs["tags"]
+    assert {key: tags[key] for key in ("team", "owner", "project")} == {
+        "team": "research",
+        "owner": "platform",
+        "project": "patched",
+    }
+    assert json.loads(tags["note"]["plaintext"]) == "s3cr3t"

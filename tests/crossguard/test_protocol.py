@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import analyzer_pb2
 
 from spendgate import __version__
-from tests.crossguard.conftest import BASELINE, UNKNOWN_TEXT, Pack, started, told
+from tests.crossguard.conftest import BASELINE, UNKNOWN_TEXT, Pack, aws, started, told
 
 VOLUME = "aws:ebs/volume:Volume"
 BUCKET = "aws:s3/bucket:Bucket"
@@ -227,13 +227,19 @@ class TestConfiguration:
 
 
 class TestRemediation:
-    def test_nothing_is_changed_and_those_that_should_say_that_they_cannot(self, pack: Pack) -> None:
+    def test_nothing_is_changed_and_those_that_should_say_why_they_cannot(self, pack: Pack) -> None:
         pack.configure(required_tags={"enforcement": "REMEDIATE"})
-        request = analyzer_pb2.AnalyzeRequest(type=INSTANCE, name="web", urn=pack.urn(INSTANCE, "web"))
+        request = analyzer_pb2.AnalyzeRequest(
+            type=INSTANCE, name="web", urn=pack.urn(INSTANCE, "web"), provider=aws("us-east-1")
+        )
         request.properties.update({"instanceType": "t3.micro"})
         answer = pack.stub.Remediate(request)
         assert not answer.remediations
-        assert [item.policy_name for item in answer.not_applicable] == ["required-tags"]
+        ((name, reason),) = [(item.policy_name, item.reason) for item in answer.not_applicable]
+        assert (name, reason) == (
+            "required-tags",
+            "its patch does not mend it: lacks the tags team, owner, cost-center",
+        )
 
     def test_what_could_not_be_remediated_is_mandatory(self, pack: Pack) -> None:
         pack.configure(required_tags={"enforcement": "REMEDIATE"})
