@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from spendgate.errors import InputError, Place
 from spendgate.resource import Declaration, Value
 from spendgate.sources.project import PROJECT_FILES
 from spendgate.sources.states import MARKS, messages_of, resources_of, value_of
+from spendgate.sources.wire import UNKNOWN_TEXT
 
 STDIN: Final = Path("-")
 
@@ -37,14 +38,15 @@ def read_declaration(path: Path) -> Declaration:
     """
     text = _read(path)
     document = _parse(text, path)
-    decode: Callable[[Any], Value] = value_of if any(mark in text for mark in MARKS) else lambda value: value
     if "deployment" in document:
         found = _Found(_exported(document, path))
     elif "steps" in document or "changeSummary" in document:
         found = _previewed(document, path)
     else:
         raise _something_else(document, path)
-    states = {urn: {**state, "inputs": decode(state.get("inputs") or {})} for urn, state in found.states.items()}
+    states = found.states
+    if _is_marked(text, states.values()):
+        states = {urn: {**state, "inputs": value_of(state.get("inputs") or {})} for urn, state in states.items()}
     project, stack = _named(states, path)
     root = _root(path)
     return Declaration(
@@ -56,6 +58,15 @@ def read_declaration(path: Path) -> Declaration:
         messages=messages_of(document),
         incomplete=found.incomplete,
     )
+
+
+def _is_marked(text: str, states: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a text stands in the document that makes a value more than it seems. The mark of an unknown value is also
+    the id of every provider that is not there yet."""
+    if any(mark in text for mark in MARKS if mark != UNKNOWN_TEXT):
+        return True
+    of_providers = sum(str(state.get("provider")).count(UNKNOWN_TEXT) for state in states)
+    return text.count(UNKNOWN_TEXT) != of_providers
 
 
 def _read(path: Path) -> str:

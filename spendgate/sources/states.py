@@ -193,6 +193,8 @@ def _identity(value: Any) -> Any:
 
 
 def _options(state: State) -> Options:
+    if _OPTIONS.isdisjoint(state):
+        return _NO_OPTIONS
     timeouts = {name: f"{seconds:g}s" for name, seconds in (state.get("customTimeouts") or {}).items() if seconds}
     return Options(
         protect=bool(state.get("protect")),
@@ -201,6 +203,10 @@ def _options(state: State) -> Options:
         aliases=tuple(state.get("aliases") or ()),
         custom_timeouts=timeouts,
     )
+
+
+_OPTIONS: Final = frozenset(("protect", "ignoreChanges", "additionalSecretOutputs", "aliases", "customTimeouts"))
+_NO_OPTIONS: Final = Options()
 
 
 def _position(state: State, root: Path) -> Place | None:
@@ -218,6 +224,7 @@ def _position(state: State, root: Path) -> Place | None:
     return None if place is None or INSTALLED.search(place.file) else place
 
 
+@lru_cache(maxsize=4096)
 def _place(position: str | None, root: Path) -> tuple[Place | None, bool]:
     if not position:
         return None, False
