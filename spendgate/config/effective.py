@@ -38,6 +38,11 @@ def effective(config: Config, stack: str) -> tuple[Effective, ...]:
         Effective("environment", environment.name, Origin(environment.layer, environment.place or Place(""))),
         *(Effective(f"packs.{pack.name}", pack.version, _named(pack, config)) for pack in config.packs),
         *(
+            Effective(f"packs.{pack.name}.from", pack.origin, _named(pack, config))
+            for pack in config.packs
+            if pack.origin
+        ),
+        *(
             Effective(
                 f"environments.{item.name}.stacks", list(item.stacks), Origin(item.layer, item.place or Place(""))
             )

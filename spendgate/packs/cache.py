@@ -89,14 +89,14 @@ def _folder(content: str) -> Path:
 
 
 def remember(reference: str, record: Mapping[str, Any]) -> None:
-    """Note what a reference stood for when it was fetched. A cache that cannot be written forgets, and says nothing:
-    the pack itself is there."""
+    """Note what a reference stood for when it was fetched; not the reference itself, which may hold a password. A cache
+    that cannot be written forgets, and says nothing: the pack itself is there."""
     path = _note(reference)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"reference": reference, **record}, file, indent=2, sort_keys=True)
+            json.dump(dict(record), file, indent=2, sort_keys=True)
         os.replace(temporary, path)
     except OSError:
         return
@@ -108,7 +108,7 @@ def recall(reference: str) -> dict[str, Any] | None:
         noted = json.loads(_note(reference).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return noted if isinstance(noted, dict) and noted.get("reference") == reference else None
+    return noted if isinstance(noted, dict) and {"content", "origin"} <= noted.keys() else None
 
 
 def _note(reference: str) -> Path:

@@ -4,7 +4,7 @@ given inputs."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,15 +198,38 @@ def _said(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def rule(guardrail: Guardrail) -> tuple[Any, ...]:
-    """What a guardrail asks, without the places and words: two that are equal here refuse the same."""
-    return (
-        guardrail.target,
-        guardrail.on_unknown,
-        tuple(_plain(item) for item in guardrail.match_conditions),
-        tuple((item.name, _plain(item)) for item in guardrail.variables),
-        tuple(_plain(item.expression) for item in guardrail.validations),
-    )
+_WORDS = frozenset(
+    {
+        "title",
+        "category",
+        "severity",
+        "description",
+        "remediation",
+        "reference",
+        "params",
+        "message",
+        "message_expression",
+    }
+)
+"""What of a guardrail is said and not asked; its parameters are compared by their values."""
+_ELSEWHERE = frozenset({"name", "enforcement", "place"})
+
+
+def rule(guardrail: Guardrail) -> Any:
+    """What a guardrail asks and sets, without the places and words: two that are equal here refuse the same."""
+    kept = [item.name for item in fields(guardrail) if item.name not in _WORDS | _ELSEWHERE]
+    return tuple((name, _meaning(getattr(guardrail, name))) for name in kept)
+
+
+def _meaning(value: Any) -> Any:
+    if isinstance(value, Expression):
+        return (value.name, _plain(value))
+    if isinstance(value, tuple):
+        return tuple(_meaning(part) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = [item.name for item in fields(value) if item.name not in _WORDS and item.name != "place"]
+        return tuple((name, _meaning(getattr(value, name))) for name in kept)
+    return value
 
 
 def _plain(expression: Expression) -> str:

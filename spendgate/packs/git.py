@@ -161,7 +161,8 @@ def _git(folder: Path, *arguments: str, text: bytes | None = None) -> bytes:
         raise InputError(f"git {arguments[0]} gave no answer in {SECONDS:g} s") from None
     if done.returncode:
         said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        why = re.sub(r"://[^/@\s]*@", "://…@", said[0].removeprefix("fatal: ")) if said else "failed"
+        told = next((line for line in said if line.startswith(("fatal: ", "error: "))), said[0] if said else "failed")
+        why = re.sub(r"://[^/@\s]*@", "://…@", told.removeprefix("fatal: ").removeprefix("error: "))
         raise InputError(f"git {arguments[0]}: {why}", remedy="Is the repository there, and may you read it?")
     return done.stdout
 

@@ -85,6 +85,13 @@ def _when(guardrail: Guardrail) -> Iterable[str]:
     yield "## Demands"
     yield from (f"- `{_line(item.expression.text)}`" for item in guardrail.validations)
     yield ""
+    if guardrail.patches:
+        yield "## Sets, at level `remediate`"
+        for patch in guardrail.patches:
+            where = f" of {', '.join(patch.types)}" if patch.types else ""
+            when = f", when `{_line(patch.when.text)}`" if patch.when else ""
+            yield f"- {patch.path or patch.fact}{where}: `{_line(patch.expression.text)}`{when}"
+        yield ""
 
 
 def _parameters(item: Selected) -> Iterable[str]:

@@ -26,6 +26,7 @@ from spendgate.packs.contents import MANIFEST, MAX_FILE, content_hash, digest, n
 from spendgate.packs.manifest import read, render
 from spendgate.packs.validate import validate
 from spendgate.packs.verify import verify, verify_files
+from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile
 from tests.conftest import Run
 from tests.packs.conftest import PackIn, change
@@ -123,6 +124,15 @@ def test_each_guardrail_has_a_page_with_the_values_of_the_pack_and_examples(
     done = spendgate("pack", "docs", folder, "-o", tmp_path / "pages")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "pages" / "volume-has-owner.md").read_text(encoding="utf-8") == own
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in packs_dir().glob("*/pack.yaml")))
+def test_the_packs_that_come_with_spendgate_can_be_built_each_with_its_pages(name: str) -> None:
+    built = build(packs_dir() / name)
+    files = unpack(built.archive, name)
+    assert verify_files(files, name).remarks == ()
+    pages = {path.removeprefix("docs/").removesuffix(".md") for path in files if path.startswith("docs/")}
+    assert pages == {"README", *(item.name for item in built.manifest.guardrails)}
 
 
 def test_a_secret_of_a_test_is_on_no_page(pack: PackIn) -> None:

@@ -209,6 +209,15 @@ class TestGit:
             load_pack("git+https://ada:hunter2@127.0.0.1:9/repo.git@main")
         assert "hunter2" not in str(raised.value)
 
+    def test_config_show_tells_where_a_pack_is_from(self, pack: PackIn, preview: Path, spendgate: Run) -> None:
+        commit = repository(preview.parent / "repo", pack())
+        reference = f"git+file://{preview.parent}/repo@main#packs/team-costs"
+        (preview / "spendgate.yaml").write_text(
+            f"apiVersion: spendgate.dev/v1\nkind: Config\npacks: ['{reference}']\n", encoding="utf-8"
+        )
+        done = spendgate("config", "show", "packs.team-costs.from", cwd=preview)
+        assert f"repo@{commit}#packs/team-costs" in done.stdout, done.stderr
+
     def test_a_git_pack_checks_a_preview(self, pack: PackIn, preview: Path, spendgate: Run) -> None:
         commit = repository(preview.parent / "repo", pack())
         reference = f"git+file://{preview.parent}/repo@{commit}#packs/team-costs"
