@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
-from spendgate.config.budgets import Budget, budgets_from, said_twice, settings_of, unknown_environments
+from spendgate.config.budgets import Budget, budgets_from, said_twice, settings_of, unknown_environments, wrong_amounts
 from spendgate.config.discounts import terms_from
 from spendgate.config.environment import (
     DEFAULT_ENVIRONMENTS,
@@ -80,7 +80,7 @@ class Config:
             *given,
             settings_of(budgets, environment, stack, selected),
             *own,
-            settings_of(self.budgets, environment, stack, selected),
+            settings_of(self.budgets, environment, stack, selected, budgets),
         )
 
     @property
@@ -181,11 +181,11 @@ def _environments(project: Config, organization: Organization | None) -> tuple[E
 def _check_budgets(project: Config, organization: Organization | None) -> None:
     """Raise what is wrong with the budgets of both files."""
     known = [environment.name for environment in _environments(project, organization)]
-    errors = unknown_environments(project.budgets, known)
+    errors = [*unknown_environments(project.budgets, known), *wrong_amounts(project.budgets)]
     own = (*project.settings, *(setting for item in project.environments for setting in item.settings))
     errors += said_twice(project.budgets, own)
     if organization is not None:
-        errors += unknown_environments(organization.budgets, known)
+        errors += [*unknown_environments(organization.budgets, known), *wrong_amounts(organization.budgets)]
         theirs = (*organization.settings, *(setting for item in organization.environments for setting in item.settings))
         errors += said_twice(organization.budgets, theirs)
     raise_together(errors)

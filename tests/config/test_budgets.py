@@ -79,3 +79,53 @@ def test_a_budget_of_one_stack_is_asked_of_a_program(spendgate: Run, project: Ca
     done = spendgate("check", project(program, spendgate__yaml=text))
     assert "the limit is $3" in done.stdout
     assert done.returncode == 1
+
+
+TAGGED = """\
+budgets:
+  nlp: {tags: {team: nlp}, monthlyUsd: 5000}
+  ranker-in-dev: {tags: {model: ranker}, environments: [development], monthlyUsd: 300}
+  ranker: {tags: {model: ranker}, monthlyUsd: 3000}
+  vision: {tags: {team: vision}, monthlyUsd: 700}
+"""
+
+
+def test_teams_and_models_have_budgets_of_their_own(tmp_path: Path) -> None:
+    found = params(tmp_path, TAGGED, "dev")
+    assert found["tag-budgets.monthly_usd"] == {"team": {"nlp": 5000, "vision": 700}, "model": {"ranker": 300}}
+    assert "monthly-stack-budget.monthly_usd" not in {name for name, value in found.items() if value != 5000}
+    assert params(tmp_path, TAGGED, "prod")["tag-budgets.monthly_usd"] == {
+        "team": {"nlp": 5000, "vision": 700},
+        "model": {"ranker": 3000},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("budgets: {a: {tags: {team: nlp}, dailyUsd: 1}}\n", 'the budget "a" is for what carries a tag, and of that the month'),
+        ("budgets: {a: {tags: {team: nlp, model: x}, monthlyUsd: 1}}\n", "budgets.a.tags"),
+        (TAGGED + "guardrails: {tag-budgets: {params: {monthly_usd: {}}}}\n", '"monthly_usd" of "tag-budgets" is written twice'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_budget_of_a_tag_is_told(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        params(tmp_path, text, "dev")
+    assert says in str(caught.value)
+
+
+def test_a_locked_budget_of_a_team_stays_beside_those_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = "apiVersion: spendgate.dev/v1\nkind: Organization\n"
+    theirs = tmp_path / "organization.yaml"
+    theirs.write_text(rules + "budgets: {nlp: {tags: {team: nlp}, monthlyUsd: 900, locked: true}}\n", encoding="utf-8")
+    monkeypatch.setenv("SPENDGATE_ORGANIZATION", str(theirs))
+    lower = "budgets: {nlp: {tags: {team: nlp}, monthlyUsd: 500}}\n"
+    assert params(tmp_path, lower, "dev")["tag-budgets.monthly_usd"] == {"team": {"nlp": 500}}
+    assert params(tmp_path, "", "dev")["tag-budgets.monthly_usd"] == {"team": {"nlp": 900}}
+    with pytest.raises(InputError, match="is locked by the organisation"):
+        params(tmp_path, "budgets: {nlp: {tags: {team: nlp}, monthlyUsd: 5000}}\n", "dev")
+    theirs.write_text(rules + "budgets: {nlp: {tags: {team: nlp}, monthlyUsd: 900}}\n", encoding="utf-8")
+    beside = "budgets: {vision: {tags: {team: vision}, monthlyUsd: 50}}\n"
+    assert params(tmp_path, beside, "dev")["tag-budgets.monthly_usd"] == {"team": {"vision": 50, "nlp": 900}}
