@@ -9,7 +9,7 @@ from typing import Any
 from spendgate import schemas
 from spendgate.errors import InputError, InputErrors, raise_together
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
-from spendgate.rules.patch_rules import read_patch_rules
+from spendgate.rules.patch_rules import patch_faults, read_patch_rules
 from spendgate.rules.variables import order_faults
 from spendgate.shipped import policies_dir
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -37,7 +37,10 @@ def load_folders(folders: Iterable[Path]) -> dict[str, Guardrail]:
 
 
 class Library(Mapping[str, Guardrail]):
-    """Guardrails by name, of which the shipped ones are read when they are first asked for: most runs use a dozen."""
+    """Guardrails by name, of which the shipped ones are read when they are first asked for: most runs use a dozen.
+
+    What is wrong with a shipped one its tests tell (``load_library`` looks for it); here it is read as it is.
+    """
 
     def __init__(self, own: Mapping[str, Guardrail]) -> None:
         self._files = {path.stem: path for path in guardrail_files(policies_dir())}
@@ -58,7 +61,7 @@ class Library(Mapping[str, Guardrail]):
         if name in self._own:
             return self._own[name]
         if name not in self._read:
-            self._read[name] = load_guardrail(self._files[name])
+            self._read[name] = _load_shipped(self._files[name])
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -97,10 +100,18 @@ def guardrail_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(".test.yaml"))
 
 
+def _load_shipped(path: Path) -> Guardrail:
+    try:
+        return _guardrail(read_yaml(path))
+    except (InputError, AttributeError, KeyError, TypeError, ValueError):
+        return load_guardrail(path)  # it was edited: what is wrong is told with its place
+
+
 def load_guardrail(path: Path) -> Guardrail:
     """One guardrail file, held against the published schema. Raises InputError with file, line and column."""
     file = read_yaml(path)
     schemas.validate(file, "guardrail")
+    raise_together(patch_faults(file))
     guardrail = _guardrail(file)
     _check_params(guardrail, file)
     raise_together(list(order_faults(guardrail.variables)))

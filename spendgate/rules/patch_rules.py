@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.errors import InputError, Place, did_you_mean
 from spendgate.resource import UNKNOWN, Secret, Value
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Expression, Guardrail, PatchRule, Target
@@ -46,22 +46,23 @@ def _is_for(types: tuple[str, ...], token: str) -> bool:
 
 
 def read_patch_rules(file: YamlFile) -> tuple[PatchRule, ...]:
-    """The patches in a guardrail's file, which the schema has passed.
+    """The patches in a guardrail's file, which the schema has passed."""
+    return tuple(_rule(file, index) for index in range(len(file.data["spec"].get("remediate", ()))))
 
-    Raises InputErrors for facts, types and paths that do not exist, each with its place.
-    """
+
+def patch_faults(file: YamlFile) -> list[InputError]:
+    """What is wrong with them: facts, types and paths that do not exist, each with its place."""
     spec: Mapping[str, Any] = file.data["spec"]
     written = spec.get("remediate", ())
-    if not written:
-        return ()
-    if spec["target"] == Target.STACK:
-        raise InputError(
-            "a guardrail of the whole stack has no resource that it could patch",
-            place=file.key_place("spec", "remediate"),
-            remedy="Leave remediate out, or make target: resource.",
-        )
-    raise_together([fault for index in range(len(written)) for fault in _faults(file, index)])
-    return tuple(_rule(file, index) for index in range(len(written)))
+    if written and spec["target"] == Target.STACK:
+        return [
+            InputError(
+                "a guardrail of the whole stack has no resource that it could patch",
+                place=file.key_place("spec", "remediate"),
+                remedy="Leave remediate out, or make target: resource.",
+            )
+        ]
+    return [fault for index in range(len(written)) for fault in _faults(file, index)]
 
 
 def _rule(file: YamlFile, index: int) -> PatchRule:
