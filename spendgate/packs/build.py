@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from spendgate.errors import InputError
+from spendgate.errors import InputError, raise_together
 from spendgate.packs.archive import MAX_ARCHIVE, write_archive
-from spendgate.packs.contents import MANIFEST, SIGNATURE, digest, read_folder
+from spendgate.packs.contents import MANIFEST, SIGNATURE, Files, digest, read_folder
 from spendgate.packs.manifest import Listed, Manifest, manifest_of, render
-from spendgate.packs.pages import pages
+from spendgate.packs.pages import FOLDER, MARK, pages
 from spendgate.packs.signing import sign
 from spendgate.packs.validate import Validated, validate
 
@@ -29,8 +29,10 @@ def build(folder: Path, key: Path | None = None) -> Built:
     Raises InputErrors for whatever ``validate`` finds, and where signing fails.
     """
     found = validate(folder)
+    own, made_pages = read_folder(folder), pages(found)
+    raise_together(_written_by_hand(own, made_pages, folder))
     # Pages are made anew: those that a folder keeps may be of an older state.
-    files = {**read_folder(folder), **pages(found)}
+    files = {**own, **made_pages}
     metadata, spec = found.file.data["metadata"], found.file.data["spec"]
     manifest = manifest_of(metadata, spec["requires"]["spendgate"], _listed(found), files)
     text = render(manifest)
@@ -41,6 +43,19 @@ def build(folder: Path, key: Path | None = None) -> Built:
     if len(archive) > MAX_ARCHIVE:
         raise InputError(f"the archive has {len(archive):,} bytes; at most {MAX_ARCHIVE:,} are read", place=folder)
     return Built(manifest, archive, key is not None)
+
+
+def _written_by_hand(own: Files, made: Files, folder: Path) -> list[InputError]:
+    """Files that a page would replace, and that are no page."""
+    return [
+        InputError(
+            "a reference page of this name is made when the pack is built",
+            place=folder / name,
+            remedy=f"Name it otherwise, or keep it outside of {FOLDER}/.",
+        )
+        for name in made
+        if name in own and not own[name].startswith(MARK.encode())
+    ]
 
 
 def _listed(found: Validated) -> tuple[Listed, ...]:

@@ -203,6 +203,7 @@ class _Client:
             self.registry = Registry(wanted.host, insecure=plain, auth_backend=backend)
             for scheme in ("http://", "https://"):
                 self.registry.session.mount(scheme, Bounded())
+            self.registry.session.headers["Accept-Encoding"] = "identity"  # what is hashed is what is sent
             self.registry.auth.load_configs(self.container)
         if backend == "basic" and not getattr(self.registry.auth, "_basic_auth", None):
             raise self._unauthorised()

@@ -16,6 +16,9 @@ from spendgate.waivers.file import TAGS as DATES
 from spendgate.yamlfile import Tags, YamlFile, read_yaml
 
 FOLDER = "docs"
+MARK = "<!-- Written by spendgate pack docs; changes are lost. -->"
+"""The first line of every page: what has it may be replaced."""
+
 _TAGS: Tags = {"!unknown": lambda _: UNKNOWN, "!secret": Secret, **DATES}
 _ON_UNKNOWN = {OnUnknown.DENY: "refused", OnUnknown.WARN: "told as advice", OnUnknown.SKIP: "left out"}
 
@@ -34,6 +37,7 @@ def _overview(found: Validated) -> str:
         for item in found.selection
     ]
     lines = [
+        MARK,
         f"# {pack.title}",
         f"{pack.name} {pack.version}. {pack.description}",
         "",
@@ -48,6 +52,7 @@ def page(item: Selected, found: Validated) -> str:
     """The page of one guardrail: what, why, its parameters with the pack's values, how to satisfy it, examples."""
     guardrail = item.guardrail
     lines = [
+        MARK,
         f"# {guardrail.name}",
         f"**{guardrail.title}.** {' '.join(guardrail.description.split())}",
         "",

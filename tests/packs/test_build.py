@@ -126,6 +126,18 @@ def test_each_guardrail_has_a_page_with_the_values_of_the_pack_and_examples(
     assert (tmp_path / "pages" / "volume-has-owner.md").read_text(encoding="utf-8") == own
 
 
+def test_a_page_that_somebody_wrote_is_not_replaced_and_one_that_was_made_is(pack: PackIn) -> None:
+    folder = pack()
+    (folder / "docs").mkdir()
+    before = build(folder).archive
+    page = folder / "docs" / "gpu-priced.md"
+    page.write_bytes(unpack(before, "a")["docs/gpu-priced.md"] + b"of an older state")
+    assert build(folder).archive == before
+    page.write_text("by hand", encoding="utf-8")
+    with pytest.raises(InputError, match="a reference page of this name is made"):
+        build(folder)
+
+
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in packs_dir().glob("*/pack.yaml")))
 def test_the_packs_that_come_with_spendgate_can_be_built_each_with_its_pages(name: str) -> None:
     built = build(packs_dir() / name)

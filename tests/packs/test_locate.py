@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,14 @@ def test_a_cached_pack_that_was_altered_is_not_used(archive: Archive) -> None:
     assert "Delete that folder" in str(raised.value)
     shutil.rmtree(folder)
     assert load_pack(str(path)).name == "team-costs"
+
+
+def test_many_at_once_find_one_whole_pack(archive: Archive, cache: Path) -> None:
+    path = str(archive())
+    with ThreadPoolExecutor(8) as pool:
+        folders = {pack.folder for pack in pool.map(load_pack, [path] * 16)}
+    assert len(folders) == 1
+    assert [item for item in (cache / "packs").iterdir() if item.name.startswith(".new-")] == []
 
 
 def test_a_missing_archive_says_how_one_is_made(tmp_path: Path) -> None:
