@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from spendgate.estimate.model import EXACT, ZERO, CostLine, Range
+from spendgate.estimate.model import EXACT, ZERO, CostLine, LineKind, Range
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, NoPrice
 from spendgate.prices.naming import PROVIDERS
@@ -88,7 +88,8 @@ class Footprint:
 class CarbonOf:
     """Energy and carbon of cost lines by one catalogue. Equal lines are worked out once.
 
-    ``utilisation`` is the share of full load that the hardware runs at, 0 to 1. Without it the mean of
+    ``utilisation`` is the share of full load that the hardware runs at, 0 to 1; that of a line (a usage file's) comes
+    before it. Without either the mean of
     ``coefficients.csv`` is expected, idle is the low and full load the high figure. Raises ValueError for a share
     outside of 0 to 1.
     """
@@ -124,14 +125,17 @@ class CarbonOf:
     def line(self, line: CostLine) -> Carbon | None:
         """The carbon of one line; None where the line draws no power of its own, or another resource's line has it."""
         quote = line.quote
-        key = (quote.provider, line.item, quote.region, line.unit, line.quantity, line.hours, quote.reason, quote.note)
+        key = (
+            quote.provider, line.item, quote.region, line.unit, line.quantity, line.hours, quote.reason, quote.note,
+            line.kind, line.utilisation,
+        )  # fmt: skip
         if key not in self._known:
             self._known[key] = self._line(line)
         return self._known[key]
 
     def _line(self, line: CostLine) -> Carbon | None:
         quote = line.quote
-        if line.unit != "hour" or quote.reason is NoPrice.PAID_BY_NODES:
+        if line.unit != "hour" or line.kind is not LineKind.MACHINE or quote.reason is NoPrice.PAID_BY_NODES:
             return None
         if line.hours is None:
             return Carbon(None, None, quote.note or f"the hours of {line.item} are not known")
@@ -147,6 +151,7 @@ class CarbonOf:
     def _of_parts(self, line: CostLine, accelerator: Accelerator | None, vcpu: float | None, *, hosted: bool) -> Carbon:
         """Watts of the accelerators and the host × hours × cooling × grid."""
         provider, region = line.quote.provider, line.quote.region
+        share = self._share if line.utilisation is None else line.utilisation
         watts, sources = ZERO, []
         mean = False
         if accelerator is not None:
@@ -155,12 +160,12 @@ class CarbonOf:
                 why = power.note if power else "its model is not in the table"
                 return Carbon(None, None, f"the power of {accelerator.model} is not known: {why}")
             mean = power.basis == "mean"
-            watts = watts + self._drawn(power, provider) * _exactly(_decimal(accelerator.count))
+            watts = watts + self._drawn(power, provider, share) * _exactly(_decimal(accelerator.count))
             sources.append(power.source)
         notes = []
         if vcpu is not None:
             idle, full = coefficient("vcpu_idle", provider), coefficient("vcpu_full", provider)
-            watts = watts + self._between(idle.value, full.value) * _exactly(_decimal(vcpu))
+            watts = watts + self._between(idle.value, full.value, share) * _exactly(_decimal(vcpu))
             sources.append(idle.source)
         elif hosted and accelerator is not None:
             notes.append(f"the host of {line.item} is not counted: its vCPUs are not in the catalogue")
@@ -170,7 +175,7 @@ class CarbonOf:
         sources.append(pue.source)
         hours = line.hours or ZERO
         kwh = _rounded(line.quantity * hours * watts * _exactly(pue.value), _THOUSAND)
-        notes += self._assumed(provider, pue.value, mean=mean)
+        notes += self._assumed(provider, pue.value, share, mean=mean)
         factor = grid_factor(provider, region and (self._catalogue.region_of_zone(provider, region) or region))
         if factor is None:
             where = f"the grid of {region}" if region else "a grid without a declared region"
@@ -179,25 +184,25 @@ class CarbonOf:
         kg = _rounded(kwh * _exactly(factor.value), _ONE)
         return Carbon(kwh, kg, "", tuple(notes), _unique([*sources, factor.source]))
 
-    def _drawn(self, power: Power, provider: str) -> Range:
+    def _drawn(self, power: Power, provider: str, share: Decimal | None) -> Range:
         full = power.watts or Decimal(0)
         if power.basis == "mean":  # measured under load: a share of it would count the use twice
             return _exactly(full)
-        return self._between(EXACT.multiply(full, coefficient("idle_share", provider).value), full)
+        return self._between(EXACT.multiply(full, coefficient("idle_share", provider).value), full, share)
 
-    def _between(self, idle: Decimal, full: Decimal) -> Range:
+    def _between(self, idle: Decimal, full: Decimal, stated: Decimal | None) -> Range:
         """Watts at idle, at the expected use and at full load; at the stated use where one is stated."""
-        share = coefficient("utilisation", "*").value if self._share is None else self._share
+        share = coefficient("utilisation", "*").value if stated is None else stated
         used = EXACT.add(idle, EXACT.multiply(share, EXACT.subtract(full, idle)))
-        return Range(idle, used, full) if self._share is None else _exactly(used)
+        return Range(idle, used, full) if stated is None else _exactly(used)
 
-    def _assumed(self, provider: str, pue: Decimal, *, mean: bool) -> list[str]:
+    def _assumed(self, provider: str, pue: Decimal, stated: Decimal | None, *, mean: bool) -> list[str]:
         notes = []
-        if self._share is None:
+        if stated is None:
             assumed = coefficient("utilisation", "*").value
             notes.append(f"hardware is taken to run at {assumed:.0%} of its full load; low is idle, high is full load")
         else:
-            notes.append(f"hardware runs at {self._share.normalize():%} of its full load, as stated")
+            notes.append(f"hardware runs at {stated.normalize():%} of its full load, as stated")
         if mean:
             notes.append("TPUs draw the mean that was measured under load, whatever their use")
         notes.append(f"{provider}: {pue} kWh are drawn for each that is used (cooling)")

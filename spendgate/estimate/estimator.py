@@ -12,7 +12,7 @@ from spendgate.estimate.disks import while_it_exists
 from spendgate.estimate.drivers import drivers_of, drivers_of_model
 from spendgate.estimate.items import is_item, item_lines
 from spendgate.estimate.kubernetes import pod_lines
-from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, ScenarioCost
+from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, LineKind, ScenarioCost
 from spendgate.estimate.models import model_lines
 from spendgate.estimate.storage import is_storage, moved_lines, network_lines, storage_lines
 from spendgate.estimate.usage import BASE, NONE, UNTOLD, Usage, Use, scenario_cautions
@@ -74,6 +74,9 @@ def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage,
             continue
         address = workload.resource.address
         own = [replace(line, resource=address) for line in found]
+        busy = use.get("utilisation")
+        if busy is not None:
+            own = [replace(line, utilisation=busy.value) if line.kind is LineKind.MACHINE else line for line in own]
         if terms:
             own = terms.apply(workload, own)
         lines += own
@@ -112,7 +115,11 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
     for part in workload.parts:
         if part.billed_as:
             found = (found or ()) + (_lines_of_part(part, workload, pools, catalogue, use) or ())
-    moved = moved_lines(workload.facts, type_, catalogue, use) if use.given else ()
+    moved = (
+        moved_lines(workload.facts, (type_, *(part.billed_as for part in workload.parts)), catalogue, use)
+        if use.given
+        else ()
+    )
     return (*(found or ()), *moved) if moved else found
 
 

@@ -137,7 +137,8 @@ class CostLine:
     ``cost`` is None exactly when the quote has no amount. ``hours`` are hours a month. ``confidence`` says how good
     the amount is; what makes it less than exact is among the ``assumptions``. ``running`` are the hours in full, where
     it is billed by the hour. With a ``reduction``, ``listed`` is what the same costs at the list price (None where
-    there is none).
+    there is none). ``utilisation`` is the share of full load that its hardware is said to run at: that tells its
+    energy.
     """
 
     resource: str
@@ -153,6 +154,7 @@ class CostLine:
     reduction: Reduction | None = None
     listed: Cost | None = None
     kind: LineKind = LineKind.MACHINE
+    utilisation: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -14,13 +15,18 @@ from spendgate.estimate.lines import hourly_line, monthly_line, without_price
 from spendgate.estimate.model import Confidence, CostLine, LineKind
 from spendgate.estimate.performance import performance_lines
 from spendgate.estimate.running import exactly, running_of
-from spendgate.estimate.usage import UNTOLD, Given, Use, moves
+from spendgate.estimate.usage import UNTOLD, Given, Use, can_move
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import NoPrice, Purchase
 from spendgate.prices.tables import read_table
 
 _GIB_MONTH: Final = "GiB-month"
+_MOVED: Final = {
+    "egressGib": "GiB a month leave the network",
+    "processedGib": "GiB a month pass through",
+    "ingestedGib": "GiB a month are written to it",
+}
 
 
 def storage_lines(
@@ -76,18 +82,21 @@ def _by_use(facts: Facts, resource_type: str, catalogue: Catalogue, stored: Give
     return (monthly_line(quote, exactly(stored.value), notes, confidence),)
 
 
-def moved_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: Use) -> tuple[CostLine, ...]:
-    """Lines of what a usage file says is moved: out of the provider's network, and through a gateway.
+def moved_lines(facts: Facts, billed_as: Sequence[str], catalogue: Catalogue, use: Use) -> tuple[CostLine, ...]:
+    """Lines of what a usage file says is moved: out of the provider's network, through a gateway or a load balancer,
+    and into a log. ``billed_as`` are the resource's type and the items that it consists of.
 
     Tiers (the first 10 TiB a month, the next 40) are counted for the resource alone; an account has them once.
     """
     lines: list[CostLine] = []
-    for key, what in (("egressGib", "GiB a month leave the network"), ("processedGib", "GiB a month pass through")):
+    for key, what in _MOVED.items():
         given = use.get(key)
-        tiers = _tiers(facts.provider, key, resource_type)
-        if given is None or not moves(facts) or (key == "processedGib" and facts.kind is not Kind.NETWORK):
+        tiers = _tiers(facts.provider, key, billed_as)
+        if given is None or not can_move(key, facts):
             continue
         notes: tuple[str, ...] = (given.told(what),)
+        if any(item.endswith(".lcu") for item, _ in tiers):
+            notes = (*notes, "a capacity unit for each GiB in an hour; many connections or rules ask for more")
         if len(tiers) > 1:
             notes = (*notes, "its tiers are counted for this resource alone")
         region, left = region_of(facts, catalogue), given.value
@@ -102,9 +111,11 @@ def moved_lines(facts: Facts, resource_type: str, catalogue: Catalogue, use: Use
     return tuple(lines)
 
 
-def _tiers(provider: str, key: str, resource_type: str) -> tuple[tuple[str, Decimal | None], ...]:
+def _tiers(provider: str, key: str, billed_as: Sequence[str]) -> tuple[tuple[str, Decimal | None], ...]:
     """Items and how many GiB of each at most (None: all that is left)."""
-    rows = [row for row in _moved() if row[:2] == (provider, key) and fnmatchcase(resource_type, row[2])]
+    rows = [
+        row for row in _moved() if row[:2] == (provider, key) and any(fnmatchcase(name, row[2]) for name in billed_as)
+    ]
     return tuple((item, Decimal(most) if most else None) for _, _, _, item, most in rows)
 
 

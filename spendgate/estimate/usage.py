@@ -18,7 +18,7 @@ ONE: Final = Decimal(1)
 
 GROWS: Final = frozenset(
     {"runsPerMonth", "requestsPerMonth", "inputTokensPerMonth", "outputTokensPerMonth", "storedGib", "egressGib",
-     "processedGib"}
+     "processedGib", "ingestedGib"}
 )  # fmt: skip
 """What the ``growth`` of a scenario multiplies."""
 
@@ -228,15 +228,20 @@ def moves(facts: Facts) -> bool:
     return facts.kind in _MACHINES or facts.kind in _STORES or facts.kind is Kind.NETWORK
 
 
+def can_move(name: str, facts: Facts) -> bool:
+    """Whether a figure of moved data means something for it: ``ingestedGib`` for what has no machines (a log group)."""
+    if name == "ingestedGib":
+        return facts.kind is Kind.OTHER
+    return moves(facts) and (name != "processedGib" or facts.kind is Kind.NETWORK)
+
+
 def _can_use(name: str, facts: Facts) -> bool:
     if name == "storedGib":
         return facts.kind in _STORES and (facts.kind is not Kind.VOLUME or facts.size_gib is None)
-    if name == "egressGib":
-        return moves(facts)
+    if name in ("egressGib", "processedGib", "ingestedGib"):
+        return can_move(name, facts)
     if name in ("requestsPerMonth", "inputTokensPerMonth", "outputTokensPerMonth"):
         return facts.kind in _MACHINES
-    if name == "processedGib":
-        return facts.kind is Kind.NETWORK
     if name in ("spotShare", "spotAvailability"):
         return facts.spot_share is not None or facts.purchase == "spot"
     return facts.kind in _MACHINES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from jsonschema import Draft202012Validator
 from spendgate.config import load_config
 from spendgate.errors import InputError
 from spendgate.estimate import estimate
+from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import Entry, Given, Usage
 from spendgate.estimate.usage_file import read_usage, usage_of
+from spendgate.facts.model import Part
 from spendgate.prices.catalogue import Catalogue
 from spendgate.schemas import schema
 from tests.estimate.building import workload
@@ -115,6 +118,30 @@ def test_data_through_a_gateway_has_a_line(tmp_path: Path):
     found = priced(tmp_path, said("name: nat", "processedGib: 1000"), nat)
     assert [line.item for line in found.lines] == ["nat.gateway", "nat.data"]
     assert found.lines[1].cost.monthly.expected == 45
+
+
+def test_data_through_a_load_balancer_and_into_a_log_has_a_line(tmp_path: Path):
+    plain = {**GPU, "kind": "network", "instance_type": None}
+    balancer = replace(
+        workload("lb", "aws:lb/loadBalancer:LoadBalancer", **plain),
+        parts=(Part("it", workload("x", **plain).facts, "item:lb.application"),),
+    )
+    log = workload("log", "aws:cloudwatch/logGroup:LogGroup", **{**plain, "kind": "other"})
+    text = said("name: lb", "processedGib: 1000") + said("name: log", "ingestedGib: 200").removeprefix("resources:\n")
+    found = priced(tmp_path, text, balancer, log)
+    assert [(line.item, line.cost.monthly.expected) for line in found.lines[1:]] == [
+        ("lb.application.lcu", 8),
+        ("logs.ingest", 100),
+    ]
+    assert "a capacity unit for each GiB in an hour" in found.lines[1].assumptions[1]
+    assert not found.cautions
+
+
+def test_utilisation_tells_the_energy_of_that_resource_alone(tmp_path: Path):
+    found = priced(tmp_path, said("name: a", "utilisation: 1"), workload("a", **GPU), workload("b", **GPU))
+    busy, usual = CarbonOf(CATALOGUE).footprint(found.lines).lines
+    assert busy.kwh.expected == busy.kwh.low == usual.kwh.high > usual.kwh.expected
+    assert "hardware runs at 100% of its full load, as stated" in busy.assumptions
 
 
 def test_requests_and_tokens_give_unit_costs(tmp_path: Path):
