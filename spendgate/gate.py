@@ -89,6 +89,7 @@ def check(
         footprint,
         previous,
         tag_words(guardrails),
+        in_force(discounts, now.date())[0],
     )
     findings = (
         *resource_findings(workloads, estimate, guardrails, context, carbon_of, shown),

@@ -23,6 +23,7 @@ from spendgate.crossguard import answers, requests, waived
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate.carbon import CarbonOf
+from spendgate.estimate.discounts import in_force
 from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import Usage
 from spendgate.estimate.usage_file import usage_of
@@ -263,7 +264,8 @@ class PackHost:
         context = self._context(workloads, estimate)
         if carbon_of is not None:
             context = replace(context, carbon=carbon_of.footprint(estimate.lines))
-        context = replace(context, by_tag=tag_words(self.guardrails))
+        terms, _ = in_force(config.discounts, self.now.date())
+        context = replace(context, by_tag=tag_words(self.guardrails), terms=terms)
         shared, lines = context.values(), lines_by_resource(estimate)
         findings: list[Finding] = []
         drivers = drivers_by_resource(estimate)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
+from spendgate.estimate.discounts import Commitment, Term
 from spendgate.estimate.model import EXACT, CostLine, Estimate
 from spendgate.facts.model import Facts, Workload
 from spendgate.money import show_money
@@ -39,6 +40,9 @@ TAG_TOTAL: Final = cel.Message(
 """A month of all that carries one value of a tag, its accelerators at the largest size, and the names of the resources
 in it that have lines without a price (``undetermined``: known only after apply)."""
 
+COMMITMENT: Final = cel.Message("Commitment", {"name": cel.STRING, "count": cel.DOUBLE, "used": cel.DOUBLE})
+"""Capacity that the project has bought in advance, and how much of it this stack is expected to use, in units."""
+
 UNKNOWN_TAG: Final = cel.Message("UnknownTag", {"name": cel.STRING, "key": cel.STRING})
 """A resource whose value of a tag is known only after apply; an empty key stands for all its tags."""
 
@@ -63,6 +67,16 @@ class _Share:
         if other.unpriced:
             self.unpriced.update(other.unpriced)
             self.undetermined.update(other.undetermined)
+
+
+def commitment_values(terms: Iterable[Term], estimate: Estimate) -> list[dict[str, Any]]:
+    """``stack.commitments`` as CEL sees it, in order of the configuration."""
+    commitments = [term for term in terms if isinstance(term, Commitment)]
+    used = {term.name: _ZERO for term in commitments}
+    for line in estimate.lines if used else ():
+        if line.reduction is not None and line.reduction.kind == "commitment":
+            used[line.reduction.name] = EXACT.add(used.get(line.reduction.name, _ZERO), line.quantity.expected)
+    return [{"name": term.name, "count": float(term.count), "used": float(used[term.name])} for term in commitments]
 
 
 def accelerators_at_most(facts: Facts) -> float:

@@ -10,13 +10,21 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from spendgate.estimate.carbon import Footprint, show_figure
+from spendgate.estimate.discounts import Term
 from spendgate.estimate.drivers import REQUESTS, TOKENS
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
-from spendgate.rules.totals import TAG_TOTAL, UNKNOWN_TAG, accelerators_at_most, tag_values
+from spendgate.rules.totals import (
+    COMMITMENT,
+    TAG_TOTAL,
+    UNKNOWN_TAG,
+    accelerators_at_most,
+    commitment_values,
+    tag_values,
+)
 
 _RANGE = cel.Message(
     "Range",
@@ -103,6 +111,7 @@ _STACK = cel.Message(
         "tag_totals": cel.ListOf(TAG_TOTAL),
         "unknown_tags": cel.ListOf(UNKNOWN_TAG),
         "previous": cel.Message("Previous", {"monthly": _RANGE}),
+        "commitments": cel.ListOf(COMMITMENT),
         "carbon": _CARBON,
     },
 )
@@ -157,7 +166,8 @@ class StackContext:
     """What is said of the stack as a whole; the same for every resource of it.
 
     ``carbon`` is None where no guardrail reads it, and so is ``by_tag``, the words among which are the tag keys that
-    guardrails read totals of. ``previous`` is the month of an earlier estimate; None where none was given.
+    guardrails read totals of. ``previous`` is the month of an earlier estimate; None where none was given. ``terms``
+    are the discounts and commitments that the estimate was made with.
     """
 
     name: str
@@ -170,6 +180,7 @@ class StackContext:
     carbon: Footprint | None = None
     previous: Range | None = None
     by_tag: frozenset[str] | None = None
+    terms: tuple[Term, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """``stack`` and ``now`` as CEL sees them."""
@@ -196,6 +207,7 @@ class StackContext:
             },
             "accelerators": accelerators,
         }
+        stack["commitments"] = commitment_values(self.terms, self.estimate)
         if self.by_tag is not None:
             stack |= tag_values(self.workloads, self.estimate, self.by_tag)
         if self.previous is not None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendgate.estimate import estimate
+from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import ZERO, Range
 from spendgate.facts import facts_of
 from spendgate.gate import tag_words
@@ -20,7 +21,7 @@ from spendgate.rules.bench.cases import declare
 from spendgate.rules.evaluate import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import load_library
-from spendgate.rules.totals import tag_values, words_of
+from spendgate.rules.totals import commitment_values, tag_values, words_of
 from spendgate.rules.vocabulary import StackContext
 
 CATALOGUE = Catalogue.builtin()
@@ -142,3 +143,14 @@ def test_keys_are_named_in_parameters_and_in_expressions() -> None:
         guardrail, variables=(replace(guardrail.variables[0], text=f'{text}.filter(t, t.key != "Name")'),)
     )
     assert "Name" in set(words_of(written, {}))
+
+
+def test_of_a_commitment_is_told_how_much_of_it_is_used() -> None:
+    plan = Commitment("plan", lambda line, _: line.item == "g5.xlarge", Decimal(4), percent=Decimal(40))
+    idle = Commitment("idle", lambda line, _: False, Decimal(1), percent=Decimal(40))
+    workloads = facts_of(declare([instance("a", {}), instance("b", {}), instance("c", {}, "m5.large")]), CATALOGUE)
+    made = estimate(workloads, CATALOGUE, discounts=(plan, idle))
+    assert commitment_values((plan, idle), made) == [
+        {"name": "plan", "count": 4.0, "used": 2.0},
+        {"name": "idle", "count": 1.0, "used": 0.0},
+    ]

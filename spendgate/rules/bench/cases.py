@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.estimate.discounts import Commitment, Term
 from spendgate.estimate.model import Range
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import ONE, Scenario, Usage
@@ -65,6 +66,7 @@ class Case:
     now: datetime = NOW
     previous: Range | None = None
     usage: Usage = NO_USAGE
+    terms: tuple[Term, ...] = ()
 
 
 def case_files(folder: Path) -> list[Path]:
@@ -211,6 +213,7 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
         now=_now(case),
         previous=_previous(case),
         usage=_usage(case),
+        terms=_terms(file, index),
         expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
         patched=case.get("patched", {}),
         holds_unknown=any(
@@ -219,6 +222,23 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
             for part in ("properties", "provider")
             for _ in unknown_paths(item.get(part, {}), part)
         ),
+    )
+
+
+def _terms(file: YamlFile, index: int) -> tuple[Term, ...]:
+    """The commitments of the case, as spendgate.yaml writes them."""
+    if "commitments" not in file.data["cases"][index]:
+        return ()
+    from spendgate.config.discounts import matcher
+
+    return tuple(
+        Commitment(
+            item["name"],
+            matcher(item["match"], file.place("cases", index, "commitments", number, "match")),
+            Decimal(str(item["count"])),
+            percent=Decimal(str(item["percent"])),
+        )
+        for number, item in enumerate(file.data["cases"][index]["commitments"])
     )
 
 

@@ -53,6 +53,7 @@ def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled
         waivers=waivers,
         usage=case.usage,
         previous=case.previous,
+        discounts=case.terms,
     )
     found = faults(case.expected, checked.findings)
     if case.patched or case.selected.guardrail.patches:
