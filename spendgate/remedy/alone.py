@@ -25,7 +25,8 @@ from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
 
 STACK_FIGURES: Final = (
-    "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous", "commitments",
+    "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous",
+    "commitments",
 )  # fmt: skip
 """What is said of a stack only when all of it is known."""
 
