@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from spendgate_components.checkpoint_store import CheckpointStore, CheckpointStoreArgs
     from spendgate_components.cost import CostRange, EstimatedCost
     from spendgate_components.errors import ArgumentError
+    from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.tags import WorkloadTags
 
 _WHERE = {
@@ -16,10 +17,23 @@ _WHERE = {
     "CheckpointStoreArgs": "checkpoint_store",
     "CostRange": "cost",
     "EstimatedCost": "cost",
+    "GpuNodePool": "gpu_node_pool",
+    "GpuNodePoolArgs": "gpu_node_pool",
+    "Nodes": "gpu_node_pool",
     "WorkloadTags": "tags",
 }
 
-__all__ = ["ArgumentError", "CheckpointStore", "CheckpointStoreArgs", "CostRange", "EstimatedCost", "WorkloadTags"]
+__all__ = [
+    "ArgumentError",
+    "CheckpointStore",
+    "CheckpointStoreArgs",
+    "CostRange",
+    "EstimatedCost",
+    "GpuNodePool",
+    "GpuNodePoolArgs",
+    "Nodes",
+    "WorkloadTags",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,11 +4,13 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
 import pulumi
 
+from spendgate.estimate.discounts import Discount, Term
 from spendgate.estimate.model import Estimate, Range
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.facts import facts_of
@@ -63,13 +65,19 @@ def catalogue_of_project() -> Catalogue:
     return Catalogue.of_project(root_directory())
 
 
-def estimate_children(children: Sequence[Child], catalogue: Catalogue, name: str = "component") -> Estimate:
-    """The estimate of the children alone, by the discounts of the project (spendgate.yaml) that are in force."""
+@lru_cache(maxsize=8)
+def _discounts(root: Path) -> tuple[Term, ...]:
+    """The percentages that the project's spendgate.yaml takes off. What is committed to is shared by all that the
+    stack declares, so a component cannot tell what of it is its own."""
     from spendgate.config import load_config
 
-    discounts = load_config(root_directory()).discounts
+    return tuple(term for term in load_config(root).discounts if isinstance(term, Discount))
+
+
+def estimate_children(children: Sequence[Child], catalogue: Catalogue, name: str = "component") -> Estimate:
+    """The estimate of the children alone, by the discounts of the project (spendgate.yaml) that are in force."""
     workloads = facts_of(declared(children, name, "project", "stack"), catalogue)
-    return estimate_today(workloads, catalogue, NO_USAGE, discounts, datetime.now(UTC))
+    return estimate_today(workloads, catalogue, NO_USAGE, _discounts(root_directory()), datetime.now(UTC))
 
 
 def shown(estimate: Estimate, notes: Sequence[str] = ()) -> EstimatedCost:

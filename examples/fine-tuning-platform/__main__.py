@@ -1,8 +1,10 @@
-"""A platform for fine-tuning: a place for checkpoints, and one for the weights that are kept."""
+"""A platform for fine-tuning on a cluster that is there: GPU nodes by need, checkpoints that end, weights that stay."""
 
 import pulumi
 
-from spendgate_components import CheckpointStore, WorkloadTags
+from spendgate_components import CheckpointStore, GpuNodePool, WorkloadTags
+
+config = pulumi.Config()
 
 tags = WorkloadTags(
     project="fine-tuning",
@@ -12,8 +14,22 @@ tags = WorkloadTags(
     cost_center="cc-4711",
 )
 
+nodes = GpuNodePool(
+    "tuning",
+    tags=tags,
+    platform="eks",
+    accelerator="L4",
+    nodes=(0, 1, 4),
+    cluster=config.require("cluster"),
+    subnet_ids=[config.require("subnet")],
+    node_role_arn=config.require("node-role"),
+    max_monthly_cost=3000,
+)
+
 checkpoints = CheckpointStore("checkpoints", tags=tags, cloud="aws", expire_after_days=14)
 weights = CheckpointStore("weights", tags=tags, cloud="aws", holds="weights")
 
 pulumi.export("checkpoints", checkpoints.url)
 pulumi.export("weights", weights.url)
+pulumi.export("nodes", nodes.instance_type_reason)
+pulumi.export("nodes-cost", nodes.estimated_cost)

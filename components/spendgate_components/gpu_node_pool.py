@@ -1,0 +1,278 @@
+"""``GpuNodePool``: nodes by need, not by instance type, on EKS, GKE or with Karpenter."""
+
+# Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import pulumi
+
+from spendgate.estimate.model import HOURS_PER_MONTH
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import Purchase
+from spendgate_components import arguments, cost
+from spendgate_components.child import Child, Transform
+from spendgate_components.choice import Choice, choose
+from spendgate_components.component import CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.errors import ArgumentError, one_of, whole_number
+from spendgate_components.tags import WorkloadTags, ticket
+
+PLATFORMS: Final = ("eks", "gke", "karpenter")
+MOST_NODES: Final = 1000
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """How many nodes there are. In Python a pair (min, max) or a triple (min, expected, max) will do."""
+
+    max: int
+    """The most that there may be, 1 to 1000."""
+    min: int | None = None
+    """The fewest; 0 (default) lets the pool empty itself."""
+    expected: int | None = None
+    """How many there are on average: what it starts with and what the expected cost counts. Default: the fewest."""
+
+    @classmethod
+    def from_sequence(cls, value: Sequence[Any]) -> "Nodes":
+        """Nodes from (min, max) or (min, expected, max). Raises ArgumentError."""
+        if len(value) == 2:
+            return cls(min=value[0], max=value[1])
+        if len(value) == 3:
+            return cls(min=value[0], expected=value[1], max=value[2])
+        raise ArgumentError(f"nodes has {len(value)} values", remedy="Write (min, max) or (min, expected, max).")
+
+
+@dataclass(frozen=True)
+class GpuNodePoolArgs:
+    """Arguments of a GpuNodePool."""
+
+    tags: WorkloadTags
+    """Who pays, for what."""
+    platform: str
+    """eks (a managed node group), gke (a node pool) or karpenter (a NodePool with its EC2NodeClass)."""
+    accelerator: str
+    """The model, with its memory where there are several: L4, A10G, A100-80GB, H100, Inferentia2."""
+    nodes: Nodes
+    """How many nodes there are."""
+    cluster: pulumi.Input[str]
+    """The name of the cluster."""
+    per_node: int | None = None
+    """Accelerators on one node, 1 to 16. Default: 1."""
+    spot: bool | None = None
+    """Whether nodes are spot capacity. Default: outside production."""
+    on_demand_nodes: int | None = None
+    """With spot, how many nodes are never spot. Default: 0."""
+    region: str | None = None
+    """EKS, Karpenter: the cluster's region. Default: that of the stack's configuration."""
+    location: str | None = None
+    """GKE: the cluster's location, a region or a zone. Default: that of the stack's configuration."""
+    zone: str | None = None
+    """GKE: the one zone of the nodes, where the cluster's location is a region."""
+    instance_type: str | None = None
+    """A type that carries exactly what is asked for. Default: the cheapest."""
+    min_vcpu: float | None = None
+    """vCPUs that a node has at least."""
+    min_memory_gib: float | None = None
+    """Memory that a node has at least, in GiB."""
+    disk_gib: int | None = None
+    """The encrypted disk of a node, 20 to 16384 GiB. Default: 100."""
+    subnet_ids: list[pulumi.Input[str]] | None = None
+    """EKS: the subnets of the nodes; of one zone where nodes train together."""
+    node_role_arn: pulumi.Input[str] | None = None
+    """EKS: the role of the nodes."""
+    node_role_name: pulumi.Input[str] | None = None
+    """Karpenter: the role of the nodes."""
+    labels: dict[str, str] | None = None
+    """More labels of the nodes."""
+    taint: bool | None = None
+    """Whether only pods that tolerate the accelerator's taint run here. Default: true."""
+    max_monthly_cost: float | None = None
+    """US dollars. A pool that may cost more, at its largest size for 730 hours, is refused without an approval."""
+    approval: str | None = None
+    """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
+    raw: dict[str, Any] | None = None
+    """Inputs of a child by its key, over those of the component. Tags and limits stay."""
+
+
+class GpuNodePool(CostAwareComponent):
+    """Nodes with accelerators: a managed node group of EKS, a node pool of GKE, or a NodePool of Karpenter.
+
+    Children on EKS: ``template``, and ``spot`` or ``on-demand`` or both. On GKE: ``spot``, ``on-demand``. With
+    Karpenter: ``class``, ``nodes``.
+    """
+
+    instance_type: pulumi.Output[str]
+    """The machine type that was chosen."""
+    instance_type_reason: pulumi.Output[str]
+    """Why it is that type, with its price, source and date."""
+    accelerators: pulumi.Output[int]
+    """How many accelerators there are at the largest size."""
+
+    def __init__(
+        self,
+        name: str,
+        args: GpuNodePoolArgs | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        transforms: Sequence[Transform] | None = None,
+        **given: Any,
+    ) -> None:
+        known = arguments.read(GpuNodePoolArgs, args, given)
+        catalogue = cost.catalogue_of_project()
+        limits = Limits(max_monthly_cost=known.max_monthly_cost, approval=known.approval)
+        self._build(name, plan(name, known, catalogue), limits, catalogue, known.raw, transforms, opts)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that are bought alike: ``key`` is the child's."""
+
+    key: str
+    spot: bool
+    min: int
+    expected: int
+    max: int
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a pool is, with every default filled in: what each platform makes its children from."""
+
+    name: str
+    args: GpuNodePoolArgs
+    tags: dict[str, str]
+    choice: Choice
+    region: str
+    groups: tuple[Group, ...]
+    disk_gib: int
+    labels: dict[str, str]
+    taint: bool
+
+
+def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
+    """The children of a pool. Raises ArgumentError; registers nothing."""
+    one_of("platform", args.platform, PLATFORMS)
+    provider = "gcp" if args.platform == "gke" else "aws"
+    _belongs(args)
+    argument = "location" if provider == "gcp" else "region"
+    place = place_of(provider, args.location if provider == "gcp" else args.region, argument)
+    region = known_region(catalogue, provider, place, argument)
+    per_node = whole_number("per_node", 1 if args.per_node is None else args.per_node, 1, 16, "accelerators")
+    spot = not args.tags.in_production if args.spot is None else args.spot
+    groups = _groups(args, spot)
+    purchase = Purchase.SPOT if spot else Purchase.ON_DEMAND
+    choice = choose(
+        catalogue,
+        provider,
+        region,
+        args.accelerator,
+        per_node,
+        purchase,
+        instance_type=args.instance_type,
+        min_vcpu=args.min_vcpu,
+        min_memory_gib=args.min_memory_gib,
+    )
+    approval = ticket("approval", args.approval)
+    need = Need(
+        name=name,
+        args=args,
+        tags={**args.tags.values, **({"approval": approval} if approval else {})},
+        choice=choice,
+        region=region,
+        groups=groups,
+        disk_gib=whole_number("disk_gib", 100 if args.disk_gib is None else args.disk_gib, 20, 16384, "GiB"),
+        labels={"spendgate.dev/accelerator": choice.label, **(args.labels or {})},
+        taint=args.taint is not False,
+    )
+    most = sum(group.max for group in groups)
+    outputs = {
+        "instance_type": choice.machine.name,
+        "instance_type_reason": choice.why,
+        "accelerators": most * per_node,
+    }
+    return Plan(_children(need, place), (), _notes(need), outputs, _beside(need, most))
+
+
+def _children(need: Need, place: str) -> tuple[Child, ...]:
+    # Each platform imports its own SDK only.
+    if need.args.platform == "eks":
+        from spendgate_components.pools.eks import children
+
+        return children(need)
+    if need.args.platform == "gke":
+        from spendgate_components.pools.gke import children as of_gke
+
+        return of_gke(need, place)
+    from spendgate_components.pools.karpenter import children as of_karpenter
+
+    return of_karpenter(need)
+
+
+_OF_PLATFORM: Final = {
+    "eks": ("region", "subnet_ids", "node_role_arn"),
+    "gke": ("location", "zone"),
+    "karpenter": ("region", "node_role_name"),
+}
+_NEEDED: Final = {"eks": ("subnet_ids", "node_role_arn"), "gke": (), "karpenter": ("node_role_name",)}
+
+
+def _belongs(args: GpuNodePoolArgs) -> None:
+    """What one platform needs and another has no use for."""
+    missing = [one for one in _NEEDED[args.platform] if not getattr(args, one)]
+    if missing:
+        raise ArgumentError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
+            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
+        )
+    for platform, names in _OF_PLATFORM.items():
+        for one in names:
+            if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
+                own = ", ".join(_OF_PLATFORM[args.platform])
+                raise ArgumentError(f"{one} is for {platform}, not for {args.platform}", remedy=f"Write {own} instead.")
+
+
+def _groups(args: GpuNodePoolArgs, spot: bool) -> tuple[Group, ...]:
+    nodes = args.nodes
+    most = whole_number("nodes.max", nodes.max, 1, MOST_NODES, "nodes")
+    least = whole_number("nodes.min", 0 if nodes.min is None else nodes.min, 0, most, "nodes")
+    expected = whole_number("nodes.expected", least if nodes.expected is None else nodes.expected, least, most, "nodes")
+    if least and args.tags.review_by is None:
+        remedy = 'Write nodes=(0, …), or the day on which it is reviewed: review_by="2026-12-31" in tags.'
+        raise ArgumentError(f"nodes.min keeps {least} nodes with accelerators up for good", remedy=remedy)
+    fixed = whole_number("on_demand_nodes", args.on_demand_nodes or 0, 0, most, "nodes")
+    if fixed and not spot:
+        raise ArgumentError("on_demand_nodes is for a pool with spot nodes", remedy="Write spot=True, or leave it out.")
+    if args.platform == "karpenter":
+        if least or expected or fixed:
+            remedy = "Write nodes=(0, max): Karpenter starts nodes as pods ask for them."
+            raise ArgumentError("a NodePool of Karpenter keeps no nodes", remedy=remedy)
+        return (Group("nodes", spot, 0, 0, most),)
+    if not spot or fixed == most:
+        return (Group("on-demand", False, least, expected, most),)
+    if not fixed:
+        return (Group("spot", True, least, expected, most),)
+    base = Group("on-demand", False, min(least, fixed), min(expected, fixed), fixed)
+    rest = Group("spot", True, least - base.min, expected - base.expected, most - fixed)
+    return base, rest
+
+
+def _notes(need: Need) -> tuple[str, ...]:
+    most = sum(group.max for group in need.groups)
+    if need.args.platform == "karpenter":
+        return (f"Karpenter starts up to {most} nodes as pods ask for them: they are paid for, and have no line here",)
+    if not sum(group.expected for group in need.groups):
+        return ("expected counts no nodes, as the pool starts empty: say how many there will be with nodes.expected",)
+    return ()
+
+
+def _beside(need: Need, most: int) -> Decimal:
+    """What the nodes that Karpenter may start cost in a month at most."""
+    if need.args.platform != "karpenter":
+        return Decimal(0)
+    quote = need.choice.quote
+    if quote.amount is None:
+        if need.args.max_monthly_cost is not None and need.args.approval is None:
+            remedy = 'Choose what has a price, or name an approval: approval="FIN-42".'
+            raise ArgumentError(f"there is no price of {quote.item} to hold max_monthly_cost against", remedy=remedy)
+        return Decimal(0)
+    return (quote.high or quote.amount) * most * HOURS_PER_MONTH

@@ -1,0 +1,1 @@
+"""What a ``GpuNodePool`` makes on each platform."""
