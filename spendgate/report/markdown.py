@@ -151,7 +151,7 @@ def _finding(findings: list[Finding]) -> str:
         f"{_text(first.guardrail)} ({first.severity}, {first.status})",
         "<br>".join(_place(finding) for finding in findings),
         _text(first.message),
-        _text(first.remediation) if first.waiver is None and not first.not_waived else _remedies(first),
+        _text(first.remediation) if len(remedies(first)) == 1 and first.waiver is None else _remedies(first),
     )
     return f"| {' | '.join(cells)} |"
 

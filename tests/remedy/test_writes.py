@@ -22,7 +22,7 @@ TAGGABLE = [
 ]
 ROWS = [(token, fact) for token in types_with_writes() for fact in writes_of(token) if fact != TAGS]
 SAMPLES: dict[str, Any] = {"string": "gp3", "bool": True, "double": 7}
-WHERE = {  # what makes a type be of the case that the fact is of
+WHERE: dict[str, dict[str, Any]] = {  # what makes a type be of the case that the fact is of
     "azure-native:machinelearningservices:Compute": {"properties": {"computeType": "ComputeInstance"}},
     "gcp:dataproc/cluster:Cluster": {"clusterConfig": {}},
 }
