@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
 from spendgate.estimate.discounts import Term, Terms
@@ -14,6 +15,7 @@ from spendgate.estimate.items import is_item, item_lines
 from spendgate.estimate.kubernetes import pod_lines
 from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, LineKind, ScenarioCost
 from spendgate.estimate.models import model_lines
+from spendgate.estimate.reservations import is_reservation, reserved_lines
 from spendgate.estimate.storage import is_storage, moved_lines, network_lines, storage_lines
 from spendgate.estimate.usage import BASE, NONE, UNTOLD, Usage, Use, scenario_cautions
 from spendgate.facts.model import ITEM, Facts, Kind, Part, Workload
@@ -23,6 +25,13 @@ _HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPO
 _POD = "pod"
 
 _Lines = tuple[CostLine, ...] | None
+
+
+class _Payers(NamedTuple):
+    """Workloads that pay for others: node pools for pods, reservations for what runs in them."""
+
+    pools: tuple[Workload, ...]
+    reservations: tuple[Workload, ...]
 
 
 def estimate(
@@ -55,7 +64,11 @@ def estimate(
 
 
 def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage, discounts: Sequence[Term]) -> Estimate:
-    pools = [item for item in workloads if item.facts.kind is Kind.NODE_POOL and item.mapped]
+    mapped = [workload for workload in workloads if workload.mapped]
+    payers = _Payers(
+        tuple(workload for workload in mapped if workload.facts.kind is Kind.NODE_POOL),
+        tuple(workload for workload in mapped if is_reservation(workload.resource.type)),
+    )
     shared: dict[Hashable, _Lines] = {}
     lines: list[CostLine] = []
     by_use: Counter[str] = Counter()
@@ -67,7 +80,7 @@ def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage,
         use = usage.of(workload) if usage else UNTOLD
         key = (_key(workload), use) if usage else _key(workload)
         if key not in shared:
-            shared[key] = _lines_of(workload, pools, catalogue, use)
+            shared[key] = _lines_of(workload, payers, catalogue, use)
         found = shared[key]
         if found is None:
             by_use[_POD if workload.facts.provider == "kubernetes" else str(workload.facts.kind)] += 1
@@ -94,18 +107,18 @@ def cost_of(estimate: Estimate, address: str) -> Cost:
     return Estimate(tuple(line for line in estimate.lines if line.resource == address)).total
 
 
-def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogue, use: Use) -> _Lines:
+def _lines_of(workload: Workload, payers: _Payers, catalogue: Catalogue, use: Use) -> _Lines:
     """Lines of a workload; where it consists of several parts, those of each of them."""
     type_ = workload.resource.type
     machines = [part for part in workload.parts if not part.billed_as]
     if any(is_item(part.billed_as) and part.facts.kind is workload.facts.kind for part in workload.parts):
         found = None  # that is what it runs on, and all of it
     elif len(machines) < 2:
-        found = _lines_of_one(workload.facts, type_, pools, catalogue, use)
+        found = _lines_of_one(workload.facts, type_, payers, catalogue, use)
     else:
         found = None
         for part in machines:
-            lines = _lines_of_one(part.facts, type_, pools, catalogue, use.without("instances"))
+            lines = _lines_of_one(part.facts, type_, payers, catalogue, use.without("instances"))
             if lines is not None:
                 open_ = (
                     ("its average count in the usage file is not split over its parts",) if use.get("instances") else ()
@@ -114,7 +127,7 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
                 found = (*(found or ()), *told)
     for part in workload.parts:
         if part.billed_as:
-            found = (found or ()) + (_lines_of_part(part, workload, pools, catalogue, use) or ())
+            found = (found or ()) + (_lines_of_part(part, workload, payers, catalogue, use) or ())
     moved = (
         moved_lines(workload.facts, (type_, *(part.billed_as for part in workload.parts)), catalogue, use)
         if use.given
@@ -123,10 +136,10 @@ def _lines_of(workload: Workload, pools: Sequence[Workload], catalogue: Catalogu
     return (*(found or ()), *moved) if moved else found
 
 
-def _lines_of_part(part: Part, workload: Workload, pools: Sequence[Workload], catalogue: Catalogue, use: Use) -> _Lines:
+def _lines_of_part(part: Part, workload: Workload, payers: _Payers, catalogue: Catalogue, use: Use) -> _Lines:
     """Lines of a part that is billed beside the machines: a disk, or an item of the catalogue."""
     if not is_item(part.billed_as):
-        lines = _lines_of_one(part.facts, part.billed_as, pools, catalogue, use.of_disks(), disk=True)
+        lines = _lines_of_one(part.facts, part.billed_as, payers, catalogue, use.of_disks(), disk=True)
         return lines and while_it_exists(lines, workload.facts, use)
     wrong = impossible(part.facts)
     if wrong is not None:
@@ -137,7 +150,7 @@ def _lines_of_part(part: Part, workload: Workload, pools: Sequence[Workload], ca
 
 
 def _lines_of_one(
-    facts: Facts, type_: str, pools: Sequence[Workload], catalogue: Catalogue, use: Use, *, disk: bool = False
+    facts: Facts, type_: str, payers: _Payers, catalogue: Catalogue, use: Use, *, disk: bool = False
 ) -> _Lines:
     if facts.kind is Kind.TEMPLATE:
         return ()
@@ -148,10 +161,12 @@ def _lines_of_one(
         return storage_lines(facts, type_, catalogue, use if disk else use.of_storage())
     if facts.provider == "kubernetes":
         if facts.kind in (Kind.WORKLOAD, Kind.TRAINING_JOB, Kind.COMPUTE, Kind.ENDPOINT):
-            return pod_lines(facts, pools, catalogue, use)
+            return pod_lines(facts, payers.pools, catalogue, use)
         return ()
-    if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and (facts.instance_type or facts.accelerator)):
-        return compute_lines(facts, catalogue, use)
+    if facts.kind is Kind.WORKLOAD and facts.accelerator is not None and not facts.instance_type:
+        return pod_lines(facts, payers.pools, catalogue, use)  # tasks that run on instances: those are paid for
+    if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and facts.instance_type):
+        return reserved_lines(facts, payers.reservations, catalogue, use) or compute_lines(facts, catalogue, use)
     if facts.kind is Kind.NETWORK:
         return network_lines(facts, type_, catalogue, use)
     return ()
