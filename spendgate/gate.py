@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -24,7 +24,14 @@ from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
 from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.totals import words_of
-from spendgate.rules.vocabulary import StackContext, resource_values, unknown_costs, unknown_facts, unknown_stack
+from spendgate.rules.vocabulary import (
+    Shared,
+    StackContext,
+    resource_values,
+    unknown_costs,
+    unknown_facts,
+    unknown_stack,
+)
 from spendgate.verdict import Checked, Finding
 from spendgate.waivers.apply import Applied, apply, costs_by_address
 from spendgate.waivers.decide import Context
@@ -203,13 +210,15 @@ def resource_findings(
     asked = Asked(tuple(compiled for compiled in guardrails if compiled.guardrail.target is Target.RESOURCE))
     lines = lines_by_resource(estimate)
     shared, drivers = context.values(), drivers_by_resource(estimate)
-    costs: dict[Hashable, dict[str, Value]] = {}
+    if not _reads(asked.guardrails, ("cost", "carbon"), ("cost",)):
+        carbon_of = None
+    seen = Shared()
     memo: Memo = {}
     for workload in workloads:
         address = workload.resource.address
         own = lines.get(address, ())
         of_use = drivers.get(address, ())
-        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, of_use, shown, costs)
+        subject = resource_subject(workload, own, shared, estimate.currency, carbon_of, of_use, shown, seen)
         yield from ask_all(asked, subject, memo)
 
 
@@ -256,16 +265,17 @@ def resource_subject(
     carbon_of: CarbonOf | None = None,
     drivers: tuple[Driver, ...] = (),
     shown: Callable[[Place], Place] | None = None,
-    costs: dict[Hashable, dict[str, Value]] | None = None,
+    seen: Shared | None = None,
 ) -> Subject:
     """One workload as the guardrails are asked about it; with its carbon where one of them reads it.
 
-    ``costs`` keeps what they see of the costs of an estimate.
+    ``seen`` keeps what they see of equal facts and costs.
     """
     own = Estimate(lines, currency, drivers=drivers)
     carbon = carbon_of.footprint(lines) if carbon_of else None
     resource, facts = workload.resource, workload.facts
-    values = {**resource_values(workload, own, carbon, costs), **shared}
+    own_values, alike = resource_values(workload, own, carbon, seen)
+    values = {**own_values, **shared}
     runs = (
         facts.kind is Kind.TRAINING_JOB or "max_runtime_hours" in facts.unknowns or facts.max_runtime_hours is not None
     )
@@ -281,6 +291,7 @@ def resource_subject(
         name=resource.name,
         location=shown(resource.position) if shown and resource.position else resource.position,
         properties=resource.properties,
+        alike=alike,
     )
 
 

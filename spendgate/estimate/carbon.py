@@ -6,6 +6,7 @@ network, the making of the hardware) is said in the assumptions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -104,23 +105,37 @@ class CarbonOf:
 
     def footprint(self, lines: Sequence[CostLine]) -> Footprint:
         """The carbon of these lines, its sums, and what is missing from them."""
-        found = tuple(self.line(line) for line in lines)
+        found = self._each(lines)
         kwh = kg = ZERO
-        missing = []
         assumptions: dict[str, None] = {}
         sources: dict[str, None] = {}
-        for line, carbon in zip(lines, found, strict=True):
+        times = Counter(map(id, found))
+        for carbon in {id(carbon): carbon for carbon in found}.values():
             if carbon is None:
                 continue
-            kwh = kwh if carbon.kwh is None else kwh + carbon.kwh
-            kg = kg if carbon.kg is None else kg + carbon.kg
+            count = _exactly(Decimal(times[id(carbon)]))
+            kwh = kwh if carbon.kwh is None else kwh + carbon.kwh * count
+            kg = kg if carbon.kg is None else kg + carbon.kg * count
             assumptions |= dict.fromkeys(carbon.assumptions)
             sources |= dict.fromkeys(carbon.sources)
-            if carbon.missing:
-                later = line.quote.reason is NoPrice.UNKNOWN_UNTIL_APPLY
-                missing.append(Missing(line.resource, line.item, carbon.missing, later))
+        missing = [
+            Missing(line.resource, line.item, carbon.missing, line.quote.reason is NoPrice.UNKNOWN_UNTIL_APPLY)
+            for line, carbon in zip(lines, found, strict=True)
+            if carbon is not None and carbon.missing
+        ]
         told = (*assumptions, _NOT_COUNTED) if any(item and item.kwh for item in found) else ()
         return Footprint(found, kwh, kg, tuple(missing), told, tuple(sources))
+
+    def _each(self, lines: Sequence[CostLine]) -> tuple[Carbon | None, ...]:
+        """The carbon of each line. Lines of equal facts share what they are made of, and are told apart by that."""
+        known: dict[Hashable, Carbon | None] = {}
+        found = []
+        for line in lines:
+            key = (line.item, line.unit, line.kind, line.utilisation, *map(id, (line.quote, line.quantity, line.hours)))
+            if key not in known:
+                known[key] = self.line(line)
+            found.append(known[key])
+        return tuple(found)
 
     def line(self, line: CostLine) -> Carbon | None:
         """The carbon of one line; None where the line draws no power of its own, or another resource's line has it."""

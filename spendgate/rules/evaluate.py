@@ -11,7 +11,7 @@ from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
 from spendgate.rules.patch_rules import CompiledPatch, compile_patches, without_secrets
-from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, parts_read, within
+from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, of_one, parts_read, within
 from spendgate.rules.vocabulary import schema
 from spendgate.verdict import Finding, Status
 
@@ -189,10 +189,11 @@ def _compile_error(error: cel.CompileError, expression: Expression) -> InputErro
 @dataclass(frozen=True, slots=True)
 class _OfKind:
     """The guardrails that may apply to resources of one kind, and all that the verdicts of them hang on; ``settled``
-    are those whose messages hang on no more."""
+    are those whose messages hang on no more. ``of_one`` are the parts that differ between subjects which are alike."""
 
     matching: tuple[Compiled, ...]
     parts: tuple[Part, ...]
+    of_one: tuple[Part, ...]
     settled: frozenset[str]
 
 
@@ -210,7 +211,8 @@ class Asked:
             matching = tuple(one for one in self.guardrails if _kind_matches(one, subject))
             parts = merged(part for one in matching if not one.reads_properties for part in one.decides)
             settled = (one for one in matching if not one.reads_properties and within(one.tells, parts))
-            self.of_kinds[kind] = _OfKind(matching, parts, frozenset(one.guardrail.name for one in settled))
+            names = frozenset(one.guardrail.name for one in settled)
+            self.of_kinds[kind] = _OfKind(matching, parts, tuple(part for part in parts if of_one(part[0])), names)
         return self.of_kinds[kind]
 
 
@@ -221,7 +223,9 @@ def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
         for compiled in here.matching:
             yield from ask(compiled, subject, memo)
         return
-    key = ("*", subject.values["facts"]["kind"], *subject.unknown.items(), *subject.keys_of(here.parts))
+    parts = here.parts if subject.alike is None else here.of_one
+    kind = subject.values["facts"]["kind"]
+    key = ("*", kind, subject.alike, *subject.unknown.items(), *subject.keys_of(parts))
     answers = memo.get(key)
     if answers is None:
         answers = memo[key] = _answers(here, subject, memo)

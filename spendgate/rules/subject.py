@@ -27,6 +27,7 @@ class Subject:
     """What a guardrail is asked about: plain values by variable, unknown paths with the reason of each, and its place.
 
     ``properties`` are the resource's own, as declared; few guardrails read them, so they are made plain on demand.
+    ``alike``, where it is given, is the same for those whose cost, and whose facts but for the tags, are the same.
     """
 
     values: Values
@@ -37,6 +38,7 @@ class Subject:
     location: Place | None
     properties: Mapping[str, Any] = field(default_factory=dict)
     keys: dict[Part, Hashable] = field(default_factory=dict)
+    alike: Hashable = None
 
     def key(self, part: Part) -> Hashable:
         """What tells one value of a part from another."""
@@ -85,6 +87,11 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
         before = by_path.get(path, set())
         by_path[path] = None if entries is None or before is None else before | set(entries)
     return tuple((path, None if names is None else tuple(sorted(names, key=str))) for path, names in by_path.items())
+
+
+def of_one(path: Path) -> bool:
+    """Whether subjects that are alike may differ in what stands at a path."""
+    return path[0] == "resource" or path == ("facts",) or path[:2] in (("facts", "tags"), ("facts", "tag_keys"))
 
 
 def within(parts: Iterable[Part], others: Iterable[Part]) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 
 from spendgate.estimate.carbon import Footprint, show_figure
 from spendgate.estimate.discounts import Term
@@ -217,22 +217,33 @@ class StackContext:
         return {"stack": cel.plain(stack, _STACK, ("stack",), {}), "now": self.now}
 
 
-def resource_values(
-    workload: Workload,
-    estimate: Estimate,
-    carbon: Footprint | None = None,
-    costs: dict[Hashable, dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them.
+@dataclass(slots=True)
+class Shared:
+    """What expressions see of equal facts and equal costs, made once: for one run, in which workloads and lines are
+    told apart by what they are made of."""
 
-    ``estimate`` and ``carbon`` hold the lines of this workload only. ``costs`` keeps what was made before, for as long
-    as the estimate of the stack is there.
+    facts: dict[Hashable, dict[str, Any]] = field(default_factory=dict)
+    costs: dict[Hashable, dict[str, Any]] = field(default_factory=dict)
+
+
+def resource_values(
+    workload: Workload, estimate: Estimate, carbon: Footprint | None = None, shared: Shared | None = None
+) -> tuple[dict[str, Any], Hashable]:
+    """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them; and what tells its
+    facts, but for the tags, and its cost from those of others (None: that is not told).
+
+    ``estimate`` and ``carbon`` hold the lines of this workload only.
     """
-    resource = workload.resource
-    cost = _shared_cost(estimate, {} if costs is None else costs)
+    resource, facts = workload.resource, workload.facts
+    alike: Hashable = None
+    if shared is None or carbon is not None or estimate.drivers or any(line.cost is None for line in estimate.lines):
+        declared, cost = _declared(facts), cost_values(estimate.total, estimate)
+    else:
+        declared, cost = _shared_facts(facts, shared), _shared_cost(estimate, shared)
+        alike = (id(declared), id(cost))
     if carbon is not None:
-        cost = {**cost, "carbon": carbon_values(carbon)}
-    return {
+        cost["carbon"] = carbon_values(carbon)
+    values = {
         "resource": {
             "type": resource.type,
             "name": resource.name,
@@ -244,19 +255,40 @@ def resource_values(
                 "ignore_changes": list(resource.options.ignore_changes),
             },
         },
-        "facts": facts_values(workload),
+        "facts": {**declared, "tags": dict(facts.tags), "tag_keys": tag_keys(facts)},
         "cost": cost,
     }
+    return values, alike
 
 
 def facts_values(workload: Workload) -> dict[str, Any]:
     """``facts`` of one workload as CEL sees them."""
-    facts, readers = workload.facts, _readers(Facts)
-    # Of some fifty facts a resource declares ten: the others are as they are of any resource.
+    facts = workload.facts
+    return {**_declared(facts), "tags": dict(facts.tags), "tag_keys": tag_keys(facts)}
+
+
+def _shared_facts(facts: Facts, shared: Shared) -> dict[str, Any]:
+    """As ``_declared``: facts that were derived once have the same values, but for their tags."""
+    values = {name: value for name, value in vars(facts).items() if name not in _OF_ONE}
+    key = (*values, *map(id, values.values()))
+    if key not in shared.facts:
+        shared.facts[key] = _declared(facts)
+    return shared.facts[key]
+
+
+_OF_ONE: Final = frozenset(("tags", "unknowns", "defaults"))
+"""Facts that resources which are alike in all others may differ in, or that expressions do not see."""
+
+
+def _declared(facts: Facts) -> dict[str, Any]:
+    """All facts but the tags. Of some fifty a resource declares ten: the others are as they are of any resource."""
+    readers = _readers(Facts)
     declared = {
-        name: readers[name](value) for name, value in vars(facts).items() if value is not None and name in readers
+        name: readers[name](value)
+        for name, value in vars(facts).items()
+        if value is not None and name in readers and name not in _OF_ONE
     }
-    return {**_undeclared(), **declared, "tag_keys": tag_keys(facts)}
+    return {**_undeclared(), **declared}
 
 
 @cache
@@ -332,14 +364,12 @@ def unknown_facts(facts: Facts) -> dict[tuple[str, ...], str]:
 _DRIVERS = {REQUESTS: "per_thousand_requests", TOKENS: "per_million_tokens"}
 
 
-def _shared_cost(estimate: Estimate, costs: dict[Hashable, dict[str, Any]]) -> dict[str, Any]:
-    """As ``cost_values``, of one resource: lines of equal facts share one cost, and what expressions see of it."""
+def _shared_cost(estimate: Estimate, shared: Shared) -> dict[str, Any]:
+    """As ``cost_values``, of one resource whose lines are all priced: lines of equal facts share one cost."""
     key = tuple([(id(line.cost), line.confidence) for line in estimate.lines])
-    if estimate.drivers or any(line.cost is None for line in estimate.lines):
-        return cost_values(estimate.total, estimate)
-    if key not in costs:
-        costs[key] = cost_values(estimate.total, estimate)
-    return costs[key]
+    if key not in shared.costs:
+        shared.costs[key] = cost_values(estimate.total, estimate)
+    return shared.costs[key]
 
 
 def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
