@@ -12,7 +12,7 @@ import pulumi
 from spendgate.prices.catalogue import Catalogue
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Of, Transform
-from spendgate_components.component import CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.tags import WorkloadTags, aws_tags, gcp_labels
 
@@ -78,6 +78,8 @@ class CheckpointStore(CostAwareComponent):
     ``log-policy``. On Google Cloud: ``bucket``, and ``log-bucket``, ``log-writer``.
     """
 
+    estimated_cost: pulumi.Output[cost.EstimatedCost]
+    """What the children cost: low, expected and high, per hour, day and month, with the assumptions."""
     bucket_name: pulumi.Output[str]
     """The name of the bucket."""
     url: pulumi.Output[str]
@@ -88,7 +90,7 @@ class CheckpointStore(CostAwareComponent):
     def __init__(
         self,
         name: str,
-        args: CheckpointStoreArgs | None = None,
+        args: CheckpointStoreArgs = KEYWORDS,
         opts: pulumi.ResourceOptions | None = None,
         transforms: Sequence[Transform] | None = None,
         **given: Any,

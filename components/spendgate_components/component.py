@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
@@ -16,6 +16,9 @@ from spendgate_components import cost
 from spendgate_components.child import Child, Of, Transform, register, with_escapes
 from spendgate_components.errors import ArgumentError
 from spendgate_components.tags import ticket
+
+KEYWORDS: Final[Any] = None
+"""Stands where no object of arguments is given. Its annotation makes Pulumi's schema, and has to be a class."""
 
 _REGION_VARIABLES = {
     "aws": (("region",), ("AWS_REGION", "AWS_DEFAULT_REGION")),

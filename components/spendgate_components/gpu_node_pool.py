@@ -14,7 +14,7 @@ from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
-from spendgate_components.component import CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.tags import WorkloadTags, ticket
 
@@ -102,6 +102,8 @@ class GpuNodePool(CostAwareComponent):
     Karpenter: ``class``, ``nodes``.
     """
 
+    estimated_cost: pulumi.Output[cost.EstimatedCost]
+    """What the children cost: low, expected and high, per hour, day and month, with the assumptions."""
     instance_type: pulumi.Output[str]
     """The machine type that was chosen."""
     instance_type_reason: pulumi.Output[str]
@@ -112,7 +114,7 @@ class GpuNodePool(CostAwareComponent):
     def __init__(
         self,
         name: str,
-        args: GpuNodePoolArgs | None = None,
+        args: GpuNodePoolArgs = KEYWORDS,
         opts: pulumi.ResourceOptions | None = None,
         transforms: Sequence[Transform] | None = None,
         **given: Any,

@@ -1,0 +1,154 @@
+"""The component provider, driven over real gRPC as the engine does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from spendgate.cli.check import compile_for_environments
+from spendgate.config import load_config
+from spendgate.gate import check
+from spendgate.prices.catalogue import Catalogue
+from spendgate.resource import Declaration
+from spendgate.rules.selection import library_of
+from spendgate.sources.deployment import Deployment
+from spendgate.sources.invokes import Answers
+from spendgate.sources.monitor import Monitor, serve
+from spendgate_components.provider import schema
+from tests.components.conftest import PACKS, message, objections
+from tests.conftest import ROOT
+
+WHO = {
+    "project": "llm", "team": "nlp", "owner": "nlp@example.com", "environment": "dev", "costCenter": "cc-4711",
+    "reviewBy": "2027-01-31",
+}  # fmt: skip
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What stands for a value that is not known yet, in Pulumi's protocol."""
+
+
+@dataclass
+class Engine:
+    """An engine with the provider as its plugin: a monitor of ours, and the provider's own process."""
+
+    stub: Any
+    deployment: Deployment
+    address: str
+
+    def construct(self, component: str, name: str, inputs: dict[str, Any]) -> Any:
+        values = struct_pb2.Struct()
+        values.update(inputs)
+        return self.stub.Construct(
+            provider_pb2.ConstructRequest(
+                project="platform",
+                stack="dev",
+                dryRun=True,
+                parallel=4,
+                monitorEndpoint=self.address,
+                type=f"spendgate:index:{component}",
+                name=name,
+                inputs=values,
+                config={"aws:region": "us-west-2"},
+            ),
+            timeout=120,
+        )
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    deployment = Deployment("platform", "dev", tmp_path, config={"aws:region": "us-west-2"})
+    with serve(Monitor(deployment, Answers((), deployment.assume))) as address:
+        command = [sys.executable, str(ROOT / "components"), address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+            try:
+                assert process.stdout is not None
+                port = process.stdout.readline().decode().strip()
+                with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    yield Engine(provider_pb2_grpc.ResourceProviderStub(channel), deployment, address)
+            finally:
+                process.terminate()
+                process.communicate(timeout=30)
+
+
+def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine) -> None:
+    served = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+    assert served == schema()
+    kept = json.loads((ROOT / "components" / "schema.json").read_text(encoding="utf-8"))
+    assert kept == served, "write it anew: python -m spendgate_components.schema"
+
+
+def test_every_component_and_every_argument_is_described() -> None:
+    found = schema()
+    assert set(found["resources"]) == {"spendgate:index:CheckpointStore", "spendgate:index:GpuNodePool"}
+    for name, resource in found["resources"].items():
+        assert resource["isComponent"] is True
+        assert resource["description"], name
+        for kind in ("inputProperties", "properties"):
+            for word, value in resource[kind].items():
+                assert value.get("description"), f"{name}.{word}"
+    for name, kind in found["types"].items():
+        for word, value in kind["properties"].items():
+            assert value.get("description"), f"{name}.{word}"
+
+
+def test_a_pool_is_constructed_priced_and_passes_all_packs(engine: Engine) -> None:
+    inputs = {
+        "tags": WHO, "platform": "eks", "accelerator": "L4", "nodes": {"min": 0, "expected": 1, "max": 4},
+        "cluster": UNKNOWN, "subnetIds": [UNKNOWN], "nodeRoleArn": "arn:aws:iam::123456789012:role/nodes",
+        "raw": {"template": {"description": "GPU nodes"}},
+    }  # fmt: skip
+    answer = engine.construct("GpuNodePool", "train", inputs)
+    assert answer.urn.endswith("spendgate:index:GpuNodePool::train")
+    cost = answer.state["estimatedCost"]["monthly"]
+    checked = _checked(engine)
+    monthly = checked.estimate.total.monthly
+    assert [cost["low"], cost["expected"], cost["high"]] == [round(float(one), 2) for one in monthly.bounds]
+    assert answer.state["instanceType"] == "g6.xlarge"
+    assert answer.state["instanceTypeReason"].startswith("g6.xlarge with 1 × L4 24 GiB in us-west-2")
+    assert set(checked.names.values()) == {"train-template", "train-spot"}
+    assert [message(one) for one in objections(checked)] == []
+
+
+def test_a_store_is_constructed_on_either_cloud(engine: Engine) -> None:
+    engine.construct("CheckpointStore", "ckpt", {"tags": WHO, "cloud": "aws", "expireAfterDays": 14})
+    engine.construct("CheckpointStore", "weights", {"tags": WHO, "cloud": "gcp", "region": "us-central1", "holds": "weights"})  # fmt: skip
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    assert len(checked.names) == 15
+
+
+def test_wrong_arguments_are_refused_over_the_wire_and_nothing_is_registered(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        engine.construct("CheckpointStore", "ckpt", {"tags": WHO, "cloud": "azure"})
+    assert 'cloud is "azure"' in refused.value.details()
+    assert "Write one of aws, gcp." in refused.value.details()
+    with pytest.raises(grpc.RpcError) as refused:
+        engine.construct("CheckpointStore", "ckpt", {"cloud": "aws"})
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert any("Missing required input 'tags'" in str(value) for _, value in refused.value.trailing_metadata())
+    assert not [one for one in engine.deployment.resources.values() if one.custom]
+
+
+def _checked(engine: Engine) -> Any:
+    packs = "\n".join(f"  - {name}" for name in PACKS)
+    root = engine.deployment.root
+    (root / "spendgate.yaml").write_text(
+        f'apiVersion: spendgate.dev/v1\nkind: Config\npacks:\n{packs}\nenvironments:\n  development: {{stacks: ["*"]}}\n',
+        encoding="utf-8",
+    )
+    config = load_config(root)
+    compiled = compile_for_environments(config, library_of(config.packs, config.policies))["development"]
+    resources = tuple(engine.deployment.resources.values())
+    declaration = Declaration("platform", "dev", root, resources)
+    return check(declaration, compiled, Catalogue.builtin(), environment="development", now=datetime.now(UTC))
