@@ -87,6 +87,14 @@ def test_on_a_preview_it_tells_what_is_newly_refused_and_what_no_longer(
     assert "newly refused" not in back.stdout
 
 
+def test_the_documentation_shows_what_is_printed(pack: PackIn, tmp_path: Path, spendgate: Run) -> None:
+    new = pack("new", **{"pack.yaml": (OWN, "{name: volume-has-owner}")})
+    change(new / "pack.yaml", "version: 0.1.0", "version: 0.1.1")
+    preview_in(tmp_path / "project")
+    done = spendgate("pack", "diff", pack("old"), new, "--on", "project/preview.json", cwd=tmp_path)
+    assert f"```\n{done.stdout}```" in (ROOT / "docs" / "packs.md").read_text(encoding="utf-8")
+
+
 def test_on_a_program_both_versions_judge_one_run(pack: PackIn, spendgate: Run) -> None:
     old = pack("old")
     new = pack("new", **{"pack.yaml": (OWN, "{name: volume-has-owner}")})
