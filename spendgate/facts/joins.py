@@ -32,6 +32,7 @@ class Join:
     ``via`` names a join: what it finds stands for us (a schedule is attached by a resource of its own).
     ``implied``: where no property names us, one that depends on us does (names that Kubernetes makes up are missing
     at preview).
+    ``inside``: a part in the middle of a path names as well (``endpoint/NAME/variant/V``).
     """
 
     types: tuple[str, ...]
@@ -42,6 +43,7 @@ class Join:
     applies: Callable[[Resource], bool | Unclear] | None = None
     implied: bool = False
     via: str = ""
+    inside: bool = False
 
 
 @dataclass
@@ -196,7 +198,7 @@ class Index:
                         for own in depended:
                             meant.by_address.setdefault(own.address, []).append(other)
                     elif isinstance(outcome, Known) and isinstance(outcome.value, str):
-                        for name in _endings(outcome.value):
+                        for name in _inner(outcome.value) if join.inside else _endings(outcome.value):
                             meant.by_name.setdefault(name, []).append(other)
                     elif isinstance(outcome, Unclear):
                         meant.open.append(outcome)
@@ -236,6 +238,11 @@ def _names(resource: Resource, named: tuple[paths.Segments, ...]) -> tuple[list[
             elif isinstance(outcome, Unclear):
                 unclear = outcome
     return known, unclear
+
+
+def _inner(literal: str) -> list[str]:
+    """The same, and every part of it for itself."""
+    return list(dict.fromkeys([*_endings(literal), *filter(None, _SEPARATOR.split(literal))]))
 
 
 def _endings(literal: str) -> list[str]:

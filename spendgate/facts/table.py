@@ -343,6 +343,7 @@ class _RowCompiler:
         applies = Compiler("", {}, reads).condition(spec.pop("when")) if "when" in spec else None
         outside = spec.pop("outside", None)
         implied, via = bool(spec.pop("implied", False)), spec.pop("via", "").removeprefix("@")
+        inside = bool(spec.pop("inside", False))
         if spec or outside not in (None, "absent"):
             raise TableError(f"unknown in a join: {', '.join(spec) or outside}")
         theirs = tuple(read.path for read in reads)
@@ -358,6 +359,7 @@ class _RowCompiler:
             None if applies is None else _applies(applies),
             implied,
             via,
+            inside,
         )
 
     def _case(self, spec: dict[str, Any]) -> tuple[Condition | None, FactRow]:
