@@ -17,6 +17,7 @@ from spendgate.prices.model import NoPrice, Purchase
 from spendgate.prices.tables import read_table
 
 
+@lru_cache(maxsize=1024)
 def is_reservation(resource_type: str) -> bool:
     """Whether a resource of this type is billed for capacity that others use."""
     return any(fnmatchcase(resource_type, pattern) for pattern in _types())
