@@ -83,6 +83,13 @@ def run(options: argparse.Namespace) -> int:
     """Check every input, report them all, and return the exit code."""
     # One pass over immutable values makes few cycles: looking for them costs more than they hold.
     gc.disable()
+    try:
+        return _run(options)
+    finally:
+        gc.enable()
+
+
+def _run(options: argparse.Namespace) -> int:
     # A folder that is named twice is checked, and counted, once.
     inputs = list({path.resolve(): path for path in options.inputs or [Path()]}.values())
     config = _config_values(options.config)
@@ -104,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     if not (nothing_read and options.format == "terminal"):
         _write(_renderer(options.format, options.output)(verdict), options.output)
     for report in dict.fromkeys(report for checked in verdict.inputs for report in checked.reports):
-        _write(_renderer(report.format, report.output)(verdict), report.output)
+        _write(_renderer(report.format, report.output)(verdict), report.output, in_new_folders=True)
     return int(verdict.exit_code)
 
 
@@ -546,12 +553,13 @@ def _renderer(format: str, output: Path | None) -> Callable[[Verdict], str]:
     return lambda verdict: render_terminal(verdict, color=color)
 
 
-def _write(text: str, output: Path | None) -> None:
+def _write(text: str, output: Path | None, *, in_new_folders: bool = False) -> None:
     if output is None:
         sys.stdout.write(text)
         return
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        if in_new_folders:
+            output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"the report cannot be written: {error.strerror}", place=output) from None
