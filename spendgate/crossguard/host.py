@@ -58,11 +58,13 @@ from spendgate.waivers.model import Waivers
 @dataclass(slots=True)
 class Run:
     """What one preview or update has shown so far: resources by URN with their declared inputs, what was told, and
-    answers to questions that were asked before. ``refused`` is why patches were not made, by address and guardrail."""
+    answers to questions that were asked before. ``mended`` are resources as patches left them, ``refused`` is why
+    others were not made, by address and guardrail."""
 
     seen: dict[str, Resource] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     memo: Memo = field(default_factory=dict)
+    mended: dict[str, Resource] = field(default_factory=dict)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -100,6 +102,7 @@ class PackHost:
             self.guardrails = compile_all(selection)
             self.selection = selection
         self.run.memo.clear()
+        self.run.mended.clear()
         self.environment = self.settings.environment(self.stack)
         self.resource_guardrails = [item for item in self.guardrails if item.guardrail.target is Target.RESOURCE]
         self.by_name = {item.guardrail.name: item for item in self.guardrails}
@@ -230,12 +233,20 @@ class PackHost:
     def _mended(self, resource: Resource) -> Mended:
         """The resource as guardrails at level ``remediate`` patch it; why one does not is kept for its findings."""
         patching = [compiled for compiled in self.resource_guardrails if compiled.remediates]
-        if not patching:
-            return Mended(resource)
+        before = self.run.mended.get(resource.address)
+        if not patching or (before is not None and before.properties == resource.properties):
+            # What was patched needs no patch, and what was refused is so for the same reason.
+            told = {
+                name: why
+                for name in self.by_name
+                if (why := self.run.refused.get((resource.address, name))) is not None
+            }
+            return Mended(resource, refused=told)
         try:
             mended = mend_alone(resource, patching, self.alone, self.waivers)
         except Exception:  # whoever fails is asked again with all others, and told
             return Mended(resource)
+        self.run.mended[resource.address] = mended.resource
         self.run.refused |= {(resource.address, name): why for name, why in mended.refused.items()}
         return mended
 

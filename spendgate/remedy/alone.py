@@ -21,6 +21,7 @@ from spendgate.facts.model import Workload
 from spendgate.gate import estimate_today, resource_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Resource
+from spendgate.rules.evaluate import Memo
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
 
@@ -33,7 +34,7 @@ STACK_FIGURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What holds for every resource of a stack while its rest is not known."""
+    """What holds for every resource of a stack while its rest is not known. ``memo`` keeps answers of guardrails."""
 
     project: str
     stack: str
@@ -45,6 +46,7 @@ class Alone:
     discounts: Sequence[Term] = ()
     carbon_of: CarbonOf | None = None
     shared: dict[str, Any] = field(init=False)
+    memo: Memo = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         context = StackContext(self.stack, self.project, self.organization, self.environment, Estimate(), (), self.now)
@@ -58,11 +60,13 @@ class Alone:
         declaration = Declaration(self.project, self.stack, Path(), (alone,), self.organization, engine="pulumi")
         return next(iter(facts_of(declaration, self.catalogue, whole=False)), None)
 
-    def subject(self, workload: Workload) -> Subject:
-        """The resource as guardrails are asked about it, with everything unknown that only the whole stack settles."""
+    def subject(self, workload: Workload, *, priced: bool = True) -> Subject:
+        """The resource as guardrails are asked about it, with everything unknown that only the whole stack settles;
+        where it is not ``priced``, its cost as well."""
         # Nothing is asked of models and scenarios: they are of the whole stack.
         usage = replace(self.usage, models=(), scenarios=())
-        estimate = estimate_today((workload,), self.catalogue, usage, self.discounts, self.now)
+        found = (workload,) if priced else ()
+        estimate = estimate_today(found, self.catalogue, usage, self.discounts, self.now)
         subject = resource_subject(
             workload, estimate.lines, self.shared, estimate.currency, self.carbon_of, estimate.drivers
         )
@@ -73,6 +77,7 @@ class Alone:
         committed = any(isinstance(term, Commitment) for term in self.discounts)
         if (
             committed
+            or not priced
             or facts.provider == "kubernetes"
             or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values())
         ):

@@ -13,7 +13,7 @@ from spendgate.remedy.model import Mended, Patch, Refused, Remedy
 from spendgate.remedy.patching import patches
 from spendgate.remedy.writing import apply
 from spendgate.resource import Resource
-from spendgate.rules.evaluate import Compiled, ask
+from spendgate.rules.evaluate import Compiled, Memo, ask
 from spendgate.rules.subject import Subject
 from spendgate.verdict import Finding, Status
 
@@ -24,17 +24,24 @@ _UNHAPPY = (Status.VIOLATION, Status.UNDETERMINED, Status.ERROR)
 
 
 def mend(
-    resource: Resource, guardrails: Sequence[Compiled], ask_about: AskAbout, spared: Spared = lambda finding: False
+    resource: Resource,
+    guardrails: Sequence[Compiled],
+    ask_about: AskAbout,
+    spared: Spared = lambda finding: False,
+    memo: Memo | None = None,
 ) -> Mended:
     """The resource as the patches of ``guardrails`` leave it, with what each did and why others did nothing.
 
     ``ask_about`` gives what guardrails see of a resource (None where they are not asked about it), ``spared`` tells the
-    findings that a waiver is meant for: what they are about is left as it is.
+    findings that a waiver is meant for: what they are about is left as it is. ``memo`` keeps answers between resources
+    of one stack.
     """
     subject = ask_about(resource)
     if subject is None:
         return Mended(resource)
-    found = _findings(guardrails, subject)
+    found = _findings(guardrails, subject, memo)
+    if not any(map(_violated, found.values())):
+        return Mended(resource)
     remedies: list[Remedy] = []
     refused: dict[str, str] = {}
     changed = True
@@ -53,7 +60,7 @@ def mend(
                 continue
             after = apply(resource, made)
             seen = ask_about(after)
-            then = _findings(guardrails, seen) if seen is not None else {}
+            then = _findings(guardrails, seen, memo) if seen is not None else {}
             if reason := _why_not(compiled, found, then):
                 refused[name] = reason
                 continue
@@ -63,8 +70,8 @@ def mend(
     return Mended(resource, tuple(remedies), {name: why for name, why in refused.items() if found[name]})
 
 
-def _findings(guardrails: Sequence[Compiled], subject: Subject) -> dict[str, tuple[Finding, ...]]:
-    return {compiled.guardrail.name: ask(compiled, subject) for compiled in guardrails}
+def _findings(guardrails: Sequence[Compiled], subject: Subject, memo: Memo | None) -> dict[str, tuple[Finding, ...]]:
+    return {compiled.guardrail.name: ask(compiled, subject, memo) for compiled in guardrails}
 
 
 def _violated(findings: Sequence[Finding]) -> bool:

@@ -153,11 +153,19 @@ def mend_alone(resource: Resource, patching: Sequence[Compiled], alone: Alone, w
     def spared(finding: Finding) -> bool:
         return is_meant(waivers, finding, here, alone.now)
 
+    priced = any(map(_reads_cost, patching))
+
     def ask_about(resource: Resource) -> Subject | None:
         workload = alone.workload(resource)
-        return None if workload is None else alone.subject(workload)
+        return None if workload is None else alone.subject(workload, priced=priced)
 
-    return mend(resource, patching, ask_about, spared)
+    return mend(resource, patching, ask_about, spared, alone.memo)
+
+
+def _reads_cost(compiled: Compiled) -> bool:
+    """Whether what it costs matters to a guardrail or its patches; else it is not worked out."""
+    programs = [program for patch in compiled.patches for program in (patch.program, patch.when) if program]
+    return any(path[0] == "cost" for path in (*compiled.reads, *(path for one in programs for path in one.uses)))
 
 
 def explained(
