@@ -55,6 +55,9 @@ def explain(guardrail: Guardrail) -> str:
             lines.append(f"  {name} ({rules['type']}): {' '.join(rules.get('description', '').split())}")
             if "default" in rules:
                 lines.append(f"    default: {json.dumps(rules['default'], ensure_ascii=False)}")
+    if guardrail.patches:
+        sets = dict.fromkeys(rule.fact or f"{rule.path} of {', '.join(rule.types)}" for rule in guardrail.patches)
+        lines += ["", "At level remediate it sets:", *(f"  {place}" for place in sets)]
     lines += ["", f"File: {guardrail.place.file}"]
     return "\n".join(lines)
 
