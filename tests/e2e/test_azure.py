@@ -37,7 +37,7 @@ def test_every_type_is_understood(report: dict[str, Any]) -> None:
         ("gpu", ["Standard_NC24ads_A100_v4"]),
         ("elsewhere", ["Standard_D4s_v5"]),
         ("fleet", ["Standard_NC8as_T4_v3"]),
-        ("cluster", ["Standard_D4s_v5", "Standard_NC24ads_A100_v4"]),
+        ("cluster", ["Standard_D4s_v5", "Standard_NC24ads_A100_v4", "aks.control_plane"]),
         ("pool", ["Standard_NC6s_v3"]),
         ("notebook", ["Standard_NC24ads_A100_v4"]),
         ("serving", ["Standard_NC24ads_A100_v4"]),
