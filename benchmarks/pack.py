@@ -16,7 +16,7 @@ CALLS = 200
 
 def measure() -> dict[str, float]:
     """CPU milliseconds a resource of both, and their ratio; every resource differs in name, size and tags."""
-    requests = [_request(index) for index in range(RESOURCES)]
+    requests = [request(index) for index in range(RESOURCES)]
     host, policies = _host()
     servicer = _reference(policies)
     ours, theirs = itertools.cycle(requests), itertools.cycle(requests)
@@ -50,7 +50,7 @@ def _reference(count: int) -> Any:
     return _PolicyAnalyzerServicer("reference", "1.0.0", policies, EnforcementLevel.MANDATORY)
 
 
-def _request(index: int) -> Any:
+def request(index: int) -> Any:
     """An EC2 instance with forty properties."""
     from pulumi.runtime.proto import analyzer_pb2
 

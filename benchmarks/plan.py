@@ -67,11 +67,19 @@ def measure(runs: int = 3) -> dict[str, float]:
             commands["conftest"] = [conftest, "test", "--no-color", "-o", "json", "--policy", policy, str(plan)]
         figures = in_turn(commands, runs, accept=(0, 1))
     ours = figures["spendgate"]
-    found = {"check, 10,000 resources, s": ours.seconds, "spendgate check, peak MiB": ours.peak}
+    found = {
+        "check, 10,000 resources, s": ours.seconds,
+        "check, 10,000 resources, CPU s": ours.cpu,
+        "spendgate check, peak MiB": ours.peak,
+    }
     if "conftest" in figures:
         theirs = figures["conftest"]
-        found |= {"conftest, 40 rules, s": theirs.seconds, "conftest, peak MiB": theirs.peak}
-        found |= {"check / conftest, time": ours.seconds / theirs.seconds}
+        found |= {"conftest, 40 rules, s": theirs.seconds, "conftest, 40 rules, CPU s": theirs.cpu}
+        found |= {"conftest, peak MiB": theirs.peak}
+        found |= {
+            "check / conftest, time": ours.seconds / theirs.seconds,
+            "check / conftest, CPU": ours.cpu / theirs.cpu,
+        }
         found |= {"check / conftest, memory": ours.peak / theirs.peak}
     return found
 

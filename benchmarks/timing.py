@@ -14,23 +14,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Median wall seconds and peak memory in MiB (of the largest single process) of one command."""
+    """Medians of one command: seconds by the clock and of CPU; peak memory in MiB is of the largest single process."""
 
     name: str
     seconds: float
+    cpu: float
     peak: float
     runs: int
 
 
-def in_turn(commands: Mapping[str, Sequence[str]], runs: int, accept: Sequence[int] = (0,)) -> dict[str, Figure]:
+def in_turn(
+    commands: Mapping[str, Sequence[str]],
+    runs: int,
+    accept: Sequence[int] = (0,),
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Figure]:
     """Run each command once uncounted, then ``runs`` times in turn; raises RuntimeError when one fails."""
     times: dict[str, list[float]] = {name: [] for name in commands}
+    cpus: dict[str, list[float]] = {name: [] for name in commands}
     peaks: dict[str, float] = dict.fromkeys(commands, 0.0)
     for round_ in range(runs + 1):
         for name, command in commands.items():
             with tempfile.TemporaryFile() as told:
                 start = time.perf_counter()
-                process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
+                process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT, env=environment)
                 _, status, used = os.wait4(process.pid, 0)
                 taken = time.perf_counter() - start
                 process.returncode = os.waitstatus_to_exitcode(status)
@@ -40,8 +47,10 @@ def in_turn(commands: Mapping[str, Sequence[str]], runs: int, accept: Sequence[i
                     raise RuntimeError(f"{name} ended with {process.returncode}:\n{text}")
             if round_:
                 times[name].append(taken)
+                cpus[name].append(used.ru_utime + used.ru_stime)
                 peaks[name] = max(peaks[name], used.ru_maxrss / 1024)
-    return {name: Figure(name, statistics.median(taken), peaks[name], runs) for name, taken in times.items()}
+    median = statistics.median
+    return {name: Figure(name, median(times[name]), median(cpus[name]), peaks[name], runs) for name in commands}
 
 
 def per_call(function: Callable[[], object], calls: int, rounds: int = 5) -> float:
