@@ -25,7 +25,9 @@ from spendgate.estimate.model import Confidence, CostLine, Range
 from spendgate.estimate.usage import NONE, Usage
 from spendgate.estimate.usage_file import read_usage
 from spendgate.facts import facts_of
-from spendgate.facts.model import Facts, Workload
+from spendgate.facts.model import Facts, Kind, Workload
+from spendgate.facts.table import MAPPINGS, read_table
+from spendgate.facts.tokens import unversioned
 from spendgate.prices.catalogue import Catalogue
 from tests.estimate.declaring import Case, bounds, cases, declaration, figure, figures
 from tests.facts import sdk
@@ -203,8 +205,18 @@ def test_there_are_three_hundred_cases_and_no_two_alike():
     assert len({repr(replace(case, name="")) for case in CASES}) == len(CASES)
 
 
-def typed() -> list[str]:
-    return sorted({resource.type for case in CASES for resource in case.resources})
+COSTS_NOTHING = {Kind.OTHER, Kind.TEMPLATE, None}
+
+
+@pytest.mark.parametrize("table", ["aws", "gcp", "azure", "kubernetes"])
+def test_every_kind_of_resource_that_is_billed_has_a_case(table: str):
+    declared = {unversioned(resource.type) for case in CASES for resource in case.resources}
+    without = []
+    for token, row in read_table(MAPPINGS / f"{table}.yaml")["types"].items():
+        kinds = {row.get("kind"), *(case.get("kind") for case in row.get("cases", ()))}
+        if kinds - COSTS_NOTHING and not declared & {token, *row.get("aliases", ())}:
+            without.append(token)
+    assert without == [], "add a case for each of them to declared/*.yaml"
 
 
 @pytest.mark.parametrize("package", sdk.PACKAGES)
