@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -23,22 +24,48 @@ def days_of(text: str, place: Place | None = None) -> int:
 
 
 def max_age_of_project(folder: Path) -> int | None:
-    """The ``prices.maxAge`` that holds for a folder, in days. A file that does not name it is not parsed: asking for a
-    price has to be quick."""
-    for candidate in (folder.resolve(), *folder.resolve().parents):
-        path = candidate / "spendgate.yaml"
-        if path.is_file():
-            if b"maxAge" not in path.read_bytes():
-                return None
-            from spendgate.yamlfile import read_yaml
+    """The ``prices.maxAge`` that holds for a folder, in days: the project's word, else that of its organisation.
 
-            file = read_yaml(path)
-            prices = file.data.get("prices") if isinstance(file.data, dict) else None
-            text = prices.get("maxAge") if isinstance(prices, dict) else None
-            return None if text is None else days_of(str(text), file.place("prices", "maxAge"))
+    A file that does not name it is not parsed: asking for a price has to be quick. Raises InputError where it is no
+    number of days, or an organisation file is named that does not exist.
+    """
+    file = _project_file(folder)
+    own = None if file is None else _max_age_in(file)
+    if own is not None or not _may_have_organization(file):
+        return own
+    from spendgate.config.organization import find_organization
+    from spendgate.yamlfile import read_yaml
+
+    found = find_organization(None if file is None else read_yaml(file), folder if file is None else file.parent)
+    return None if found is None else _max_age_in(found[0])
+
+
+def _project_file(folder: Path) -> Path | None:
+    for candidate in (folder.resolve(), *folder.resolve().parents):
+        if (candidate / "spendgate.yaml").is_file():
+            return candidate / "spendgate.yaml"
         if (candidate / ".git").exists():
             return None
     return None
+
+
+def _may_have_organization(file: Path | None) -> bool:
+    """Whether anything hints at an organisation file; only then its rules are loaded (they import much)."""
+    if os.environ.get("SPENDGATE_ORGANIZATION") or (file is not None and b"organization" in file.read_bytes()):
+        return True
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", ""), ".config")
+    return os.path.isdir(os.path.join(home, "spendgate"))
+
+
+def _max_age_in(path: Path) -> int | None:
+    if b"maxAge" not in path.read_bytes():
+        return None
+    from spendgate.yamlfile import read_yaml
+
+    file = read_yaml(path)
+    prices = file.data.get("prices") if isinstance(file.data, dict) else None
+    text = prices.get("maxAge") if isinstance(prices, dict) else None
+    return None if text is None else days_of(str(text), file.place("prices", "maxAge"))
 
 
 def old_price_note(quotes: Iterable[Quote], max_age: int, today: date) -> str | None:
