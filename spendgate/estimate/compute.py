@@ -40,7 +40,7 @@ def compute_lines(facts: Facts, catalogue: Catalogue, use: Use = UNTOLD) -> tupl
         if reason is not None and not (fact in ("zones", "instance_types") and (facts.region and types)):
             return line(unknown_as(reason), f"{fact} is unknown: {reason}")
     if facts.kind is Kind.DATABASE:
-        return line(NoPrice.UNPRICED, "no database prices are in the catalogue")
+        return line(NoPrice.UNPRICED, "no price of this kind of database is in the catalogue")
     if not types:
         return line(NoPrice.UNPRICED, _NO_TYPE)
     region = region_of(facts, catalogue)
