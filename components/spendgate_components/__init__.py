@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spendgate_components.budget_guard import BudgetGuard, BudgetGuardArgs
     from spendgate_components.checkpoint_store import CheckpointStore, CheckpointStoreArgs
     from spendgate_components.cost import CostRange, EstimatedCost
     from spendgate_components.errors import ArgumentError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "ArgumentError": "errors",
+    "BudgetGuard": "budget_guard",
+    "BudgetGuardArgs": "budget_guard",
     "CheckpointStore": "checkpoint_store",
     "CheckpointStoreArgs": "checkpoint_store",
     "CostRange": "cost",
@@ -25,6 +28,8 @@ _WHERE = {
 
 __all__ = [
     "ArgumentError",
+    "BudgetGuard",
+    "BudgetGuardArgs",
     "CheckpointStore",
     "CheckpointStoreArgs",
     "CostRange",

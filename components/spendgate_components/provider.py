@@ -9,10 +9,11 @@ import pulumi
 from pulumi.provider.experimental import component_provider_host
 
 from spendgate import __version__
+from spendgate_components.budget_guard import BudgetGuard
 from spendgate_components.checkpoint_store import CheckpointStore
 from spendgate_components.gpu_node_pool import GpuNodePool
 
-COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [CheckpointStore, GpuNodePool]
+COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [BudgetGuard, CheckpointStore, GpuNodePool]
 
 
 def main() -> None:

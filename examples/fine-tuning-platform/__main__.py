@@ -1,8 +1,9 @@
-"""A platform for fine-tuning on a cluster that is there: GPU nodes by need, checkpoints that end, weights that stay."""
+"""A platform for fine-tuning on a cluster that is there: GPU nodes by need, checkpoints that end, weights that
+stay for a year, and a budget that tells its owner."""
 
 import pulumi
 
-from spendgate_components import CheckpointStore, GpuNodePool, WorkloadTags
+from spendgate_components import BudgetGuard, CheckpointStore, GpuNodePool, WorkloadTags
 
 config = pulumi.Config()
 
@@ -28,6 +29,8 @@ nodes = GpuNodePool(
 
 checkpoints = CheckpointStore("checkpoints", tags=tags, cloud="aws", expire_after_days=14)
 weights = CheckpointStore("weights", tags=tags, cloud="aws", holds="weights")
+
+BudgetGuard("budget", tags=tags, cloud="aws", monthly_usd=3000, daily_usd=150)
 
 pulumi.export("checkpoints", checkpoints.url)
 pulumi.export("weights", weights.url)

@@ -90,7 +90,8 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine)
 
 def test_every_component_and_every_argument_is_described() -> None:
     found = schema()
-    assert set(found["resources"]) == {"spendgate:index:CheckpointStore", "spendgate:index:GpuNodePool"}
+    names = {name.rsplit(":", 1)[-1] for name in found["resources"]}
+    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool"}
     for name, resource in found["resources"].items():
         assert resource["isComponent"] is True
         assert resource["description"], name
@@ -126,6 +127,13 @@ def test_a_store_is_constructed_on_either_cloud(engine: Engine) -> None:
     checked = _checked(engine)
     assert [message(one) for one in objections(checked)] == []
     assert len(checked.names) == 15
+
+
+def test_budgets_are_constructed(engine: Engine) -> None:
+    engine.construct("BudgetGuard", "month", {"tags": WHO, "cloud": "aws", "monthlyUsd": 3000, "thresholds": [50, 100]})
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    assert set(checked.names.values()) == {"month-monthly", "month-daily"}
 
 
 def test_wrong_arguments_are_refused_over_the_wire_and_nothing_is_registered(engine: Engine) -> None:
