@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
@@ -13,16 +14,18 @@ from spendgate.estimate.disks import while_it_exists
 from spendgate.estimate.drivers import drivers_of, drivers_of_model
 from spendgate.estimate.items import is_item, item_lines
 from spendgate.estimate.kubernetes import pod_lines
-from spendgate.estimate.model import Cost, CostLine, Driver, Estimate, LineKind, ScenarioCost
+from spendgate.estimate.model import EXACT, Cost, CostLine, Driver, Estimate, LineKind, ScenarioCost
 from spendgate.estimate.models import model_lines
 from spendgate.estimate.reservations import is_reservation, reserved_lines
+from spendgate.estimate.running import decimal
 from spendgate.estimate.storage import is_storage, moved_lines, network_lines, storage_lines
-from spendgate.estimate.usage import BASE, NONE, UNTOLD, Usage, Use, scenario_cautions
+from spendgate.estimate.usage import BASE, NONE, UNTOLD, Given, Usage, Use, scenario_cautions
 from spendgate.facts.model import ITEM, Facts, Kind, Part, Workload
 from spendgate.prices.catalogue import Catalogue
 
 _HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPOINT, Kind.NOTEBOOK, Kind.DATABASE})
 _POD = "pod"
+_MILLIONTH = Decimal("0.000001")
 
 _Lines = tuple[CostLine, ...] | None
 
@@ -118,22 +121,35 @@ def _lines_of(workload: Workload, payers: _Payers, catalogue: Catalogue, use: Us
     else:
         found = None
         for part in machines:
-            lines = _lines_of_one(part.facts, type_, payers, catalogue, use.without("instances"))
+            lines = _lines_of_one(part.facts, type_, payers, catalogue, _split(use, part, machines))
             if lines is not None:
-                open_ = (
-                    ("its average count in the usage file is not split over its parts",) if use.get("instances") else ()
-                )
-                told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions, *open_)) for line in lines]
+                told = [replace(line, assumptions=(f"of {part.name}", *line.assumptions)) for line in lines]
                 found = (*(found or ()), *told)
     for part in workload.parts:
         if part.billed_as:
-            found = (found or ()) + (_lines_of_part(part, workload, payers, catalogue, use) or ())
+            found = (found or ()) + (
+                _lines_of_part(part, workload, payers, catalogue, _split(use, part, machines)) or ()
+            )
     moved = (
         moved_lines(workload.facts, (type_, *(part.billed_as for part in workload.parts)), catalogue, use)
         if use.given
         else ()
     )
     return (*(found or ()), *moved) if moved else found
+
+
+def _split(use: Use, part: Part, machines: Sequence[Part]) -> Use:
+    """What is said of the whole, for one of several parts: of the instances on average as many as it declares of all;
+    none where it is not known how many these are."""
+    given = use.get("instances")
+    if given is None or len(machines) < 2:
+        return use
+    counts = [machine.facts.count for machine in machines]
+    total = sum((decimal(count.expected) for count in counts if count is not None), Decimal(0))
+    if not total or part.facts.count is None or None in counts:
+        return use.without("instances")
+    mine = (given.value * decimal(part.facts.count.expected) / total).quantize(_MILLIONTH).normalize(EXACT)
+    return use.with_figure("instances", Given(mine, f"{given.origin}, split as declared"))
 
 
 def _lines_of_part(part: Part, workload: Workload, payers: _Payers, catalogue: Catalogue, use: Use) -> _Lines:

@@ -59,6 +59,10 @@ class Use:
             return self
         return replace(self, given=tuple(item for item in self.given if item[0] != key))
 
+    def with_figure(self, key: str, given: Given) -> Use:
+        """The same with another figure in its place."""
+        return replace(self, given=tuple((name, given if name == key else item) for name, item in self.given))
+
     def get(self, key: str) -> Given | None:
         """The figure of that name; None where nothing is said of it."""
         return next((given for name, given in self.given if name == key), None)

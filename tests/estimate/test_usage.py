@@ -144,6 +144,16 @@ def test_utilisation_tells_the_energy_of_that_resource_alone(tmp_path: Path):
     assert "hardware runs at 100% of its full load, as stated" in busy.assumptions
 
 
+def test_instances_on_average_are_split_over_parts_as_they_are_declared(tmp_path: Path):
+    parts = tuple(
+        Part(name, workload("x", **{**GPU, "count": [0, many, 8]}).facts) for name, many in (("a", 1), ("b", 3))
+    )
+    whole = replace(workload("cluster", **{**GPU, "kind": "node_pool", "count": [0, 4, 16]}), parts=parts)
+    found = priced(tmp_path, said("name: cluster", "instances: 6"), whole)
+    assert [line.quantity.expected for line in found.lines] == [Decimal("1.5"), Decimal("4.5")]
+    assert "split as declared" in found.lines[0].assumptions[1]
+
+
 def test_requests_and_tokens_give_unit_costs(tmp_path: Path):
     endpoint = workload("a", **{**GPU, "kind": "endpoint"})
     text = said("name: a", "requestsPerMonth: 500000", "inputTokensPerMonth: 3000000", "outputTokensPerMonth: 1000000")
