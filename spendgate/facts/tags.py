@@ -89,7 +89,9 @@ def _read(layer: Layer, resource: Resource) -> Mapping[str, str | Unclear | None
     if not isinstance(value, Mapping):
         return wrong_type(trail, "an object", value)
     return {
-        str(key): _tag(item, f'{trail}["{key}"]' if not str(key).isidentifier() else f"{trail}.{key}")
+        str(key): item
+        if type(item) is str
+        else _tag(item, f'{trail}["{key}"]' if not str(key).isidentifier() else f"{trail}.{key}")
         for key, item in value.items()
     }
 

@@ -440,12 +440,9 @@ def _message(guardrail: Guardrail, check: _Check, activation: cel.Activation) ->
 
 
 def _tell(compiled: Compiled, subject: Subject, answer: Answer) -> tuple[Finding, ...]:
+    """The answer as findings on the subject."""
     if compiled.answered is not None:
         compiled.answered(answer)
-    return tuple(_findings(compiled, subject, answer))
-
-
-def _findings(compiled: Compiled, subject: Subject, answer: Answer) -> Iterable[Finding]:
     guardrail, enforcement = compiled.guardrail, compiled.selected.enforcement
 
     def finding(status: Status, message: str, level: Enforcement, unknown: Sequence[str] = ()) -> Finding:
@@ -463,11 +460,12 @@ def _findings(compiled: Compiled, subject: Subject, answer: Answer) -> Iterable[
             unknown=tuple(unknown),
         )
 
-    for message in answer.messages:
-        yield finding(Status.VIOLATION, message, enforcement)
+    told = [finding(Status.VIOLATION, message, enforcement) for message in answer.messages]
     if answer.undetermined and guardrail.on_unknown is not OnUnknown.SKIP:
         level = enforcement if guardrail.on_unknown is OnUnknown.DENY else Enforcement.ADVISORY
         text = f"cannot be decided at preview: {'; '.join(answer.undetermined)}"
-        yield finding(Status.UNDETERMINED, text, level, answer.undetermined)
+        told.append(finding(Status.UNDETERMINED, text, level, answer.undetermined))
     if answer.error is not None:
-        yield finding(Status.ERROR, f"the guardrail itself failed: {answer.error} ({guardrail.place})", enforcement)
+        text = f"the guardrail itself failed: {answer.error} ({guardrail.place})"
+        told.append(finding(Status.ERROR, text, enforcement))
+    return tuple(told)

@@ -91,13 +91,13 @@ def resources_of(states: Mapping[str, State], config: Mapping[str, Value], root:
     """
     declared = {urn: _inputs(state, True) for urn, state in states.items() if state["type"].startswith(PROVIDER_TYPE)}
     providers = Providers(declared, config)
-    found = {urn: resource_of(state, providers) for urn, state in states.items()}
+    found = {urn: resource_of(state, providers, _position(state, root)) for urn, state in states.items()}
     kept = {urn: item for urn, item in found.items() if not is_default_provider(item)}
     return placed(kept, states, root)
 
 
-def resource_of(state: State, providers: Providers) -> Resource:
-    """One resource with the inputs it was declared with."""
+def resource_of(state: State, providers: Providers, position: Place | None = None) -> Resource:
+    """One resource with the inputs it was declared with, at the place that its state names."""
     provides = state["type"].startswith(PROVIDER_TYPE)
     properties = _inputs(state, provides)
     for name in state.get("additionalSecretOutputs") or ():
@@ -117,6 +117,7 @@ def resource_of(state: State, providers: Providers) -> Resource:
         property_dependencies={
             name: tuple(sorted(urns)) for name, urns in (state.get("propertyDependencies") or {}).items() if urns
         },
+        position=position,
     )
 
 
@@ -145,7 +146,7 @@ def value_of(value: Any) -> Value:
 def placed(resources: Mapping[str, Resource], states: Mapping[str, State], root: Path) -> tuple[Resource, ...]:
     """The resources with their places: one that a library declares has its nearest ancestor's."""
     own = {
-        urn: None if item.type == STACK_TYPE else _position(states.get(urn, {}), root)
+        urn: None if item.type == STACK_TYPE else item.position or _position(states.get(urn, {}), root)
         for urn, item in resources.items()
     }
 
@@ -158,7 +159,10 @@ def placed(resources: Mapping[str, Resource], states: Mapping[str, State], root:
             urn = resources[urn].parent
         return None
 
-    return tuple(replace(item, position=place(urn)) for urn, item in resources.items())
+    places = {urn: place(urn) for urn in resources}
+    return tuple(
+        item if item.position is places[urn] else replace(item, position=places[urn]) for urn, item in resources.items()
+    )
 
 
 def messages_of(digest: Mapping[str, Any]) -> tuple[str, ...]:

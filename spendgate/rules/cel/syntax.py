@@ -145,8 +145,10 @@ def _fields(data: bytes) -> _Wire:
     """The fields of one protobuf message by number; varints as int, the rest as bytes."""
     fields: _Wire = {}
     position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
+    end = len(data)
+    while position < end:
+        # Most numbers are below 128: one byte.
+        key, position = (data[position], position + 1) if data[position] < 0x80 else _varint(data, position)
         number, kind = key >> 3, key & 7
         item: int | bytes
         if kind == 0:
@@ -154,7 +156,7 @@ def _fields(data: bytes) -> _Wire:
         else:
             length = {1: 8, 5: 4}.get(kind)
             if length is None:
-                length, position = _varint(data, position)
+                length, position = (data[position], position + 1) if data[position] < 0x80 else _varint(data, position)
             item, position = data[position : position + length], position + length
         fields.setdefault(number, []).append(item)
     return fields

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 
@@ -91,6 +92,7 @@ class Schema:
         return next((type_ for variable, type_ in self.variables if variable == name), None)
 
 
+@lru_cache(maxsize=1024)
 def _holds_time(type_: Type) -> bool:
     match type_:
         case ListOf(element=inner) | MapOf(value=inner):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from spendgate.rules.cel.model import Issue
 from spendgate.rules.cel.types import ListOf, MapOf, Message, Schema, Type
@@ -168,13 +169,11 @@ _REWORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str, int, Sch
 )
 
 
-def messages_in(type_: Type) -> Iterable[Message]:
+@lru_cache(maxsize=1024)
+def messages_in(type_: Type) -> tuple[Message, ...]:
     """All messages inside a type, the outer ones first."""
     if isinstance(type_, Message):
-        yield type_
-        for item in type_.fields.values():
-            yield from messages_in(item)
-    elif isinstance(type_, ListOf):
-        yield from messages_in(type_.element)
-    elif isinstance(type_, MapOf):
-        yield from messages_in(type_.value)
+        return (type_, *(message for item in type_.fields.values() for message in messages_in(item)))
+    if isinstance(type_, ListOf):
+        return messages_in(type_.element)
+    return messages_in(type_.value) if isinstance(type_, MapOf) else ()
