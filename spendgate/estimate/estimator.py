@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from spendgate.estimate.compute import compute_lines, impossible, impossible_line, stand_in
@@ -28,6 +29,9 @@ _POD = "pod"
 _MILLIONTH = Decimal("0.000001")
 
 _Lines = tuple[CostLine, ...] | None
+
+_but_resource = attrgetter(*(field.name for field in fields(CostLine) if field.name != "resource"))
+"""What a line has beside its resource, which stands first."""
 
 
 class _Payers(NamedTuple):
@@ -89,7 +93,7 @@ def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage,
             by_use[_POD if workload.facts.provider == "kubernetes" else str(workload.facts.kind)] += 1
             continue
         address = workload.resource.address
-        own = [replace(line, resource=address) for line in found]
+        own = [CostLine(address, *_but_resource(line)) for line in found]
         busy = use.get("utilisation")
         if busy is not None:
             own = [replace(line, utilisation=busy.value) if line.kind is LineKind.MACHINE else line for line in own]
