@@ -177,9 +177,23 @@ class _Derivation:
         """What was derived, of this resource or one that differs from it in its tags alone, with its tags."""
         values, unknowns = self.values, self.unknowns
         if self.row.tags is not None:
-            found, reasons = tags.merged(self.row.tags, resource)
+            found, reasons = tags.merged(self.row.tags, resource, self._inherited(resource))
             values, unknowns = {**values, "tags": found}, {**reasons, **unknowns}
         return _facts(self.kind, self.row.provider, values, unknowns, self.defaults)
+
+    def _inherited(self, resource: Resource) -> tags.Tags:
+        """The tags of what it lies in (the namespace); they are not known where that is not."""
+        if self.row.inherited is None:
+            return {}, {}
+        joined = self.index.joined(resource, self.row.inherited, self.row.types)
+        if joined.open is not None:
+            return {}, {"tags": joined.open.reason}
+        inherited: tags.Tags = ({}, {})
+        for other in joined.resources:
+            row = self.tables.row(other.type)
+            if row is not None and row.tags is not None:
+                inherited = tags.merged(row.tags, other, inherited)
+        return inherited
 
     def _case(self) -> tuple[FactRow, Unclear | None]:
         doubt: Unclear | None = None

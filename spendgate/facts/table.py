@@ -68,8 +68,8 @@ LIFECYCLE: Final = (
     "abort_incomplete_upload_days",
 )
 _ROW_KEYS: Final = {
-    *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "joins", "let", "shapes", "cases", "when",
-    "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note", "parts",
+    *PLAIN, "aliases", "kind", "region", "tags", "default_tags", "inherited_tags", "joins", "let", "shapes", "cases",
+    "when", "hardware", "count", "lifecycle", "schedule", "attached_accelerators", "requests", "note", "parts",
 }  # fmt: skip
 
 
@@ -175,6 +175,7 @@ class Row:
     region: Expression | None = None
     no_region: str = ""
     tags: tuple[Layer, ...] | None = None
+    inherited: Join | None = None
     joins: Mapping[str, Join] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     join_reads: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
@@ -315,10 +316,13 @@ class _RowCompiler:
             layers = spec["tags"] if isinstance(spec["tags"], list) else [spec["tags"]]
             defaults = [table["default_tags"]] if spec.get("default_tags", True) and "default_tags" in table else []
             tags = compile_layers([*defaults, *layers], of_tags)
+        inherited = None
+        if tags is not None and "inherited_tags" in table and spec.get("inherited_tags", True):
+            inherited = self._inherited(table["inherited_tags"])
+            of_tags.reads += [Read("", text) for text in table["inherited_tags"]["by"]]
         cases = spec.get("cases", [{}])
-        shared = {
-            key: value for key, value in spec.items() if key not in ("cases", "aliases", "tags", "region", "joins")
-        }
+        apart = ("cases", "aliases", "tags", "inherited_tags", "region", "joins")
+        shared = {key: value for key, value in spec.items() if key not in apart}
         return Row(
             types=(self.token, *spec.get("aliases", ())),
             provider=table["provider"],
@@ -326,11 +330,16 @@ class _RowCompiler:
             region=compiler.expression(region) if region is not None else None,
             no_region=table.get("no_region", ""),
             tags=tags,
+            inherited=inherited,
             joins=self.joins,
             reads=(*of_tags.reads, *self.reads),
             join_reads=self.join_reads,
             rests_on=_own(self.reads),
         )
+
+    def _inherited(self, spec: Mapping[str, Any]) -> Join:
+        by, named = (tuple(map(paths.parse, spec[key])) for key in ("by", "named"))
+        return Join(tuple(spec["to"]), by, named, outside_is_absent=True)
 
     def _compiler(self, spec: Mapping[str, Any], base: str = "") -> Compiler:
         return Compiler(base, spec.get("let", {}), self.reads)

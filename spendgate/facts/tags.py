@@ -43,10 +43,13 @@ def _layer(spec: Any, compiler: Compiler) -> Layer:
     return Layer(root, tuple(map(str, keys)), entry.get("key"), entry.get("value"))
 
 
-def merged(layers: Sequence[Layer], resource: Resource) -> tuple[dict[str, str], dict[str, str]]:
-    """Tags by key, and reasons by fact path (``tags``, ``tags.team``) for those that are not known."""
-    tags: dict[str, str] = {}
-    unknowns: dict[str, str] = {}
+Tags = tuple[dict[str, str], dict[str, str]]
+"""Tags by key, and reasons by fact path (``tags``, ``tags.team``) for those that are not known."""
+
+
+def merged(layers: Sequence[Layer], resource: Resource, inherited: Tags = ({}, {})) -> Tags:
+    """The tags of a resource: those that it inherits, and over these its own."""
+    tags, unknowns = dict(inherited[0]), dict(inherited[1])
     for layer in layers:
         found = _read(layer, resource)
         if isinstance(found, Unclear):
