@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from spendgate_components.errors import ArgumentError
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.tags import WorkloadTags
+    from spendgate_components.training_job import TrainingJob, TrainingJobArgs
 
 _WHERE = {
     "ArgumentError": "errors",
@@ -23,6 +24,8 @@ _WHERE = {
     "GpuNodePool": "gpu_node_pool",
     "GpuNodePoolArgs": "gpu_node_pool",
     "Nodes": "gpu_node_pool",
+    "TrainingJob": "training_job",
+    "TrainingJobArgs": "training_job",
     "WorkloadTags": "tags",
 }
 
@@ -37,6 +40,8 @@ __all__ = [
     "GpuNodePool",
     "GpuNodePoolArgs",
     "Nodes",
+    "TrainingJob",
+    "TrainingJobArgs",
     "WorkloadTags",
 ]
 

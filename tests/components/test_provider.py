@@ -91,7 +91,7 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine)
 def test_every_component_and_every_argument_is_described() -> None:
     found = schema()
     names = {name.rsplit(":", 1)[-1] for name in found["resources"]}
-    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool"}
+    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool", "TrainingJob"}
     for name, resource in found["resources"].items():
         assert resource["isComponent"] is True
         assert resource["description"], name
@@ -127,6 +127,20 @@ def test_a_store_is_constructed_on_either_cloud(engine: Engine) -> None:
     checked = _checked(engine)
     assert [message(one) for one in objections(checked)] == []
     assert len(checked.names) == 15
+
+
+def test_a_job_is_constructed_with_the_price_of_a_run(engine: Engine) -> None:
+    tags = {**WHO, "model": "ranker", "dataset": "clicks", "runType": "fine-tuning"}
+    inputs = {
+        "tags": tags, "platform": "eks", "accelerator": "L4", "image": "registry.example.com/trainer:1.4.2",
+        "maxHours": 6, "workers": 2, "checkpointUri": UNKNOWN, "maxCostPerRun": 50,
+    }  # fmt: skip
+    answer = engine.construct("TrainingJob", "tune", inputs)
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    run = checked.estimate.total.run
+    told = answer.state["estimatedCost"]["run"]
+    assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in run.bounds]
 
 
 def test_budgets_are_constructed(engine: Engine) -> None:

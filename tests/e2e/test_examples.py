@@ -12,7 +12,13 @@ from jsonschema import Draft202012Validator
 from spendgate.schemas import schema
 from tests.conftest import ROOT, Run
 
-EXAMPLES = {"llm-training": 1, "llm-training-fixed": 0, "gke-inference": 0, "fine-tuning-platform": 0}
+EXAMPLES = {
+    "llm-training": 1,
+    "llm-training-fixed": 0,
+    "gke-inference": 0,
+    "fine-tuning-platform": 0,
+    "fine-tuning-run": 0,
+}
 
 
 @pytest.fixture(scope="module")
