@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spendgate.prices.catalogue import Catalogue
+from spendgate.sources.pulumi_program import run_program
 from spendgate_components import ArgumentError, CheckpointStoreArgs, WorkloadTags
 from spendgate_components.checkpoint_store import CLASSES, plan
 from spendgate_components.child import with_escapes
-from tests.components.conftest import CheckProgram, message, objections
+from tests.components.conftest import TAGS, CheckProgram, message, objections
 from tests.components.test_tags import WHO
 
 STORES = """
@@ -120,3 +122,24 @@ def _colder(made: Any, cloud: str) -> list[int]:
         return [step["days"] for step in children["lifecycle"]["rules"][0].get("transitions", [])]
     rules = children["bucket"]["lifecycleRules"]
     return [rule["condition"]["age"] for rule in rules if rule["action"]["type"] == "SetStorageClass"]
+
+
+def test_options_of_the_component_hold_for_its_children(program: Path) -> None:
+    (program / "__main__.py").write_text(
+        TAGS + 'import pulumi_aws as aws\nprovider = aws.Provider("own", region="eu-west-1")\n'
+        "options = pulumi.ResourceOptions(protect=True, providers=[provider])\n"
+        'CheckpointStore("ckpt", tags=tags, cloud="aws", region="eu-west-1", opts=options)\n',
+        encoding="utf-8",
+    )
+    children = [one for one in run_program(program).resources if one.name.startswith("ckpt-")]
+    assert len(children) == 12
+    for child in children:
+        assert child.options.protect
+        assert child.provider is not None
+        assert child.provider.address.endswith("::own")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\n", encoding="utf-8")
+    return tmp_path
