@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from spendgate.facts.conversions import quantity
 from spendgate.facts.outcome import Known, Outcome, Unclear, wrong_type
@@ -129,6 +129,12 @@ def attached(hardware: Hardware, provider: str, kinds: Outcome, counts: Outcome,
         hardware.accelerator = found[0]
 
 
+SHARED: Final = ".shared"
+SHARED_PRODUCT: Final = "-SHARED"
+"""How NVIDIA's device plugin and feature discovery end the names of time-sliced devices (k8s-device-plugin: README,
+"Shared Access to GPUs")."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requested:
     """What a pod asks for: units by resource name, and what names the model of the node it runs on."""
@@ -209,6 +215,9 @@ def requested(
         return
     if isinstance(asked.shared_by, Known) and asked.shared_by.value > 1:
         total /= asked.shared_by.value
+    elif any(name.endswith(SHARED) for name, _ in known) or _asks_for_shared(asked.products):
+        hardware.unclear("a share of a time-sliced GPU: no node selector says how many share one", "accelerator")
+        return
     accelerator = Accelerator(device.vendor, "", None, total, device.kind)
     models = _models(device, known[0][0], asked, catalogue)
     if isinstance(models, str):
@@ -218,6 +227,10 @@ def requested(
         model = max(models, key=lambda one: one.memory_gib or 0.0)
         hardware.models = models_of(models)
         hardware.accelerator = replace(accelerator, model=model.model, memory_gib=model.memory_gib, kind=model.kind)
+
+
+def _asks_for_shared(products: Outcome) -> bool:
+    return isinstance(products, Known) and any(str(label).endswith(SHARED_PRODUCT) for label in products.value)
 
 
 def _models(device: Device, name: str, asked: Requested, catalogue: InstanceCatalogue) -> list[Accelerator] | str:
@@ -234,7 +247,7 @@ def _models(device: Device, name: str, asked: Requested, catalogue: InstanceCata
         for label in outcome.value:
             if not isinstance(label, str):
                 return wrong_type(outcome.path, "a text", label).reason
-            found = look_up(label) if look_up else _of_any_cloud(label, catalogue)
+            found = look_up(label.removesuffix(SHARED_PRODUCT)) if look_up else _of_any_cloud(label, catalogue)
             candidates.append(found or f'{outcome.path}: "{label}" is not in the catalogue')
         if candidates:
             break

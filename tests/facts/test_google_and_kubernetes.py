@@ -141,6 +141,15 @@ def test_mig_profiles_and_shared_gpus_are_fractions(google: FactsOf) -> None:
     assert google("pod-shared").accelerator == Accelerator("nvidia", "L4", 24.0, 0.25)
 
 
+def test_a_time_sliced_gpu_is_the_share_that_its_node_says(google: FactsOf) -> None:
+    sliced = google("pod-time-sliced").accelerator
+    assert sliced is not None
+    assert (sliced.model, sliced.count) == ("T4", 0.125)
+    somehow = google("pod-sliced-somehow")
+    assert somehow.accelerator is None
+    assert "how many share one" in somehow.unknowns["accelerator"]
+
+
 def test_the_node_type_names_the_model_too(google: FactsOf) -> None:
     assert google("pod-by-type").accelerator == Accelerator("nvidia", "A100", 40.0, 8.0)
 

@@ -107,6 +107,9 @@ k8s.core.v1.Pod("pod-unnamed", spec=pod(), opts=on)
 k8s.core.v1.Pod("pod-mig", spec=pod("3", resource="nvidia.com/mig-1g.5gb"), opts=on)
 k8s.core.v1.Pod("pod-shared", spec=pod(node_selector={"cloud.google.com/gke-accelerator": "nvidia-l4",
                 "cloud.google.com/gke-max-shared-clients-per-gpu": "4"}), opts=on)  # fmt: skip
+k8s.core.v1.Pod("pod-time-sliced", spec=pod(node_selector={"nvidia.com/gpu.product": "Tesla-T4-SHARED",
+                "nvidia.com/gpu.replicas": "8"}), opts=on)  # fmt: skip
+k8s.core.v1.Pod("pod-sliced-somehow", spec=pod(resource="nvidia.com/gpu.shared"), opts=on)
 k8s.core.v1.Pod(
     "pod-by-type", spec=pod("8", node_selector={"node.kubernetes.io/instance-type": "p4d.24xlarge"}), opts=on
 )
