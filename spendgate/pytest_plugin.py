@@ -88,7 +88,7 @@ class SpendgateCheck:
         spendgate.errors.InputError when the program cannot be run to its end; ``timeout`` is in seconds.
         """
         __tracebackhide__ = True
-        from spendgate.cli.check import check_directory
+        from spendgate.checking import check_directory
         from spendgate.errors import InputError
 
         try:

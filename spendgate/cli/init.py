@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 def look(folder: Path, options: argparse.Namespace) -> Observed:
     """Run the program as ``check`` does. One that breaks is told on standard error, and leaves little to see."""
-    from spendgate.cli.check import declare
+    from spendgate.checking import declare
     from spendgate.config.observed import Observed, observe
     from spendgate.estimate import estimate
     from spendgate.facts import facts_of

@@ -214,12 +214,12 @@ def _pull(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from spendgate.cli.check import _config_values
+    from spendgate.cli.check import config_values
     from spendgate.packs.diff import compare
     from spendgate.packs.diff_report import as_json, as_text
 
     difference = compare(
-        options.old, options.new, tuple(options.on), stack=options.stack, config=_config_values(options.config)
+        options.old, options.new, tuple(options.on), stack=options.stack, config=config_values(options.config)
     )
     for error in difference.errors:
         print_error(error)

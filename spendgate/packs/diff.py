@@ -257,7 +257,7 @@ def _texts(guardrail: Guardrail) -> tuple[Any, ...]:
 
 def _on_input(path: Path, packs: tuple[Pack, Pack], stack: str | None, config: dict[str, str]) -> OnInput:
     """One input through the gate, once with each pack; a program is run once."""
-    from spendgate.cli.check import _judged, prepare
+    from spendgate.checking import judged, prepare
 
     is_file = path.is_file()
     if not is_file and not path.is_dir():
@@ -265,7 +265,7 @@ def _on_input(path: Path, packs: tuple[Pack, Pack], stack: str | None, config: d
     root = path if path.is_dir() else _read(path).root
     before, after = (prepare(root, None, (str(pack.folder),)) for pack in packs)
     declaration = _read(path) if is_file else _run(path, after.config.recorded, stack, config)
-    old, new = (_judged(path, declaration, prepared, False, False) for prepared in (before, after))
+    old, new = (judged(path, declaration, prepared, False, False) for prepared in (before, after))
     for checked in (old, new):
         if checked.error is not None:
             raise checked.error
@@ -288,7 +288,7 @@ def _read(path: Path) -> Declaration:
 
 
 def _run(path: Path, recorded: Any, stack: str | None, config: dict[str, str]) -> Declaration:
-    from spendgate.cli.check import declare
+    from spendgate.checking import declare
 
     return declare(path, recorded, stack, config, "auto", 300.0, None)
 

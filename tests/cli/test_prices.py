@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spendgate.cli.check import check_directory
+from spendgate.checking import check_directory
 from spendgate.config import load_config
 from spendgate.crossguard.host import PackHost
 from spendgate.errors import InputError

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from spendgate.cli.check import check_directory
+from spendgate.checking import check_directory
 from spendgate.shipped import packs_dir
 from spendgate.verdict import Checked, Finding
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendgate.cli.check import check_directory
+from spendgate.checking import check_directory
 from spendgate.estimate.model import Cost, Estimate
 from spendgate.facts import facts_of
 from spendgate.prices.catalogue import Catalogue

@@ -16,7 +16,7 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from spendgate.cli.check import compile_for_environments
+from spendgate.checking import compile_for_environments
 from spendgate.config import load_config
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spendgate.cli.check import check_directory
+from spendgate.checking import check_directory
 from spendgate.errors import InputError
 from spendgate.resource import UNKNOWN, Declaration, Resource, Secret
 from spendgate.sources.engine import run_preview

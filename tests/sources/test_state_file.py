@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spendgate.cli.check import check_directory, check_file
+from spendgate.checking import check_directory, check_file
 from spendgate.errors import InputError
 from spendgate.resource import UNKNOWN, Blob, Declaration, Reference, Resource, Secret
 from spendgate.sources.state_file import read_declaration

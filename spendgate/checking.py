@@ -1,0 +1,365 @@
+"""Checking one input: a Pulumi project or a file, through the gate, by the settings that hold for it.
+
+What every door that runs programs shares: the command line, the pytest fixture, the comparison of packs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgate.errors import InputError, InputErrors, Place
+from spendgate.verdict import Checked, Finding
+
+if TYPE_CHECKING:
+    from spendgate.config import Config
+    from spendgate.estimate.usage import Usage
+    from spendgate.report.baseline import Baseline
+    from spendgate.resource import Declaration
+    from spendgate.rules.evaluate import Compiled
+    from spendgate.rules.library import Library
+    from spendgate.sources.pulumi_program import RecordedInvoke
+    from spendgate.waivers.model import Waivers
+    from spendgate.waivers.trust import Trusted
+
+NO_ENVIRONMENT: Final = ""
+IGNORED: Final = "waivers are ignored (--ignore-waivers)"
+
+
+def check_file(
+    path: Path,
+    *,
+    packs: tuple[str, ...] = (),
+    settings: Path | None = None,
+    carbon: bool = False,
+    savings: bool = False,
+    usage: Usage | None = None,
+    trust_from: str | None = None,
+    ignore_waivers: bool = False,
+    baseline: Baseline | None = None,
+    as_declared: bool = False,
+) -> Checked:
+    """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
+    above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
+    from spendgate.sources.state_file import read_declaration
+
+    declaration = read_declaration(path)
+    with _trusted(declaration.root, trust_from) as trusted:
+        prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
+        return judged(path, declaration, prepared, carbon, savings, usage, baseline, as_declared)
+
+
+def check_directory(
+    directory: Path,
+    *,
+    stack: str | None = None,
+    config: dict[str, str] | None = None,
+    packs: tuple[str, ...] = (),
+    settings: Path | None = None,
+    engine: str = "auto",
+    timeout: float = 300.0,
+    progress: Callable[[str], None] | None = None,
+    carbon: bool = False,
+    savings: bool = False,
+    usage: Usage | None = None,
+    trust_from: str | None = None,
+    ignore_waivers: bool = False,
+    baseline: Baseline | None = None,
+    as_declared: bool = False,
+) -> Checked:
+    """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked.
+
+    ``trust_from`` names the git revision whose settings, policies and waivers hold instead of those in the folder.
+    """
+    if not directory.is_dir():
+        what = "is a file, not a folder" if directory.exists() else "no such folder or file"
+        remedy = "Give the folder that holds Pulumi.yaml, or a file that a preview wrote."
+        raise InputError(what, place=directory, remedy=remedy)
+    started = Event()
+
+    def tell(text: str) -> None:
+        started.set()
+        if progress is not None:
+            progress(text)
+
+    def prepare_beside() -> Prepared:
+        # The program spends its first second importing its SDKs; the guardrails are read and compiled meanwhile,
+        # but not before it is on its way: what is imported here would hold it up.
+        started.wait()
+        return prepare(directory, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
+
+    with _trusted(directory, trust_from) as trusted, ThreadPoolExecutor(1) as beside:
+        preparing = beside.submit(prepare_beside)
+        try:
+            declaration = declare(directory, _Recorded(preparing), stack, config or {}, engine, timeout, tell)
+        except InputError as error:
+            started.set()
+            faults = [fault for fault in (preparing.exception(), error) if isinstance(fault, InputError)]
+            raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
+        finally:
+            started.set()
+        return judged(directory, declaration, preparing.result(), carbon, savings, usage, baseline, as_declared)
+
+
+def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
+    if revision is None:
+        return nullcontext()
+    from spendgate.waivers.trust import trusted_copy
+
+    return trusted_copy(directory, revision)
+
+
+def judged(
+    path: Path,
+    declaration: Declaration,
+    prepared: Prepared,
+    carbon: bool,
+    savings: bool,
+    usage: Usage | None = None,
+    baseline: Baseline | None = None,
+    as_declared: bool = False,
+) -> Checked:
+    """One declaration through the gate, with its places as a user can open them."""
+    from spendgate.estimate.usage import NONE as NO_USAGE
+    from spendgate.gate import check, with_old_prices
+    from spendgate.prices.catalogue import Catalogue
+
+    managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
+    if not managed and not declaration.incomplete:
+        raise InputError(
+            "the program declares no resources" if path.is_dir() else "declares no resources that a provider manages",
+            place=path,
+            remedy="Is this the right folder and stack? A program that declares nothing cannot be checked.",
+        )
+    project, guardrails, trusted = prepared.config, prepared.guardrails, prepared.trusted
+    environment = project.environment(declaration.stack).name
+    applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
+    if project.differs_by_stack:
+        applied = compile_for_stack(project, declaration.stack, applied)
+    catalogue = Catalogue.of_project(trusted.of(declaration.root) if trusted else declaration.root)
+    checked = check(
+        declaration,
+        applied,
+        catalogue,
+        environment=environment,
+        now=prepared.now,
+        carbon=carbon,
+        savings=savings,
+        max_price_age=project.max_price_age,
+        waivers=prepared.waivers,
+        usage=(prepared.usage if usage is None else usage) or NO_USAGE,
+        discounts=project.discounts,
+        previous=baseline.of(declaration.project, declaration.stack) if baseline else None,
+        as_declared=as_declared,
+        shown=_from_here(declaration.root),
+    )
+    remarks = prepared.remarks
+    if baseline and baseline.of(declaration.project, declaration.stack) is None:
+        whose = f"{declaration.project}, stack {declaration.stack}"
+        remarks = (*remarks, f"the baseline holds no estimate of {whose}: growth is not measured")
+    estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
+    checked = replace(checked, estimate=estimate)
+    return replace(
+        checked,
+        path=path,
+        reports=project.reports,
+        findings=(*checked.findings, *prepared.findings),
+        remarks=remarks,
+        error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a project is judged by: its configuration, its guardrails by environment, its waivers, and the revision that
+    they are from. ``findings`` and ``remarks`` are about that revision."""
+
+    config: Config
+    guardrails: dict[str, tuple[Compiled, ...]]
+    waivers: Waivers
+    now: datetime
+    trusted: Trusted | None = None
+    findings: tuple[Finding, ...] = ()
+    remarks: tuple[str, ...] = ()
+    usage: Usage | None = None
+
+
+def prepare(
+    directory: Path,
+    settings: Path | None = None,
+    packs: tuple[str, ...] = (),
+    *,
+    trusted: Trusted | None = None,
+    ignore_waivers: bool = False,
+) -> Prepared:
+    """What the project in ``directory`` is judged by. Raises InputError for what is wrong in it, other than in its
+    waivers."""
+    import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
+    from spendgate.config import load_config
+    from spendgate.estimate.usage_file import usage_of
+    from spendgate.rules.selection import library_of
+    from spendgate.waivers.load import waivers_in
+    from spendgate.waivers.model import Waivers
+    from spendgate.waivers.settings import rules_of
+
+    now = datetime.now(UTC)
+    if trusted is not None:
+        return _prepare_trusted(trusted, directory, settings, packs, now, ignore_waivers)
+    config = load_config(directory, file=settings, packs=packs)
+    library = library_of(config.packs, config.policies)
+    compiled = compile_for_environments(config, library)
+    usage = usage_of(config.usage, config.usage_place)
+    if ignore_waivers:
+        return Prepared(config, compiled, Waivers(), now, remarks=(IGNORED,), usage=usage)
+    return Prepared(config, compiled, waivers_in(rules_of(config, directory), library, now), now, usage=usage)
+
+
+def _prepare_trusted(
+    trusted: Trusted,
+    directory: Path,
+    settings: Path | None,
+    packs: tuple[str, ...],
+    now: datetime,
+    ignore_waivers: bool,
+) -> Prepared:
+    """As ``prepare``, by what a git revision holds; with what the change alters of that."""
+    from spendgate.config import load_config
+    from spendgate.estimate.usage_file import usage_of
+    from spendgate.rules.selection import library_of
+    from spendgate.waivers import trust
+    from spendgate.waivers.load import waivers_in
+    from spendgate.waivers.model import TRUST_CHANGED, Waivers
+    from spendgate.waivers.settings import rules_of
+
+    try:
+        file = trusted.of(settings) if settings else None
+        config = load_config(trusted.of(directory), file=file, packs=packs, packs_from=trusted.of(Path.cwd()))
+        rules = rules_of(config, trusted.of(directory))
+        trusted.fetch(rules.file)
+        trusted.fetch(rules.approvals.allowed_signers)
+        if config.usage is not None:
+            trusted.fetch(config.usage)
+        usage = usage_of(config.usage, config.usage_place)
+        trust.refuse_untrusted(trusted, config, rules)
+        library = library_of(config.packs, config.policies)
+        compiled = compile_for_environments(config, library)
+    except InputError as error:
+        raise trusted.named(error) from None
+    changed = trust.changed_files(trusted, directory, config, rules)
+    waivers = Waivers(rules=rules) if ignore_waivers else waivers_in(rules, library, now, shown_as=trusted.shown)
+    remark = f"settings, policies and waivers are those of {trusted.name} ({trusted.commit[:12]})"
+    return Prepared(
+        config,
+        compiled,
+        waivers,
+        now,
+        trusted,
+        trust.changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
+        (remark, IGNORED) if ignore_waivers else (remark,),
+        usage,
+    )
+
+
+class _Recorded(Sequence["RecordedInvoke"]):
+    """The recorded data sources of a configuration that is still being read; asked for when the first one is."""
+
+    def __init__(self, preparing: Future[Prepared]) -> None:
+        self.preparing = preparing
+
+    def _all(self) -> tuple[RecordedInvoke, ...]:
+        # What is wrong with the configuration is reported by whoever waits for all of it.
+        return () if self.preparing.exception() else self.preparing.result().config.recorded
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+
+def compile_for_environments(config: Config, library: Library) -> dict[str, tuple[Compiled, ...]]:
+    """A project's guardrails by environment, compiled. All of them: a mistake in an environment that this stack does
+    not belong to is a mistake all the same."""
+    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.selection import select
+
+    names = (NO_ENVIRONMENT, *(environment.name for environment in config.environments))
+    selections = {name: select(config.packs, config.layers(name), library=library) for name in names}
+    compiled: dict[str, tuple[Compiled, ...]] = {}
+    for name, selection in selections.items():
+        same = next((other for other in compiled if selections[other] == selection), None)
+        compiled[name] = compile_all(selection) if same is None else compiled[same]
+    return compiled
+
+
+def compile_for_stack(config: Config, stack: str, compiled: tuple[Compiled, ...]) -> tuple[Compiled, ...]:
+    """A project's guardrails for one stack; what is the same as in its environment is not compiled again."""
+    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.guardrail import Enforcement
+    from spendgate.rules.selection import library_of, select
+
+    layers = config.layers(config.environment(stack).name, stack)
+    selection = select(config.packs, layers, library=library_of(config.packs, config.policies))
+    known = {one.guardrail.name: one for one in compiled}
+    found: list[Compiled] = []
+    for item in selection:
+        same = known.get(item.guardrail.name)
+        if item.enforcement is not Enforcement.DISABLED:
+            found.extend((same,) if same and same.selected == item else compile_all((item,)))
+    return tuple(found)
+
+
+def declare(
+    directory: Path,
+    recorded: Sequence[RecordedInvoke],
+    stack: str | None,
+    config: dict[str, str],
+    engine: str,
+    timeout: float,
+    progress: Callable[[str], None] | None,
+) -> Declaration:
+    """What the program in ``directory`` declares, by the engine asked for; ``auto`` is the embedded host unless the
+    program needs the real one and it is installed."""
+    from spendgate.sources.pulumi_program import NeedsEngine, run_program
+
+    if engine == "pulumi":
+        return _declare_with_cli(directory, stack, config, timeout, progress)
+    try:
+        return run_program(directory, stack=stack, config=config, recorded=recorded, timeout=timeout, progress=progress)
+    except NeedsEngine:
+        from shutil import which
+
+        if engine == "embedded" or which("pulumi") is None:
+            raise
+        return _declare_with_cli(directory, stack, config, timeout, progress)
+
+
+def _declare_with_cli(
+    directory: Path,
+    stack: str | None,
+    config: dict[str, str],
+    timeout: float,
+    progress: Callable[[str], None] | None,
+) -> Declaration:
+    from spendgate.sources.engine import run_preview
+
+    return run_preview(directory, stack=stack, config=config, timeout=timeout, progress=progress)
+
+
+def _from_here(root: Path) -> Callable[[Place], Place]:
+    """Places of a project as a user can open them: relative to the working directory where they lie below it."""
+    here = Path.cwd()
+
+    @cache
+    def file(name: str) -> str:
+        path = (root / name).resolve()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+    return lambda place: Place(file(place.file), place.line, place.column)
