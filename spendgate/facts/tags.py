@@ -111,7 +111,9 @@ def _entries(value: Any, key: str, text: str, trail: str) -> Mapping[str, str | 
             return not_known_yet(place)
         if isinstance(entry, Secret):
             return Unclear(f"{place}: secret")
-        name = entry.get(key) if isinstance(entry, Mapping) else entry
+        if not isinstance(entry, Mapping):
+            return Unclear(f"{place}: expected a tag with a name")
+        name = entry.get(key)
         if name is UNKNOWN:
             return not_known_yet(f"{place}.{key}")
         if not isinstance(name, str):

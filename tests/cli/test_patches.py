@@ -41,7 +41,7 @@ def folder(project: Callable[..., Path]) -> Path:
 
 
 def test_what_is_patched_passes_and_is_shown_as_a_diff(spendgate: Run, folder: Path) -> None:
-    done = spendgate("check", folder)
+    done = spendgate("check", ".", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     for line in ('- type: "gp2"', '+ type: "gp3"', '+ tags.owner: "platform"', "2 patched", "__main__.py:5"):
         assert line in done.stdout
