@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from spendgate.checking import check_directory, check_file
+from spendgate.config import find_config
 from spendgate.errors import InputError
 from spendgate.resource import UNKNOWN, Blob, Declaration, Reference, Resource, Secret
 from spendgate.sources.state_file import read_declaration
@@ -175,8 +176,7 @@ def test_a_preview_in_a_file_has_the_verdict_of_its_program(
     assert preview.code == 0, preview.stderr
     file = tmp_path / "preview.json"
     file.write_text(preview.stdout, encoding="utf-8")
-    settings = folder / "spendgate.yaml"
-    from_file = check_file(file, settings=settings if settings.is_file() else None)
+    from_file = check_file(file, settings=find_config(folder))
     from_program = check_directory(folder, engine="embedded")
 
     def told(findings: Any) -> set[tuple[str, str, str]]:
