@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -28,6 +26,7 @@ from spendgate.prices.private import (
 )
 from spendgate.prices.refreshed import find_refreshed
 from spendgate.prices.tables import INHERITED, shown
+from spendgate.writing import write_whole
 
 HEAD = """\
 # Prices of our own, one a row: a contract, a reservation, a quote. A row here wins over the public price of the same
@@ -203,19 +202,7 @@ def _head(text: str, records: list[tuple[int, int, list[str]]]) -> tuple[list[st
 
 
 def _write(file: Path, text: str) -> None:
-    """All of it or nothing; the file keeps its mode, and a link stays a link."""
-    target = file.resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.is_file() else 0o644
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{FILE}-")
-        try:
-            with os.fdopen(handle, "wb") as temporary:
-                temporary.write(text.encode("utf-8"))
-            os.chmod(name, mode)
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_whole(file, text)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", place=str(error.filename or file)) from None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +13,7 @@ from spendgate import schemas
 from spendgate.errors import InputError
 from spendgate.waivers.file import TAGS
 from spendgate.waivers.model import Kind, Waiver
+from spendgate.writing import write_whole
 from spendgate.yamlfile import parse_yaml, read_yaml
 
 HEADER: Final = """\
@@ -131,20 +130,8 @@ def _edit(path: Path, text: str, change: Callable[[Any], None]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it or nothing; the file keeps its mode, and a link stays a link."""
-    target = path.resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.is_file() else 0o644
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".waivers-")
-        try:
-            with os.fdopen(handle, "wb") as temporary:
-                temporary.write(text.encode("utf-8"))
-            os.chmod(name, mode)
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_whole(path, text)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", place=path) from None
 
