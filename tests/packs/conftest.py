@@ -19,14 +19,13 @@ import pytest
 
 from spendgate.packs.build import build
 from spendgate.packs.scaffold import create
+from tests.ssh_keys import Keys, key, needs_ssh_keygen, public
 
-needs_ssh_keygen = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="ssh-keygen is not on PATH (Debian: apt-get install openssh-client)"
-)
+__all__ = ["Keys", "key", "needs_ssh_keygen", "public"]
+
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not on PATH (Debian: apt-get install git)")
 
 PackIn = Callable[..., Path]
-Keys = Callable[[str], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -69,26 +68,6 @@ def archive(pack: PackIn, tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return made
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Keys:
-    """Make an SSH key pair of a name, and give the private key's path."""
-
-    def make(name: str) -> Path:
-        folder = tmp_path / "keys"
-        folder.mkdir(exist_ok=True)
-        path = folder / name
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
-        subprocess.run(command, check=True, timeout=60)
-        return path
-
-    return make
-
-
-def public(key: Path) -> str:
-    """Type and key, as a file of allowed signers holds them."""
-    return " ".join(key.with_suffix(".pub").read_text(encoding="utf-8").split()[:2])
 
 
 @dataclass(frozen=True)
