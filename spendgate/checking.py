@@ -230,7 +230,7 @@ def _prepare_trusted(
     ignore_waivers: bool,
 ) -> Prepared:
     """As ``prepare``, by what a git revision holds; with what the change alters of that."""
-    from spendgate.config import load_config
+    from spendgate.config import USAGE_FILE, load_config
     from spendgate.estimate.usage_file import usage_of
     from spendgate.rules.selection import library_of
     from spendgate.waivers import trust
@@ -240,6 +240,7 @@ def _prepare_trusted(
 
     try:
         file = trusted.of(settings) if settings else None
+        trusted.fetch(trusted.of(directory) / USAGE_FILE)
         config = load_config(trusted.of(directory), file=file, packs=packs, packs_from=trusted.of(Path.cwd()))
         rules = rules_of(config, trusted.of(directory))
         trusted.fetch(rules.file)

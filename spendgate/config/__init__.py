@@ -126,7 +126,7 @@ def load_config(
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
         organization=organization,
-        usage=project.usage or (folder / USAGE_FILE if folder else None),
+        usage=_usage_for(project, folder),
         own_packs=() if packs else project.packs,
     )
 
@@ -218,6 +218,14 @@ def policies_from(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
 def _usage(yaml: YamlFile, base: Path) -> Path:
     """The usage file that a spendgate.yaml names; else the one beside it, where there is one."""
     return base / str(yaml.data.get("usage", USAGE_FILE))
+
+
+def _usage_for(project: Config, folder: Path | None) -> Path | None:
+    """The usage file that is named; else the one in the project's folder, else the one beside its spendgate.yaml."""
+    if project.usage_place is not None or folder is None:
+        return project.usage
+    own = folder / USAGE_FILE
+    return own if own.is_file() or project.usage is None else project.usage
 
 
 def _check_currency(yaml: YamlFile) -> None:
