@@ -220,6 +220,9 @@ def register(children: Sequence[Child], name: str, parent: pulumi.Resource) -> d
             {} if kind is None else {wired: own for own, wired in _types.input_type_py_to_pulumi_names(kind).items()}
         )
         inputs = {names.get(top, top): _resolved(value, made) for top, value in child.inputs.items()}
+        if "resource_name" in inputs:
+            # The SDKs' own first argument is called so: theirs then has an underscore more.
+            inputs["resource_name_"] = inputs.pop("resource_name")
         if child.make.__name__ == "CustomResource":
             inputs = {{"apiVersion": "api_version"}.get(top, top): value for top, value in inputs.items()}
         make: Any = child.make

@@ -23,7 +23,9 @@ KEYWORDS: Final[Any] = None
 _REGION_VARIABLES = {
     "aws": (("region",), ("AWS_REGION", "AWS_DEFAULT_REGION")),
     "gcp": (("zone", "region"), ("GOOGLE_ZONE", "GOOGLE_REGION")),
+    "azure": (("location",), ()),
 }
+_PACKAGE = {"azure": "azure-native"}
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,13 @@ def place_of(cloud: str, value: str | None, argument: str) -> str:
     if value is not None:
         return value
     keys, variables = _REGION_VARIABLES[cloud]
-    config = pulumi.Config(cloud)
+    package = _PACKAGE.get(cloud, cloud)
+    config = pulumi.Config(package)
     found = next((config.get(key) for key in keys if config.get(key)), None)
     found = found or next((os.environ[one] for one in variables if os.environ.get(one)), None)
     if found is None:
-        remedy = f"Write {argument}=…, or set {cloud}:{keys[0]} in the stack's configuration: the price depends on it."
+        setting = f"{package}:{keys[0]}"
+        remedy = f"Write {argument}=…, or set {setting} in the stack's configuration: the price depends on it."
         raise ArgumentError(f"{argument} is not known", remedy=remedy)
     return found
 

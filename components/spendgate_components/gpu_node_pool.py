@@ -1,4 +1,4 @@
-"""``GpuNodePool``: nodes by need, not by instance type, on EKS, GKE or with Karpenter."""
+"""``GpuNodePool``: nodes by need, not by instance type, on EKS, GKE, AKS or with Karpenter."""
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits,
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.tags import WorkloadTags, ticket
 
-PLATFORMS: Final = ("eks", "gke", "karpenter")
+PLATFORMS: Final = ("eks", "gke", "aks", "karpenter")
 MOST_NODES: Final = 1000
 
 
@@ -50,7 +50,8 @@ class GpuNodePoolArgs:
     tags: WorkloadTags
     """Who pays, for what."""
     platform: str
-    """eks (a managed node group), gke (a node pool) or karpenter (a NodePool with its EC2NodeClass)."""
+    """eks (a managed node group), gke (a node pool), aks (an agent pool) or karpenter (a NodePool with its
+    EC2NodeClass)."""
     accelerator: str
     """The model, with its memory where there are several: L4, A10G, A100-80GB, H100, Inferentia2."""
     nodes: Nodes
@@ -66,9 +67,11 @@ class GpuNodePoolArgs:
     region: str | None = None
     """EKS, Karpenter: the cluster's region. Default: that of the stack's configuration."""
     location: str | None = None
-    """GKE: the cluster's location, a region or a zone. Default: that of the stack's configuration."""
+    """GKE: the cluster's location, a region or a zone. AKS: its location, such as eastus. Default: that of the stack's
+    configuration."""
     zone: str | None = None
-    """GKE: the one zone of the nodes, where the cluster's location is a region."""
+    """GKE: the one zone of the nodes, where the cluster's location is a region. AKS: the zone, 1, 2 or 3; default: AKS
+    chooses."""
     instance_type: str | None = None
     """A type that carries exactly what is asked for. Default: the cheapest."""
     min_vcpu: float | None = None
@@ -76,13 +79,17 @@ class GpuNodePoolArgs:
     min_memory_gib: float | None = None
     """Memory that a node has at least, in GiB."""
     disk_gib: int | None = None
-    """The encrypted disk of a node, 20 to 16384 GiB. Default: 100."""
+    """The encrypted disk of a node, 20 to 16384 GiB; on AKS 30 to 2048 GiB. Default: 100."""
     subnet_ids: list[pulumi.Input[str]] | None = None
-    """EKS: the subnets of the nodes; of one zone where nodes train together."""
+    """EKS: the subnets of the nodes; of one zone where nodes train together. AKS: one, or that of the cluster."""
     node_role_arn: pulumi.Input[str] | None = None
     """EKS: the role of the nodes."""
     node_role_name: pulumi.Input[str] | None = None
     """Karpenter: the role of the nodes."""
+    resource_group: pulumi.Input[str] | None = None
+    """AKS: the resource group of the cluster."""
+    install_driver: bool | None = None
+    """GKE, AKS: whether the provider installs the GPU's driver; false where you do. Default: true."""
     labels: dict[str, str] | None = None
     """More labels of the nodes."""
     taint: bool | None = None
@@ -96,9 +103,9 @@ class GpuNodePoolArgs:
 
 
 class GpuNodePool(CostAwareComponent):
-    """Nodes with accelerators: a managed node group of EKS, a node pool of GKE, or a NodePool of Karpenter.
+    """Nodes with accelerators: a managed node group of EKS, a node pool of GKE or AKS, or a NodePool of Karpenter.
 
-    Children on EKS: ``template``, and ``spot`` or ``on-demand`` or both. On GKE: ``spot``, ``on-demand``. With
+    Children on EKS: ``template``, and ``spot`` or ``on-demand`` or both. On GKE and AKS: ``spot``, ``on-demand``. With
     Karpenter: ``class``, ``nodes``.
     """
 
@@ -149,15 +156,18 @@ class Need:
     disk_gib: int
     labels: dict[str, str]
     taint: bool
+    driver: bool = True
 
 
 def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
     """The children of a pool. Raises ArgumentError; registers nothing."""
     one_of("platform", args.platform, PLATFORMS)
-    provider = "gcp" if args.platform == "gke" else "aws"
+    provider = _PROVIDER[args.platform]
     _belongs(args)
-    argument = "location" if provider == "gcp" else "region"
-    place = place_of(provider, args.location if provider == "gcp" else args.region, argument)
+    argument = "region" if provider == "aws" else "location"
+    place = place_of(provider, getattr(args, argument), argument)
+    if provider == "azure":
+        place = place.lower().replace(" ", "")
     region = known_region(catalogue, provider, place, argument)
     per_node = whole_number("per_node", 1 if args.per_node is None else args.per_node, 1, 16, "accelerators")
     spot = not args.tags.in_production if args.spot is None else args.spot
@@ -182,9 +192,10 @@ def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
         choice=choice,
         region=region,
         groups=groups,
-        disk_gib=whole_number("disk_gib", 100 if args.disk_gib is None else args.disk_gib, 20, 16384, "GiB"),
+        disk_gib=whole_number("disk_gib", 100 if args.disk_gib is None else args.disk_gib, *_DISK[provider], "GiB"),
         labels={"spendgate.dev/accelerator": choice.label, **(args.labels or {})},
         taint=args.taint is not False,
+        driver=args.install_driver is not False,
     )
     most = sum(group.max for group in groups)
     outputs = {
@@ -205,17 +216,30 @@ def _children(need: Need, place: str) -> tuple[Child, ...]:
         from spendgate_components.pools.gke import children as of_gke
 
         return of_gke(need, place)
+    if need.args.platform == "aks":
+        from spendgate_components.pools.aks import children as of_aks
+
+        return of_aks(need)
     from spendgate_components.pools.karpenter import children as of_karpenter
 
     return of_karpenter(need)
 
 
+_PROVIDER: Final = {"eks": "aws", "gke": "gcp", "aks": "azure", "karpenter": "aws"}
+_DISK: Final = {"aws": (20, 16384), "gcp": (20, 16384), "azure": (30, 2048)}
+"""GiB that the disk of a node may have; of AKS as it says itself (custom OS disk sizes)."""
 _OF_PLATFORM: Final = {
     "eks": ("region", "subnet_ids", "node_role_arn"),
-    "gke": ("location", "zone"),
+    "gke": ("location", "zone", "install_driver"),
+    "aks": ("location", "zone", "subnet_ids", "resource_group", "install_driver"),
     "karpenter": ("region", "node_role_name"),
 }
-_NEEDED: Final = {"eks": ("subnet_ids", "node_role_arn"), "gke": (), "karpenter": ("node_role_name",)}
+_NEEDED: Final = {
+    "eks": ("subnet_ids", "node_role_arn"),
+    "gke": (),
+    "aks": ("resource_group",),
+    "karpenter": ("node_role_name",),
+}
 
 
 def _belongs(args: GpuNodePoolArgs) -> None:
@@ -231,6 +255,12 @@ def _belongs(args: GpuNodePoolArgs) -> None:
             if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
                 own = ", ".join(_OF_PLATFORM[args.platform])
                 raise ArgumentError(f"{one} is for {platform}, not for {args.platform}", remedy=f"Write {own} instead.")
+    if args.platform == "aks":
+        if args.subnet_ids and len(args.subnet_ids) > 1:
+            there = f"subnet_ids has {len(args.subnet_ids)} subnets"
+            raise ArgumentError(f"{there}, a pool of AKS lies in one", remedy="Write that one, or leave it out.")
+        if args.zone is not None and args.zone not in ("1", "2", "3"):
+            raise ArgumentError(f'zone is "{args.zone}"', remedy="Write 1, 2 or 3, or leave it out.")
 
 
 def _groups(args: GpuNodePoolArgs, spot: bool) -> tuple[Group, ...]:
@@ -258,13 +288,25 @@ def _groups(args: GpuNodePoolArgs, spot: bool) -> tuple[Group, ...]:
     return base, rest
 
 
+_STARTS_EMPTY: Final = (
+    "expected counts no nodes, as the pool starts empty: say how many there will be with nodes.expected"
+)
+_DISKS_OF_AKS: Final = (
+    "the nodes' disks lie on the machines where their size allows it; elsewhere AKS bills a managed disk for each, "
+    "which has no line here"
+)
+
+
 def _notes(need: Need) -> tuple[str, ...]:
     most = sum(group.max for group in need.groups)
     if need.args.platform == "karpenter":
         return (f"Karpenter starts up to {most} nodes as pods ask for them: they are paid for, and have no line here",)
+    notes = []
     if not sum(group.expected for group in need.groups):
-        return ("expected counts no nodes, as the pool starts empty: say how many there will be with nodes.expected",)
-    return ()
+        notes.append(_STARTS_EMPTY)
+    if need.args.platform == "aks":
+        notes.append(_DISKS_OF_AKS)
+    return tuple(notes)
 
 
 def _beside(need: Need, most: int) -> Decimal:

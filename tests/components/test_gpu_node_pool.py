@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,14 +19,19 @@ from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_node_pool import plan
 from tests.components.conftest import CheckProgram, message, objections
 from tests.components.test_tags import WHO
+from tests.facts import sdk
+
+with_azure = pytest.mark.skipif(bool(sdk.missing("azure-native")), reason=sdk.missing("azure-native"))
 
 EKS = 'platform="eks", cluster="research", region="us-west-2", subnet_ids=["subnet-1"], node_role_arn="arn:aws:iam::1:role/n"'
 GKE = 'platform="gke", cluster="research", location="us-central1-a"'
+AKS = 'platform="aks", cluster="research", resource_group="ml", location="eastus"'
 KARPENTER = 'platform="karpenter", cluster="research", region="us-west-2", node_role_name="nodes"'
 
 ARGS: dict[str, dict[str, Any]] = {
     "eks": {"region": "us-west-2", "subnet_ids": ["subnet-1"], "node_role_arn": "arn:aws:iam::1:role/n"},
     "gke": {"location": "us-central1-a"},
+    "aks": {"location": "eastus", "resource_group": "ml", "accelerator": "T4"},
     "karpenter": {"region": "us-west-2", "node_role_name": "nodes"},
 }
 
@@ -54,6 +62,65 @@ def test_a_pool_on_every_platform_passes_all_packs(check: CheckProgram) -> None:
     assert set(checked.names.values()) == names
     assert checked.estimate.total.monthly.expected > 0
     assert not checked.estimate.unpriced
+
+
+@with_azure
+@pytest.mark.parametrize(("stack", "environment"), [("dev", "dev"), ("prod", "prod")])
+def test_a_pool_of_aks_passes_all_packs(stack: str, environment: str, check: CheckProgram) -> None:
+    checked = check(
+        f"""
+        import dataclasses, json, pathlib
+        tags = dataclasses.replace(tags, environment="{environment}")
+        pool = GpuNodePool("aks", tags=tags, accelerator="T4", nodes=(0, 1, 2), {AKS})
+        pool.estimated_cost.apply(lambda cost: pathlib.Path("cost.json").write_text(json.dumps(cost)))
+        """,
+        stack=stack,
+    )
+    assert [message(one) for one in objections(checked)] == []
+    assert not checked.unmapped
+    assert set(checked.names.values()) == {"aks-spot" if environment == "dev" else "aks-on-demand"}
+    told = json.loads((checked.path / "cost.json").read_text(encoding="utf-8"))["monthly"]
+    bounds = [float(bound.quantize(Decimal("0.01"))) for bound in checked.estimate.total.monthly.bounds]
+    assert [told["low"], told["expected"], told["high"]] == bounds
+    assert bounds[1] > 0
+
+
+@with_azure
+def test_a_pool_of_aks_is_empty_when_nothing_runs_and_says_what_it_is() -> None:
+    children, _, _ = judge(pool("aks", nodes=Nodes(6, expected=2), on_demand_nodes=1, zone="2", subnet_ids=["s"]))
+    made = {child.key: child.inputs for child in children}
+    spot, fixed = made["spot"], made["on-demand"]
+    assert (spot["agentPoolName"], fixed["agentPoolName"]) == ("trainsp", "trainod")
+    assert (spot["minCount"], spot["count"], spot["maxCount"], spot["enableAutoScaling"]) == (0, 1, 5, True)
+    assert (spot["scaleSetPriority"], spot["scaleSetEvictionPolicy"], spot["spotMaxPrice"]) == ("Spot", "Delete", -1)
+    assert (fixed["scaleSetPriority"], fixed.get("scaleSetEvictionPolicy")) == ("Regular", None)
+    assert spot["nodeTaints"] == [
+        "nvidia.com/gpu=present:NoSchedule",
+        "kubernetes.azure.com/scalesetpriority=spot:NoSchedule",
+    ]
+    assert fixed["nodeTaints"] == ["nvidia.com/gpu=present:NoSchedule"]
+    assert spot["nodeLabels"]["spendgate.dev/region"] == "eastus"
+    assert spot["gpuProfile"] == {"driver": "Install"}
+    assert spot["tags"]["owner"] == "nlp@example.com"
+    assert (spot["mode"], spot["availabilityZones"], spot["vnetSubnetID"]) == ("User", ["2"], "s")
+
+
+def test_a_driver_of_ones_own_is_left_to_install() -> None:
+    children, _, _ = judge(pool("gke", install_driver=False))
+    device = children[0].inputs["nodeConfig"]["guestAccelerators"][0]
+    assert device["gpuDriverInstallationConfig"] == {"gpuDriverVersion": "INSTALLATION_DISABLED"}
+
+
+@with_azure
+def test_without_its_driver_an_aks_pool_takes_none() -> None:
+    children, _, _ = judge(pool("aks", install_driver=False))
+    assert children[0].inputs["gpuProfile"] == {"driver": "None"}
+
+
+def test_the_extra_that_aks_needs_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pulumi_azure_native.containerservice", None)
+    with pytest.raises(ArgumentError, match=re.escape('Install it: pip install "spendgate[azure]".')):
+        judge(pool("aks"))
 
 
 def test_a_production_pool_is_on_demand_and_passes_all_packs(check: CheckProgram) -> None:
@@ -117,6 +184,14 @@ def test_an_attached_accelerator_is_priced_with_its_machine() -> None:
         ("gke", {"location": "us-central1"}, 'Write zone="us-central1-a"'),
         ("gke", {"zone": "us-central1-b"}, "Leave zone out."),
         ("gke", {"accelerator": "A10G"}, "no machine of gcp carries 1 × A10G"),
+        ("aks", {"resource_group": None}, "resource_group is missing for aks"),
+        ("aks", {"location": "esatus"}, 'did you mean "eastus"?'),
+        ("aks", {"region": "eastus"}, "region is for eks, not for aks\nWrite location"),
+        ("aks", {"zone": "eastus-1"}, 'zone is "eastus-1"\nWrite 1, 2 or 3'),
+        ("aks", {"subnet_ids": ["a", "b"]}, "a pool of AKS lies in one"),
+        ("aks", {"disk_gib": 4096}, "Write a whole number of GiB from 30 to 2048."),
+        ("aks", {"accelerator": "L4"}, "no machine of azure carries 1 × L4"),
+        ("eks", {"install_driver": False}, "install_driver is for gke, not for eks"),
         ("karpenter", {"nodes": Nodes(2, expected=1)}, "Write nodes=(0, max)"),
         ("eks", {"max_monthly_cost": 100}, 'Make it smaller, raise max_monthly_cost, or name an approval'),
         ("karpenter", {"max_monthly_cost": 100}, "a month costs up to $"),
@@ -133,6 +208,29 @@ def test_what_makes_no_sense_is_refused_with_what_to_write_instead(
 ) -> None:
     with pytest.raises(ArgumentError, match=re.escape(told)):
         judge(pool(platform, **change))
+
+
+@with_azure
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"raw": {"spot": {"max_count": 40}}}, "spot.maxCount is changed"),
+        ({"raw": {"spot": {"vm_size": "Standard_NC24ads_A100_v4"}}}, "spot.vmSize is changed"),
+        ({"raw": {"spot": {"scale_set_priority": "Regular"}}}, "spot.scaleSetPriority is changed"),
+        ({"raw": {"spot": {"vmsize": "x"}}}, 'spot has no input "vmsize"'),
+        ({"max_monthly_cost": 10}, "a month costs up to $"),
+    ],
+)
+def test_what_a_pool_of_aks_promises_is_not_changed(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(told)):
+        judge(pool("aks", **change))
+
+
+@with_azure
+def test_the_name_of_a_pool_of_aks_is_short() -> None:
+    told = 'the component is called "fine-tuning-nodes", too long for a pool of AKS\nWrite a name of at most 10 letters'
+    with pytest.raises(ArgumentError, match=re.escape(told)):
+        plan("fine-tuning-nodes", pool("aks"), Catalogue.builtin())
 
 
 def test_a_refused_pool_registers_nothing(check: CheckProgram) -> None:

@@ -21,6 +21,7 @@ from spendgate_components.child import declared
 from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_node_pool import plan
 from tests.components.test_tags import WHO
+from tests.facts import sdk
 
 Arguments = dict[str, Any]
 
@@ -29,7 +30,14 @@ PLATFORMS: Mapping[str, tuple[tuple[str, ...], Arguments]] = {
     "gke": (("L4", "T4", "A100-80GB", "V100", "H100"), {}),
     "karpenter": (("L4", "A10G"), {"node_role_name": "nodes"}),
 }  # fmt: skip
-PLACES = {"aws": ("us-east-1", "us-west-2", "eu-west-1"), "gcp": ("us-central1-a", "europe-west4-b", "us-east4-c")}
+if not sdk.missing("azure-native"):
+    PLATFORMS = {**PLATFORMS, "aks": (("T4", "A10", "A100-80GB", "V100", "H100"), {"resource_group": "ml"})}
+PLACES = {
+    "eks": ("us-east-1", "us-west-2", "eu-west-1"),
+    "karpenter": ("us-east-1", "us-west-2", "eu-west-1"),
+    "gke": ("us-central1-a", "europe-west4-b", "us-east4-c"),
+    "aks": ("eastus", "westeurope", "westus3"),
+}
 
 
 @st.composite
@@ -37,7 +45,7 @@ def pools(draw: st.DrawFn) -> Arguments:
     """Arguments of a pool; what no machine carries is refused, and drawn all the same."""
     platform = draw(st.sampled_from(sorted(PLATFORMS)))
     accelerators, own = PLATFORMS[platform]
-    place = draw(st.sampled_from(PLACES["gcp" if platform == "gke" else "aws"]))
+    place = draw(st.sampled_from(PLACES[platform]))
     most = draw(st.integers(1, 30))
     least = 0 if platform == "karpenter" else draw(st.integers(0, most))
     expected = 0 if platform == "karpenter" else draw(st.integers(least, most))
@@ -52,8 +60,8 @@ def pools(draw: st.DrawFn) -> Arguments:
         "nodes": {"min": least, "expected": expected, "max": most},
         "spot": spot,
         "on_demand_nodes": draw(st.integers(0, most)) if spot and platform != "karpenter" else None,
-        "disk_gib": draw(st.integers(20, 2000)),
-        "location" if platform == "gke" else "region": place,
+        "disk_gib": draw(st.integers(30, 2000)),
+        "location" if platform in ("gke", "aks") else "region": place,
         **own,
     }
 
@@ -111,7 +119,7 @@ for index, arguments in enumerate(json.loads(pathlib.Path("pools.json").read_tex
 def test_the_estimate_of_a_component_is_that_of_check_to_the_cent(drawn: list[Arguments]) -> None:
     always = {**drawn[0], "platform": "eks", "accelerator": "L4", "per_node": 1, "region": "us-west-2"}
     always = {**always, "spot": False, "on_demand_nodes": None, **PLATFORMS["eks"][1]}
-    for other in ("location", "node_role_name"):
+    for other in ("location", "node_role_name", "resource_group"):
         always.pop(other, None)
     with TemporaryDirectory() as folder:
         root = Path(folder)

@@ -37,7 +37,7 @@ def _pool(need: Need, group: Group, location: str, zone: str) -> Child:
     device = {
         "type": _device(need),
         "count": int(need.choice.accelerator.count),
-        "gpuDriverInstallationConfig": {"gpuDriverVersion": "DEFAULT"},
+        "gpuDriverInstallationConfig": {"gpuDriverVersion": "DEFAULT" if need.driver else "INSTALLATION_DISABLED"},
     }
     node: dict[str, Any] = {
         "machineType": need.choice.machine.name,
