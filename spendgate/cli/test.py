@@ -48,7 +48,15 @@ def parser() -> argparse.ArgumentParser:
         "--min-coverage", type=float, metavar="PERCENT", help="fail when the cases cover less, over all guardrails"
     )
     parser.add_argument(
-        "--strict", action="store_true", help="fail when a guardrail lacks a passing, a failing or an unknown case"
+        "--min-operands",
+        type=float,
+        metavar="PERCENT",
+        help="fail when fewer of the conditions inside expressions were both true and false",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="fail when a guardrail lacks a passing, a failing or an unknown case, or one that makes a patch of it",
     )
     parser.add_argument("--watch", "-w", action="store_true", help="run again when a file changes; Ctrl-C ends")
     return parser
@@ -56,12 +64,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the tests, report them, and return the exit code."""
-    if options.min_coverage is not None and not 0 <= options.min_coverage <= 100:
-        raise InputError("--min-coverage is a number from 0 to 100")
-    if options.filters and (options.strict or options.min_coverage is not None):
+    for name, wanted in (("--min-coverage", options.min_coverage), ("--min-operands", options.min_operands)):
+        if wanted is not None and not 0 <= wanted <= 100:
+            raise InputError(f"{name} is a number from 0 to 100")
+    if options.filters and (options.strict or options.min_coverage is not None or options.min_operands is not None):
         raise InputError(
             "coverage cannot be judged on a part of the cases",
-            remedy="Leave out -k, or --strict and --min-coverage.",
+            remedy="Leave out -k, or --strict, --min-coverage and --min-operands.",
         )
     return _watch(options) if options.watch else _once(options)
 
@@ -71,7 +80,7 @@ def _once(options: argparse.Namespace) -> int:
 
     paths, policies = _places(options)
     report = run_suite(collect(paths, policies), options.filters)
-    report = demand(report, min_coverage=options.min_coverage, strict=options.strict)
+    report = demand(report, min_coverage=options.min_coverage, min_operands=options.min_operands, strict=options.strict)
     for error in report.errors:
         print_error(error)
     _write(report, options)

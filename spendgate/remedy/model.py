@@ -15,12 +15,14 @@ class Patch:
     """One value set at one property path. ``old`` is None where nothing is declared there.
 
     ``appends``: the value is put at the end of the list at the path. Neither value holds anything secret or unknown.
+    ``rule`` is where the guardrail writes it.
     """
 
     path: str
     old: Any
     new: Any
     appends: bool = False
+    rule: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

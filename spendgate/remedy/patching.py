@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from spendgate.errors import Place
@@ -61,7 +62,7 @@ def _patches(compiled: Compiled, subject: Subject, resource: Resource) -> tuple[
                 return found
             if found is not None:
                 put(properties, found)
-                made.append(found)
+                made.append(replace(found, rule=rule.rule.place))
             else:
                 missing = "its patch changes nothing"
     return tuple(made) if made else Refused(missing)

@@ -87,6 +87,8 @@ def test_a_test_elsewhere_may_test_a_guardrail_of_the_project(spendgate: Run, tm
         (["own", "--min-coverage", "40"], 0, "coverage 42.8 %"),
         (["own", "--min-coverage", "101"], 2, "--min-coverage is a number from 0 to 100"),
         (["own", "--min-coverage", "nan"], 2, "--min-coverage is a number from 0 to 100"),
+        (["own", "--min-operands", "101"], 2, "--min-operands is a number from 0 to 100"),
+        (["own", "--min-operands", "100"], 0, "coverage 42.8 %"),
         (["own", "-k", "small", "--strict"], 2, "coverage cannot be judged on a part of the cases"),
         (["own", "-k", "SMALL"], 0, "1 case: 1 passed"),
         (["own", "-k", "large"], 2, 'no case has "large"'),

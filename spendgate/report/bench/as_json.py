@@ -7,7 +7,7 @@ from typing import Any
 
 from spendgate import __version__
 from spendgate.errors import InputError, Place
-from spendgate.rules.bench import Coverage, Expected, Fault, Outcome, Report, percent
+from spendgate.rules.bench import Coverage, Expected, Fault, Operand, Outcome, Report, operand_percent, percent
 from spendgate.rules.bench.matching import place_of
 from spendgate.verdict import Finding
 
@@ -26,6 +26,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "exit_code": report.exit_code,
         "cases": {"total": len(report.outcomes), "passed": len(report.outcomes) - failed, "failed": failed},
         "coverage_percent": percent(report.coverage) if report.coverage else None,
+        "operands_percent": operand_percent(report.coverage) if report.coverage else None,
         "seconds": round(report.seconds, 3),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
         "coverage": [_coverage(coverage) for coverage in report.coverage],
@@ -86,6 +87,18 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
         "percent": coverage.percent,
         "lacks": list(coverage.lacks),
         "gaps": [{"location": _place(gap.place), "text": gap.text} for gap in coverage.gaps],
+        "operands": [_operand(operand) for operand in coverage.operands],
+    }
+
+
+def _operand(operand: Operand) -> dict[str, Any]:
+    return {
+        "inside": operand.inside,
+        "text": operand.text,
+        "location": _place(operand.expression.place),
+        "true": operand.true,
+        "false": operand.false,
+        "unknown": operand.unknown,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
 from spendgate.report.bench.terminal import explain
-from spendgate.rules.bench import Outcome, Report, show_percent
+from spendgate.rules.bench import Outcome, Report, operand_percent, show_percent
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 (section 2.2) cannot hold, be they escaped."""
@@ -34,6 +34,9 @@ def render(report: Report) -> str:
         if name in coverage:
             properties = Xml.SubElement(suite, "properties")
             Xml.SubElement(properties, "property", name="coverage", value=show_percent(coverage[name].percent))
+            if coverage[name].operands:
+                value = show_percent(operand_percent((coverage[name],)))
+                Xml.SubElement(properties, "property", name="operands", value=value)
         for outcome in outcomes:
             _case(suite, outcome)
     if report.shortfalls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from spendgate.report.wording import plural
-from spendgate.rules.bench import Coverage, Fault, Outcome, Report, percent, show_percent
+from spendgate.rules.bench import Coverage, Fault, Outcome, Report, operand_percent, percent, show_percent
 from spendgate.rules.bench.matching import describe_expected, describe_found
 
 _CONTROL = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)), "�")
@@ -42,7 +42,9 @@ def _guardrails(report: Report, paint: Paint) -> Iterable[str]:
         if failed:
             line += paint(f", {failed} failed", "red")
         if name in coverage:
-            line += paint(f"   coverage {show_percent(coverage[name].percent)}", "dim")
+            operands = operand_percent((coverage[name],))
+            more = f", operands {show_percent(operands)}" if operands < 100 else ""
+            line += paint(f"   coverage {show_percent(coverage[name].percent)}{more}", "dim")
         yield line
         if name in coverage:
             yield from _gaps(coverage[name], paint)
@@ -52,7 +54,7 @@ def _gaps(coverage: Coverage, paint: Paint) -> Iterable[str]:
     if coverage.lacks:
         yield paint(f"    {coverage.place}: no {' and no '.join(coverage.lacks)} case", "yellow")
     if coverage.cases:
-        for gap in coverage.gaps:
+        for gap in (*coverage.gaps, *coverage.operand_gaps):
             yield paint(f"    {gap.place}: {gap.text}", "dim")
 
 
@@ -92,6 +94,8 @@ def _sum(report: Report, paint: Paint) -> Iterable[str]:
     if report.errors:
         parts.append(f"{plural(len(report.errors), 'error')}")
     if report.coverage:
-        parts.append(f"coverage {show_percent(percent(report.coverage))}")
+        operands = f", operands {show_percent(operand_percent(report.coverage))}"
+        some = any(item.operands for item in report.coverage)
+        parts.append(f"coverage {show_percent(percent(report.coverage))}{operands if some else ''}")
     word, style = ("FAILED", "red") if report.exit_code else ("PASSED", "green")
     yield f"{paint(word, style)}  {'; '.join(parts)} ({report.seconds:.1f} s)"

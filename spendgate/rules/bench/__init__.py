@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from spendgate.rules.bench.cases import Case, Expected, case_files, declare, read_cases
-from spendgate.rules.bench.coverage import Coverage, Gap, percent
+from spendgate.rules.bench.coverage import Coverage, Gap, operand_percent, percent
 from spendgate.rules.bench.matching import Difference, Fault
+from spendgate.rules.bench.probe import Operand
 from spendgate.rules.bench.run import Outcome, run_case, run_file
 from spendgate.rules.bench.suite import Report, Suite, collect, demand, run_suite, show_percent
 
 __all__ = [
-    "Case", "Coverage", "Difference", "Expected", "Fault", "Gap", "Outcome", "Report", "Suite", "case_files", "collect",
-    "declare", "demand", "percent", "read_cases", "run_case", "run_file", "run_suite", "show_percent",
+    "Case", "Coverage", "Difference", "Expected", "Fault", "Gap", "Operand", "Outcome", "Report", "Suite",
+    "case_files", "collect", "declare", "demand", "operand_percent", "percent", "read_cases", "run_case", "run_file",
+    "run_suite", "show_percent",
 ]  # fmt: skip

@@ -51,7 +51,8 @@ class Case:
 
     ``holds_unknown`` tells whether anything declared is known only after apply. ``waivers`` hold in the case; its
     approvals count as signed. ``previous`` is the month of an earlier estimate, ``usage`` holds its scenarios.
-    ``patched`` is what the guardrail sets at level ``remediate``: values by the name of the resource and by path.
+    ``patched`` is what the guardrail sets at level ``remediate``: values by the name of the resource and by path,
+    ``proposed`` what it proposes to set at another level (the same where it is None).
     """
 
     name: str
@@ -63,6 +64,7 @@ class Case:
     holds_unknown: bool
     waivers: tuple[Waiver, ...] = ()
     patched: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    proposed: Mapping[str, Mapping[str, Any]] | None = None
     now: datetime = NOW
     previous: Range | None = None
     usage: Usage = NO_USAGE
@@ -186,7 +188,7 @@ def _wrong_names(file: YamlFile, index: int) -> Iterable[InputError]:
         for number, wanted in enumerate(case["expect"])
         if "resource" in wanted
     ]
-    uses += [(("cases", index, "patched"), name) for name in case.get("patched", {})]
+    uses += [(("cases", index, key), name) for key in ("patched", "proposed") for name in case.get(key, {})]
     for path, name in uses:
         if name not in names:
             known = f"It has: {', '.join(sorted(names))}." if names else "It has none."
@@ -216,6 +218,7 @@ def _case(guardrail: Guardrail, file: YamlFile, index: int) -> Case:
         terms=_terms(file, index),
         expected=tuple(_expected(file, index, number) for number in range(len(case["expect"]))),
         patched=case.get("patched", {}),
+        proposed=case.get("proposed"),
         holds_unknown=any(
             True
             for item in written

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Protocol
 
 from spendgate.errors import Place
 from spendgate.gate import check
@@ -38,10 +39,20 @@ def run_file(path: Path, library: Mapping[str, Guardrail]) -> list[Outcome]:
     return [run_case(case) for case in read_cases(path, library)]
 
 
-def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled: compiled) -> Outcome:
-    """Run one case. ``watch`` may put listeners on the compiled guardrail; the gate is the production one."""
+class Watch(Protocol):
+    """Who listens while cases run: it gets the compiled guardrail and gives it back with listeners on it."""
+
+    def watch(self, compiled: Compiled) -> Compiled: ...
+    def watch_patches(self, compiled: Compiled) -> Compiled: ...
+    def patched(self, places: Iterable[Place]) -> None: ...
+
+
+def run_case(case: Case, listener: Watch | None = None) -> Outcome:
+    """Run one case. A ``listener`` hears what the expressions answer; the gate is the production one."""
     start = perf_counter()
-    compiled = watch(compile_guardrail(case.selected))
+    compiled = compile_guardrail(case.selected)
+    if listener is not None:
+        compiled = listener.watch(compiled)
     # What is said of the waivers themselves is no finding of the guardrail.
     waivers = Waivers(case.waivers, Rules(levels=dict.fromkeys(LEVELS, Enforcement.DISABLED)))
     checked = check(
@@ -56,10 +67,10 @@ def run_case(case: Case, watch: Callable[[Compiled], Compiled] = lambda compiled
         discounts=case.terms,
     )
     found = faults(case.expected, checked.findings)
-    if case.patched or case.selected.guardrail.patches:
+    if case.patched or case.proposed or case.selected.guardrail.patches:
         from spendgate.rules.bench.patched import patch_faults
 
-        found = (*found, *patch_faults(case, waivers))
+        found = (*found, *patch_faults(case, waivers, listener, checked.remedies))
     return Outcome(
         case.selected.guardrail.name,
         case.name,

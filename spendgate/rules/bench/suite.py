@@ -11,7 +11,7 @@ from time import perf_counter
 
 from spendgate.errors import InputError
 from spendgate.rules.bench.cases import SUFFIX, Case, case_files, read_cases
-from spendgate.rules.bench.coverage import Coverage, Listener, coverage_of, percent
+from spendgate.rules.bench.coverage import Coverage, Listener, coverage_of, operand_percent, percent
 from spendgate.rules.bench.run import Outcome, run_case
 from spendgate.rules.evaluate import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
@@ -182,9 +182,7 @@ def run_suite(suite: Suite, filters: Sequence[str] = (), progress: Callable[[str
             for case in _cases(path, suite):
                 name = case.selected.guardrail.name
                 if _is_wanted(case, filters):
-                    listener = listeners.get(name)
-                    outcome = run_case(case, listener.watch) if listener else run_case(case)
-                    outcomes.setdefault(name, []).append(outcome)
+                    outcomes.setdefault(name, []).append(run_case(case, listeners.get(name)))
                 else:
                     partly.add(name)
         except InputError as error:
@@ -218,20 +216,29 @@ def _is_wanted(case: Case, filters: Sequence[str]) -> bool:
     return not filters or any(word.casefold() in text for word in filters)
 
 
-def demand(report: Report, *, min_coverage: float | None = None, strict: bool = False) -> Report:
-    """The report with what it falls short of: ``min_coverage`` in per cent over all guardrails, and, when ``strict``,
-    one passing, one failing and one unknown case for each."""
+def demand(
+    report: Report, *, min_coverage: float | None = None, min_operands: float | None = None, strict: bool = False
+) -> Report:
+    """The report with what it falls short of: ``min_coverage`` in per cent over all guardrails, ``min_operands`` of the
+    conditions inside their expressions, and, when ``strict``, one passing, one failing and one unknown case for each
+    guardrail, and one that makes each of its patches."""
     short: list[str] = []
-    if (strict or min_coverage is not None) and not (report.coverage or report.errors):
+    if (strict or min_coverage is not None or min_operands is not None) and not (report.coverage or report.errors):
         short.append("no guardrail lies where these tests lie: there is no coverage to judge")
-    elif min_coverage is not None and (reached := percent(report.coverage)) < min_coverage:
-        short.append(f"coverage is {show_percent(reached)}, below {show_percent(min_coverage)}")
+    else:
+        for what, wanted, reached in (
+            ("coverage is", min_coverage, percent(report.coverage)),
+            ("coverage of operands is", min_operands, operand_percent(report.coverage)),
+        ):
+            if wanted is not None and reached < wanted:
+                short.append(f"{what} {show_percent(reached)}, below {show_percent(wanted)}")
     if strict:
         short += [
             f"{item.guardrail} has no {' and no '.join(item.lacks)} case ({item.place})"
             for item in report.coverage
             if item.lacks
         ]
+        short += [f"{item.guardrail}: {gap.text} ({gap.place})" for item in report.coverage for gap in item.unmade]
     return replace(report, shortfalls=tuple(short))
 
 
