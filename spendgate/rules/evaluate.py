@@ -56,6 +56,7 @@ class Compiled:
     tells: tuple[Part, ...]
     by_kind: tuple[cel.Program, ...]
     kinds: dict[str, bool] = field(default_factory=dict)
+    met: dict[Path, bool] = field(default_factory=dict)
     answered: Callable[[Answer], None] | None = None
     patches: tuple[CompiledPatch, ...] = ()
 
@@ -292,12 +293,17 @@ def _is_true(program: cel.Program, activation: cel.Activation) -> bool:
 
 
 def _relevant(compiled: Compiled, unknown: Mapping[Path, str]) -> dict[Path, str]:
-    """The unknown paths that the guardrail can come across."""
-    return {
-        path: reason
-        for path, reason in unknown.items()
-        if any(read[: len(path)] == path or path[: len(read)] == read for read in compiled.reads)
-    }
+    """The unknown paths that the guardrail can come across. The same few paths come again and again: each is compared
+    once with what the guardrail reads."""
+    relevant: dict[Path, str] = {}
+    for path, reason in unknown.items():
+        met = compiled.met.get(path)
+        if met is None:
+            met = any(read[: len(path)] == path or path[: len(read)] == read for read in compiled.reads)
+            compiled.met[path] = met
+        if met:
+            relevant[path] = reason
+    return relevant
 
 
 def _pick(compiled: Compiled, values: Values) -> dict[str, Any]:
