@@ -40,11 +40,25 @@ class Of:
         return found.apply(lambda value: self.text.replace("<output>", str(value))) if self.text else found
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Several outputs of other children as one text. Known only after apply."""
+
+    outputs: tuple[Of, ...]
+    text: Callable[..., str]
+
+    def of(self, made: Mapping[str, pulumi.CustomResource]) -> pulumi.Output[Any]:
+        """The text, once the children are registered."""
+        joined: pulumi.Output[Any] = pulumi.Output.all(*(one.of(made) for one in self.outputs))
+        return joined.apply(lambda values: self.text(*values))
+
+
 @dataclass(frozen=True)
 class Child:
     """One resource to be: ``key`` is its part in the component and the end of its name, ``make`` its SDK class.
 
     ``keeps`` are inputs, by path, that the escape hatch may not change: the limits that the component promises.
+    ``after`` are children that have to be there before it; ``provider`` is the one that is its provider.
     """
 
     key: str
@@ -54,12 +68,29 @@ class Child:
     ignore_changes: Sequence[str] = ()
     protect: bool | None = None
     tagged_at: Mapping[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
+    after: Sequence[str] = ()
+    provider: str | None = None
 
     @property
     def type(self) -> str:
         """The type token, as the engine sees it."""
         token = getattr(self.make, "pulumi_type", None)
         return token or f"kubernetes:{self.inputs['apiVersion']}:{self.inputs['kind']}"
+
+
+def within(prefix: str, children: Sequence[Child], **more: Any) -> tuple[Child, ...]:
+    """Children as part of a larger component: their keys, and what refers to them, begin with the prefix. ``more`` are
+    further fields of each."""
+    own = {child.key for child in children}
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, Of):
+            return replace(value, child=f"{prefix}-{value.child}") if value.child in own else value
+        if isinstance(value, Mapping):
+            return {key: moved(item) for key, item in value.items()}
+        return [moved(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return tuple(replace(child, key=f"{prefix}-{child.key}", inputs=moved(child.inputs), **more) for child in children)
 
 
 def with_escapes(children: Sequence[Child], raw: Raw | None, transforms: Sequence[Transform]) -> tuple[Child, ...]:
@@ -192,7 +223,7 @@ def _resource(child: Child, name: str, urns: Mapping[str, str]) -> Resource:
 
 
 def _declared(value: Any) -> Value:
-    if isinstance(value, (Of, pulumi.Output, pulumi.Resource)):
+    if isinstance(value, (Of, Joined, pulumi.Output, pulumi.Resource)):
         return UNKNOWN
     if isinstance(value, Mapping):
         return {str(key): _declared(item) for key, item in value.items() if item is not None}
@@ -204,6 +235,8 @@ def _declared(value: Any) -> Value:
 def _references(value: Any) -> list[Of]:
     if isinstance(value, Of):
         return [value]
+    if isinstance(value, Joined):
+        return list(value.outputs)
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
     return [found for item in items for found in _references(item)]
 
@@ -213,8 +246,13 @@ def register(children: Sequence[Child], name: str, parent: pulumi.Resource) -> d
     made: dict[str, pulumi.CustomResource] = {}
     for child in children:
         options = pulumi.ResourceOptions(
-            parent=parent, ignore_changes=list(child.ignore_changes) or None, protect=child.protect
+            parent=parent,
+            ignore_changes=list(child.ignore_changes) or None,
+            protect=child.protect,
+            depends_on=[made[key] for key in child.after] or None,
         )
+        if child.provider in made:
+            options.provider = made[child.provider]  # type: ignore[assignment]
         kind = arguments_of(child.make)
         names = (
             {} if kind is None else {wired: own for own, wired in _types.input_type_py_to_pulumi_names(kind).items()}
@@ -231,7 +269,7 @@ def register(children: Sequence[Child], name: str, parent: pulumi.Resource) -> d
 
 
 def _resolved(value: Any, made: Mapping[str, pulumi.CustomResource]) -> Any:
-    if isinstance(value, Of):
+    if isinstance(value, (Of, Joined)):
         return value.of(made)
     if isinstance(value, Mapping):
         return {key: _resolved(item, made) for key, item in value.items()}

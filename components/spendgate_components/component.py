@@ -13,7 +13,7 @@ from spendgate.estimate.model import Estimate
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.naming import nearest
 from spendgate_components import cost
-from spendgate_components.child import Child, Of, Transform, register, with_escapes
+from spendgate_components.child import Child, Joined, Of, Transform, register, with_escapes
 from spendgate_components.errors import ArgumentError
 from spendgate_components.tags import ticket
 
@@ -115,7 +115,7 @@ class CostAwareComponent(pulumi.ComponentResource):
 
 
 def _output(value: Any, made: Mapping[str, pulumi.CustomResource]) -> pulumi.Output[Any]:
-    return value.of(made) if isinstance(value, Of) else pulumi.Output.from_input(value)
+    return value.of(made) if isinstance(value, (Of, Joined)) else pulumi.Output.from_input(value)
 
 
 def place_of(cloud: str, value: str | None, argument: str) -> str:

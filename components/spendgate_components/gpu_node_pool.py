@@ -86,6 +86,8 @@ class GpuNodePoolArgs:
     """EKS: the role of the nodes."""
     node_role_name: pulumi.Input[str] | None = None
     """Karpenter: the role of the nodes."""
+    service_account: pulumi.Input[str] | None = None
+    """GKE: the e-mail address of the nodes' service account. Default: the project's default one."""
     resource_group: pulumi.Input[str] | None = None
     """AKS: the resource group of the cluster."""
     install_driver: bool | None = None
@@ -230,7 +232,7 @@ _DISK: Final = {"aws": (20, 16384), "gcp": (20, 16384), "azure": (30, 2048)}
 """GiB that the disk of a node may have; of AKS as it says itself (custom OS disk sizes)."""
 _OF_PLATFORM: Final = {
     "eks": ("region", "subnet_ids", "node_role_arn"),
-    "gke": ("location", "zone", "install_driver"),
+    "gke": ("location", "zone", "service_account", "install_driver"),
     "aks": ("location", "zone", "subnet_ids", "resource_group", "install_driver"),
     "karpenter": ("region", "node_role_name"),
 }

@@ -50,6 +50,8 @@ def _pool(need: Need, group: Group, location: str, zone: str) -> Child:
         "oauthScopes": ["https://www.googleapis.com/auth/cloud-platform"],
         "workloadMetadataConfig": {"mode": "GKE_METADATA"},
     }
+    if need.args.service_account is not None:
+        node["serviceAccount"] = need.args.service_account
     if need.taint:
         node["taints"] = [{"key": need.choice.resource, "value": "present", "effect": "NO_SCHEDULE"}]
     inputs: dict[str, Any] = {
