@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from spendgate.errors import InputError
+from spendgate.facts.writes import TAGS, types_with_writes, writes_of
 from spendgate.packs.validate import Validated
 from spendgate.resource import UNKNOWN, Secret
 from spendgate.rules.bench.cases import SUFFIX
-from spendgate.rules.guardrail import Guardrail, OnUnknown, Selected
+from spendgate.rules.cel import Activation, EvalError, Program
+from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.guardrail import Enforcement, Guardrail, OnUnknown, PatchRule, Selected
+from spendgate.rules.patch_rules import is_for
 from spendgate.waivers.file import TAGS as DATES
 from spendgate.yamlfile import Tags, YamlFile, read_yaml
 
@@ -72,6 +76,7 @@ def page(item: Selected, found: Validated) -> str:
         "## Remediation",
         " ".join(guardrail.remediation.split()),
         "",
+        *_patches(item),
         *_examples(guardrail),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -90,13 +95,54 @@ def _when(guardrail: Guardrail) -> Iterable[str]:
     yield "## Demands"
     yield from (f"- `{_line(item.expression.text)}`" for item in guardrail.validations)
     yield ""
-    if guardrail.patches:
-        yield "## Sets, at level `remediate`"
-        for patch in guardrail.patches:
-            where = f" of {', '.join(patch.types)}" if patch.types else ""
-            when = f", when `{_line(patch.when.text)}`" if patch.when else ""
-            yield f"- {patch.path or patch.fact}{where}: `{_line(patch.expression.text)}`{when}"
-        yield ""
+
+
+def _patches(item: Selected) -> Iterable[str]:
+    """What its patches change, where, to what and when; with the pack's values where they settle it."""
+    if not item.guardrail.patches:
+        return
+    yield "## Patch"
+    if item.enforcement is Enforcement.REMEDIATE:
+        yield "A resource that violates it is changed before it is deployed:"
+    else:
+        yield f"At level `remediate` a resource that violates it is changed; at `{item.enforcement}` this is proposed:"
+    yield ""
+    for patch in compile_guardrail(item).patches:
+        rule = patch.rule
+        what = f"`{rule.path}`" if rule.path else f"the fact `{rule.fact}`"
+        of = ", ".join(f"`{one}`" for one in rule.types)
+        to = f"`{_line(rule.expression.text)}`"
+        settled = _settled(patch.program, item)
+        here = f", here `{settled}`" if settled is not None and settled != _line(rule.expression.text) else ""
+        when = f", when `{_line(rule.when.text)}`" if rule.when else ""
+        yield f"- {what}{f' of {of}' if of else ''} becomes {to}{here}{when}"
+        yield from (f"  - {line}" for line in _written(rule))
+    yield ""
+
+
+def _settled(program: Program, item: Selected) -> str | None:
+    """The value that an expression has in this pack; None where it hangs on more than parameters."""
+    if any(path[0] != "params" for path in program.uses):
+        return None
+    try:
+        value = program(Activation({"params": dict(item.params)}, {}))
+    except EvalError:
+        return None
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _written(rule: PatchRule) -> Iterable[str]:
+    """The property that a fact is written at, with the types that have it there."""
+    if rule.fact == TAGS:
+        yield "the keys that are not there yet, where each type has its tags or labels"
+        return
+    types: dict[str, list[str]] = {}
+    for token in types_with_writes():
+        write = writes_of(token).get(rule.fact) if rule.fact and is_for(rule.types, token) else None
+        if write is not None:
+            types.setdefault(write.path, []).append(token)
+    for path in sorted(types):
+        yield f"`{path}` of {', '.join(f'`{token}`' for token in sorted(types[path]))}"
 
 
 def _parameters(item: Selected) -> Iterable[str]:
@@ -116,7 +162,8 @@ def _parameters(item: Selected) -> Iterable[str]:
 
 
 def _examples(guardrail: Guardrail) -> Iterable[str]:
-    """Of its tests the first that passes, the first that is refused and the first that stays open."""
+    """Of its tests the first that passes, the first that is refused, the first that stays open and the first that is
+    patched."""
     path = Path(guardrail.place.file)
     path = path.with_name(path.stem + SUFFIX)
     if not path.is_file():
@@ -138,12 +185,14 @@ def _examples(guardrail: Guardrail) -> Iterable[str]:
         yield from ("resources:", *_yaml(case["resources"], "  "))
         yield "```"
         yield from _outcome(case["expect"])
+        yield from _changed(case)
 
 
 def _chosen(file: YamlFile) -> list[Mapping[str, Any]]:
     cases: list[Mapping[str, Any]] = file.data.get("cases", [])
     kinds = ("pass", "violation", "undetermined")
     found = [next((case for case in cases if kind in _statuses(case)), None) for kind in kinds]
+    found.append(next((case for case in cases if case.get("patched") or case.get("proposed")), None))
     return list({id(case): case for case in found if case is not None}.values())
 
 
@@ -160,6 +209,13 @@ def _outcome(expected: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         said = f': "{_cell(text)}"' if text else ""
         level = f", {one['enforcement']}" if "enforcement" in one else ""
         yield f"- {where}: {one['status']}{level}{said}"
+
+
+def _changed(case: Mapping[str, Any]) -> Iterable[str]:
+    """What the case says that is patched at level ``remediate``, or else proposed."""
+    word = "set at level `remediate`" if case.get("patched") else "proposed"
+    for name, values in (case.get("patched") or case.get("proposed") or {}).items():
+        yield from (f"- `{name}`: {word}: `{_cell(path)}` = {_value(value)}" for path, value in values.items())
 
 
 def _yaml(value: Any, indent: str) -> Iterable[str]:

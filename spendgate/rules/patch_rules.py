@@ -34,11 +34,12 @@ class CompiledPatch:
 
     def is_for(self, token: str) -> bool:
         """Whether it is meant for a resource type."""
-        return _is_for(self.rule.types, token)
+        return is_for(self.rule.types, token)
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_for(types: tuple[str, ...], token: str) -> bool:
+def is_for(types: tuple[str, ...], token: str) -> bool:
+    """Whether a resource type is one of ``types``, or of the patterns among them; always where there are none."""
     from spendgate.facts.tokens import unversioned
 
     plain = unversioned(token)

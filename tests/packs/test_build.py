@@ -321,3 +321,35 @@ def test_what_is_written_is_read_back_and_its_hash_is_that_of_its_content(files:
 def test_a_manifest_is_read_as_it_was_written(archive: Callable[..., Path]) -> None:
     text = read_archive(archive())[MANIFEST]
     assert render(read(text, "manifest.json")) == text
+
+
+def test_the_page_of_a_guardrail_that_patches_says_what_it_sets_where_to_what_and_when(pack: PackIn) -> None:
+    folder = pack(
+        **{
+            "pack.yaml": (
+                "- name: gpu-priced",
+                "- name: gpu-priced\n"
+                "    - {name: incomplete-uploads-expire, enforcement: remediate, params: {max_days: 3}}\n"
+                "    - name: notebook-idle-shutdown\n"
+                "    - name: required-tags\n"
+                "    - name: volume-current-generation",
+            )
+        }
+    )
+    files = unpack(build(folder).archive, "pack")
+    page = files["docs/incomplete-uploads-expire.md"].decode()
+    for said in (
+        "## Patch\nA resource that violates it is changed before it is deployed:\n\n- `lifecycleRules[+]` of "
+        "`gcp:storage/bucket:Bucket` becomes",
+        'here `{"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 3}}`',
+        ", when `has(resource.properties.lifecycleRules)`",
+        "- `checkpoints`: set at level `remediate`: `lifecycleRules[+]` = ",
+    ):
+        assert said in page, page
+    idle = files["docs/notebook-idle-shutdown.md"].decode()
+    assert "at `mandatory` this is proposed:\n\n- the fact `idle_shutdown_minutes` becomes `params.max_minutes`" in idle
+    assert "becomes `params.max_minutes`, here `" in idle
+    volume = files["docs/volume-current-generation.md"].decode()
+    assert "  - `storageType` of `aws:rds/instance:Instance`" in volume
+    assert "  - the keys that are not there yet" in files["docs/required-tags.md"].decode()
+    assert "## Patch" not in files["docs/gpu-priced.md"].decode()

@@ -226,5 +226,5 @@ def test_a_patch_that_is_proposed_otherwise_than_the_case_says_is_a_fault(tmp_pa
     wrong = FAILING.replace("    expect:", "    patched: {data: {size: 100}}\n    proposed: {}\n    expect:")
     (outcome,) = run_suite(collect([write_folder(tmp_path, wrong, guardrail=PATCHES)])).failed
     assert [fault.text for fault in outcome.faults] == [
-        "proposal of data, size: sets 100, which the case does not name"
+        "proposal of data, size: sets 100, which proposed does not name"
     ]

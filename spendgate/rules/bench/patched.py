@@ -66,16 +66,17 @@ def _by_name(remedies: Iterable[Remedy]) -> dict[str, dict[str, Any]]:
 def _differences(
     what: str, name: str, wanted: Mapping[str, Any], found: Mapping[str, Any], why: str = ""
 ) -> Iterator[Fault]:
+    key = "patched" if what == "patch" else "proposed"
     for path in {**wanted, **found}:
-        fault = _fault(wanted.get(path, _NOTHING), found.get(path, _NOTHING))
+        fault = _fault(wanted.get(path, _NOTHING), found.get(path, _NOTHING), key)
         if fault:
             reason = f" ({why})" if why and path not in found else ""
             yield Fault(text=f"{what} of {name}, {path}: {fault}{reason}")
 
 
-def _fault(wanted: Any, found: Any) -> str:
+def _fault(wanted: Any, found: Any, key: str) -> str:
     if wanted is _NOTHING:
-        return f"sets {_shown(found)}, which the case does not name"
+        return f"sets {_shown(found)}, which {key} does not name"
     if found is _NOTHING:
         return f"expected {_shown(wanted)}, but it is not made"
     return "" if wanted == found else f"sets {_shown(found)}, not {_shown(wanted)}"
