@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spendgate.report.baseline import Baseline
     from spendgate.resource import Declaration
     from spendgate.rules.evaluate import Compiled
-    from spendgate.rules.library import Library
+    from spendgate.rules.library import Faults, Library
     from spendgate.sources.pulumi_program import RecordedInvoke
     from spendgate.waivers.model import Waivers
     from spendgate.waivers.trust import Trusted
@@ -130,6 +130,7 @@ def judged(
     from spendgate.estimate.usage import NONE as NO_USAGE
     from spendgate.gate import check, with_old_prices
     from spendgate.prices.catalogue import Catalogue
+    from spendgate.sources.positions import from_here
 
     managed = [item for item in declaration.resources if item.custom and item.package != "pulumi"]
     if not managed and not declaration.incomplete:
@@ -141,8 +142,11 @@ def judged(
     project, guardrails, trusted = prepared.config, prepared.guardrails, prepared.trusted
     environment = project.environment(declaration.stack).name
     applied = guardrails.get(environment, guardrails[NO_ENVIRONMENT])
+    faults = list(prepared.faults)
     if project.differs_by_stack:
-        applied = compile_for_stack(project, declaration.stack, applied)
+        applied, found = compile_for_stack(project, declaration.stack, applied)
+        faults += [fault for fault in found if all(str(fault) != str(known) for known in faults)]
+    faults = [from_here(fault, path) for fault in faults]
     catalogue = Catalogue.of_project(trusted.of(declaration.root) if trusted else declaration.root)
     checked = check(
         declaration,
@@ -171,6 +175,7 @@ def judged(
         path=path,
         reports=project.reports,
         findings=(*checked.findings, *prepared.findings),
+        faults=(*faults, *checked.faults),
         remarks=remarks,
         error=InputError(declaration.incomplete, place=path) if declaration.incomplete else None,
     )
@@ -179,7 +184,8 @@ def judged(
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What a project is judged by: its configuration, its guardrails by environment, its waivers, and the revision that
-    they are from. ``findings`` and ``remarks`` are about that revision."""
+    they are from. ``findings`` and ``remarks`` are about that revision; ``faults`` are wrong guardrails,
+    which are not asked."""
 
     config: Config
     guardrails: dict[str, tuple[Compiled, ...]]
@@ -189,6 +195,7 @@ class Prepared:
     findings: tuple[Finding, ...] = ()
     remarks: tuple[str, ...] = ()
     usage: Usage | None = None
+    faults: tuple[InputError, ...] = ()
 
 
 def prepare(
@@ -199,11 +206,12 @@ def prepare(
     trusted: Trusted | None = None,
     ignore_waivers: bool = False,
 ) -> Prepared:
-    """What the project in ``directory`` is judged by. Raises InputError for what is wrong in it, other than in its
-    waivers."""
+    """What the project in ``directory`` is judged by. Raises InputError for wrong settings; a guardrail or
+    a waiver that is wrong is among its ``faults``, and all others hold."""
     import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
     from spendgate.config import load_config
     from spendgate.estimate.usage_file import usage_of
+    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of
     from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import Waivers
@@ -213,12 +221,16 @@ def prepare(
     if trusted is not None:
         return _prepare_trusted(trusted, directory, settings, packs, now, ignore_waivers)
     config = load_config(directory, file=settings, packs=packs)
-    library = library_of(config.packs, config.policies)
-    compiled = compile_for_environments(config, library)
+    faults = Faults()
+    library = library_of(config.packs, config.policies, faults)
+    compiled = compile_for_environments(config, library, faults)
     usage = usage_of(config.usage, config.usage_place)
     if ignore_waivers:
-        return Prepared(config, compiled, Waivers(), now, remarks=(IGNORED,), usage=usage)
-    return Prepared(config, compiled, waivers_in(rules_of(config, directory), library, now), now, usage=usage)
+        waivers = Waivers()
+    else:
+        waivers = waivers_in(rules_of(config, directory), (*library, *faults.left_out), now)
+    remarks = (IGNORED,) if ignore_waivers else ()
+    return Prepared(config, compiled, waivers, now, remarks=remarks, usage=usage, faults=tuple(faults.errors))
 
 
 def _prepare_trusted(
@@ -230,31 +242,24 @@ def _prepare_trusted(
     ignore_waivers: bool,
 ) -> Prepared:
     """As ``prepare``, by what a git revision holds; with what the change alters of that."""
-    from spendgate.config import USAGE_FILE, load_config
     from spendgate.estimate.usage_file import usage_of
+    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of
     from spendgate.waivers import trust
     from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import TRUST_CHANGED, Waivers
-    from spendgate.waivers.settings import rules_of
 
+    faults = Faults()
     try:
-        file = trusted.of(settings) if settings else None
-        trusted.fetch(trusted.of(directory) / USAGE_FILE)
-        config = load_config(trusted.of(directory), file=file, packs=packs, packs_from=trusted.of(Path.cwd()))
-        rules = rules_of(config, trusted.of(directory))
-        trusted.fetch(rules.file)
-        trusted.fetch(rules.approvals.allowed_signers)
-        if config.usage is not None:
-            trusted.fetch(config.usage)
+        config, rules = trust.settings_in(trusted, directory, file=settings, packs=packs)
         usage = usage_of(config.usage, config.usage_place)
-        trust.refuse_untrusted(trusted, config, rules)
-        library = library_of(config.packs, config.policies)
-        compiled = compile_for_environments(config, library)
+        library = library_of(config.packs, config.policies, faults)
+        compiled = compile_for_environments(config, library, faults)
     except InputError as error:
         raise trusted.named(error) from None
     changed = trust.changed_files(trusted, directory, config, rules)
-    waivers = Waivers(rules=rules) if ignore_waivers else waivers_in(rules, library, now, shown_as=trusted.shown)
+    known = (*library, *faults.left_out)
+    waivers = Waivers(rules=rules) if ignore_waivers else waivers_in(rules, known, now, shown_as=trusted.shown)
     remark = f"settings, policies and waivers are those of {trusted.name} ({trusted.commit[:12]})"
     return Prepared(
         config,
@@ -265,6 +270,7 @@ def _prepare_trusted(
         trust.changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
         (remark, IGNORED) if ignore_waivers else (remark,),
         usage,
+        tuple(trusted.named(error) for error in faults.errors),
     )
 
 
@@ -285,36 +291,42 @@ class _Recorded(Sequence["RecordedInvoke"]):
         return self._all()[index]
 
 
-def compile_for_environments(config: Config, library: Library) -> dict[str, tuple[Compiled, ...]]:
+def compile_for_environments(config: Config, library: Library, faults: Faults) -> dict[str, tuple[Compiled, ...]]:
     """A project's guardrails by environment, compiled. All of them: a mistake in an environment that this stack does
-    not belong to is a mistake all the same."""
+    not belong to is a mistake all the same. What is wrong with a guardrail goes to ``faults``."""
     from spendgate.rules.evaluate import compile_all
     from spendgate.rules.selection import select
 
     names = (NO_ENVIRONMENT, *(environment.name for environment in config.environments))
-    selections = {name: select(config.packs, config.layers(name), library=library) for name in names}
+    selections = {name: select(config.packs, config.layers(name), library=library, faults=faults) for name in names}
     compiled: dict[str, tuple[Compiled, ...]] = {}
     for name, selection in selections.items():
         same = next((other for other in compiled if selections[other] == selection), None)
-        compiled[name] = compile_all(selection) if same is None else compiled[same]
+        compiled[name] = compile_all(selection, faults) if same is None else compiled[same]
     return compiled
 
 
-def compile_for_stack(config: Config, stack: str, compiled: tuple[Compiled, ...]) -> tuple[Compiled, ...]:
-    """A project's guardrails for one stack; what is the same as in its environment is not compiled again."""
+def compile_for_stack(
+    config: Config, stack: str, compiled: tuple[Compiled, ...]
+) -> tuple[tuple[Compiled, ...], list[InputError]]:
+    """A project's guardrails for one stack, and what is wrong with others; what is the same as in its environment is
+    not compiled again."""
     from spendgate.rules.evaluate import compile_all
     from spendgate.rules.guardrail import Enforcement
+    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of, select
 
+    faults = Faults()
     layers = config.layers(config.environment(stack).name, stack)
-    selection = select(config.packs, layers, library=library_of(config.packs, config.policies))
+    library = library_of(config.packs, config.policies, faults)
+    selection = select(config.packs, layers, library=library, faults=faults)
     known = {one.guardrail.name: one for one in compiled}
     found: list[Compiled] = []
     for item in selection:
         same = known.get(item.guardrail.name)
         if item.enforcement is not Enforcement.DISABLED:
-            found.extend((same,) if same and same.selected == item else compile_all((item,)))
-    return tuple(found)
+            found.extend((same,) if same and same.selected == item else compile_all((item,), faults))
+    return tuple(found), faults.errors
 
 
 def declare(

@@ -3,6 +3,7 @@ under the file of its organisation."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -194,7 +195,7 @@ def _check_budgets(project: Config, organization: Organization | None) -> None:
 def find_config(folder: Path) -> Path | None:
     """The nearest spendgate.yaml at or above ``folder``, not beyond the root of its git repository."""
     for candidate in (folder.resolve(), *folder.resolve().parents):
-        if (candidate / FILE_NAME).is_file():
+        if os.path.lexists(candidate / FILE_NAME):  # a link to nowhere, or a folder, is an error and not nothing
             return candidate / FILE_NAME
         if (candidate / ".git").exists():
             return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spendgate.errors import InputError, InputErrors, Place
+from spendgate.errors import InputError, InputErrors, Place, raise_together
 from spendgate.packs.version import Step, parse, step
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected
 from spendgate.rules.selection import Pack, library_of, load_pack, select
@@ -264,6 +264,7 @@ def _on_input(path: Path, packs: tuple[Pack, Pack], stack: str | None, config: d
         raise InputError("no such folder or file", place=path, remedy="Give a Pulumi project, or a preview's file.")
     root = path if path.is_dir() else _read(path).root
     before, after = (prepare(root, None, (str(pack.folder),)) for pack in packs)
+    raise_together([*before.faults, *(one for one in after.faults if str(one) not in map(str, before.faults))])
     declaration = _read(path) if is_file else _run(path, after.config.recorded, stack, config)
     old, new = (judged(path, declaration, prepared, False, False) for prepared in (before, after))
     for checked in (old, new):

@@ -195,6 +195,8 @@ def headline(verdict: Verdict) -> str:
     broken = sum(1 for checked in verdict.inputs if checked.error)
     if broken:
         tally.append(f"{broken} {'input' if broken == 1 else 'inputs'} could not be checked")
+    if wrong := sum(len(checked.faults) for checked in verdict.inputs):
+        tally.append(f"{wrong} {'entry' if wrong == 1 else 'entries'} wrong and without effect")
     advisory = len(verdict.findings) - denying - counts[Status.WAIVED]
     if advisory:
         tally.append(f"{advisory} of them advisory" if denying else "all advisory")

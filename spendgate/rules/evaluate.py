@@ -6,10 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any
 
-from spendgate.errors import InputError, InputErrors, Place, raise_together
+from spendgate.errors import InputError, Place, raise_together
 from spendgate.resource import Secret
 from spendgate.rules import cel
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Selected, Target, Validation
+from spendgate.rules.library import Faults
 from spendgate.rules.patch_rules import CompiledPatch, compile_patches, without_secrets
 from spendgate.rules.subject import SAME_FOR_ALL, Part, Path, Subject, Values, merged, of_one, parts_read, within
 from spendgate.rules.vocabulary import schema
@@ -76,20 +77,20 @@ class Compiled:
         return self.selected.guardrail
 
 
-def compile_all(selection: Iterable[Selected]) -> tuple[Compiled, ...]:
-    """Compile what is not disabled; raises InputErrors with file, line and column of every wrong expression."""
+def compile_all(selection: Iterable[Selected], faults: Faults | None = None) -> tuple[Compiled, ...]:
+    """Compile what is not disabled; raises InputErrors with file, line and column of every wrong expression, or, where
+    ``faults`` are given, puts them there and leaves those guardrails out."""
     compiled: list[Compiled] = []
-    errors: list[InputError] = []
+    found = Faults() if faults is None else faults
     for selected in selection:
         if selected.enforcement is Enforcement.DISABLED:
             continue
         try:
             compiled.append(compile_guardrail(selected))
-        except InputErrors as error:
-            errors.extend(error.errors)
         except InputError as error:
-            errors.append(error)
-    raise_together(errors)
+            found.add(error, selected.guardrail.name)
+    if faults is None:
+        raise_together(found.errors)
     return tuple(compiled)
 
 

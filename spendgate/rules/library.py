@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spendgate import schemas
-from spendgate.errors import InputError, InputErrors, raise_together
+from spendgate.errors import InputError, raise_together
 from spendgate.rules.guardrail import Enforcement, Expression, Guardrail, OnUnknown, Severity, Target, Validation
 from spendgate.rules.patch_rules import patch_faults, read_patch_rules
 from spendgate.rules.variables import order_faults
@@ -23,17 +24,36 @@ def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
     return load_folders((policies_dir(), *folders))
 
 
-def load_folders(folders: Iterable[Path]) -> dict[str, Guardrail]:
-    """The guardrails of some folders by name; errors as of ``load_library``."""
+def load_folders(folders: Iterable[Path], faults: Faults | None = None) -> dict[str, Guardrail]:
+    """The guardrails of some folders by name; errors as of ``load_library``, or, where ``faults`` are given, there."""
     library: dict[str, Guardrail] = {}
-    errors: list[InputError] = []
+    found = Faults() if faults is None else faults
     for folder in folders:
-        if not folder.is_dir():
-            errors.append(InputError("no such folder of guardrails", place=folder))
-            continue
-        errors.extend(add_files(library, guardrail_files(folder)))
-    raise_together(errors)
-    return library
+        if folder.is_dir():
+            _collect(library, guardrail_files(folder), found)
+        else:
+            found.add(InputError("no such folder of guardrails", place=folder))
+    if faults is None:
+        raise_together(found.errors)
+    return {name: guardrail for name, guardrail in library.items() if name not in found.left_out}
+
+
+@dataclass
+class Faults:
+    """What is wrong with single guardrails, collected where the others are asked all the same.
+
+    ``left_out`` names the guardrails that are therefore not asked.
+    """
+
+    errors: list[InputError] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+    def add(self, error: InputError, *names: str) -> None:
+        """One more error (once, however often it is found), which leaves these guardrails out."""
+        for one in getattr(error, "errors", (error,)):
+            if all(str(one) != str(known) for known in self.errors):
+                self.errors.append(one)
+        self.left_out.update(names)
 
 
 class Library(Mapping[str, Guardrail]):
@@ -42,7 +62,7 @@ class Library(Mapping[str, Guardrail]):
     What is wrong with a shipped one its tests tell (``load_library`` looks for it); here it is read as it is.
     """
 
-    def __init__(self, own: Mapping[str, Guardrail]) -> None:
+    def __init__(self, own: Mapping[str, Guardrail], faults: Faults | None = None) -> None:
         self._files = {path.stem: path for path in guardrail_files(policies_dir())}
         self._read: dict[str, Guardrail] = {}
         errors = [
@@ -54,8 +74,12 @@ class Library(Mapping[str, Guardrail]):
             for name, guardrail in own.items()
             if name in self._files
         ]
-        raise_together(errors)
-        self._own = own
+        if faults is None:
+            raise_together(errors)
+        else:
+            for error in errors:
+                faults.add(error)  # the shipped one holds meanwhile
+        self._own = {name: guardrail for name, guardrail in own.items() if name not in self._files}
 
     def __getitem__(self, name: str) -> Guardrail:
         if name in self._own:
@@ -74,25 +98,24 @@ class Library(Mapping[str, Guardrail]):
 
 def add_files(library: dict[str, Guardrail], files: Iterable[Path]) -> list[InputError]:
     """Put the guardrails of ``files`` into ``library``; what is wrong with any of them comes back."""
-    errors: list[InputError] = []
+    faults = Faults()
+    _collect(library, files, faults)
+    return faults.errors
+
+
+def _collect(library: dict[str, Guardrail], files: Iterable[Path], faults: Faults) -> None:
     for path in files:
         try:
             guardrail = load_guardrail(path)
-        except InputErrors as error:
-            errors.extend(error.errors)
         except InputError as error:
-            errors.append(error)
-        else:
-            if (other := library.get(guardrail.name)) is not None:
-                errors.append(
-                    InputError(
-                        f'guardrail "{guardrail.name}" is already defined at {other.place}',
-                        place=guardrail.place,
-                        remedy="Give one of them another name.",
-                    )
-                )
-            library[guardrail.name] = guardrail
-    return errors
+            faults.add(error, path.stem)
+            continue
+        if (other := library.get(guardrail.name)) is not None:
+            # Which of the two is meant cannot be told.
+            text = f'guardrail "{guardrail.name}" is already defined at {other.place}'
+            remedy = "Give one of them another name."
+            faults.add(InputError(text, place=guardrail.place, remedy=remedy), guardrail.name)
+        library[guardrail.name] = guardrail
 
 
 def guardrail_files(folder: Path) -> list[Path]:

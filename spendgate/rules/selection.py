@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Origin, Selected
-from spendgate.rules.library import Library, load_folders
+from spendgate.rules.library import Faults, Library, load_folders
 from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
 
@@ -169,6 +169,7 @@ def select(
     *,
     complete: bool = True,
     library: Mapping[str, Guardrail] | None = None,
+    faults: Faults | None = None,
 ) -> tuple[Selected, ...]:
     """The guardrails that apply, in order of the packs that name them.
 
@@ -176,37 +177,40 @@ def select(
     one that names a guardrail no pack selects adds it. Raises InputErrors for names and parameters that do not exist
     or values that break a parameter's schema, and, when ``complete``, for parameters that have no value.
     ``library`` is what ``library_of`` gives, for a caller that selects more than once.
+
+    Where ``faults`` are given, what is wrong with one guardrail goes there and leaves that one out; an attempt on a
+    lock is raised all the same.
     """
     packs = tuple(packs)
     if library is None:
         library = library_of(packs, policies)
-    errors: list[InputError] = []
+    locked: list[InputError] = []
+    found = Faults() if faults is None else faults
     chosen: dict[str, Selected] = {}
     for setting in (*(s for pack in packs for s in pack.settings), *(s for layer in layers for s in layer)):
         guardrail = library.get(setting.guardrail)
         if guardrail is None:
-            remedy = did_you_mean(setting.guardrail, library) or "`spendgate guardrails` lists what there is."
-            errors.append(InputError(f'no guardrail "{setting.guardrail}"', place=setting.place, remedy=remedy))
+            if faults is None or setting.guardrail not in faults.left_out:
+                remedy = did_you_mean(setting.guardrail, library) or "`spendgate guardrails` lists what there is."
+                found.add(InputError(f'no guardrail "{setting.guardrail}"', place=setting.place, remedy=remedy))
             continue
-        errors.extend(param_errors(guardrail, setting))
+        for error in param_errors(guardrail, setting):
+            found.add(error, guardrail.name)
         base = chosen.get(guardrail.name) or Selected(
             guardrail, guardrail.enforcement, guardrail.defaults, Origin(setting.layer, setting.place, setting.name)
         )
-        errors.extend(weakenings(base, setting))
+        locked.extend(weakenings(base, setting))
         chosen[guardrail.name] = _set(base, setting)
-    raise_together(errors)
+    raise_together([*found.errors, *locked] if faults is None else locked)
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
         if complete and missing and selected.enforcement is not Enforcement.DISABLED:
-            errors.append(
-                InputError(
-                    f'guardrail "{selected.guardrail.name}" needs a value for {", ".join(missing)}',
-                    place=selected.guardrail.place,
-                    remedy="Set it under guardrails in spendgate.yaml.",
-                )
-            )
-    raise_together(errors)
-    return tuple(chosen.values())
+            text = f'guardrail "{selected.guardrail.name}" needs a value for {", ".join(missing)}'
+            remedy = "Set it under guardrails in spendgate.yaml."
+            found.add(InputError(text, place=selected.guardrail.place, remedy=remedy), selected.guardrail.name)
+    if faults is None:
+        raise_together(found.errors)
+    return tuple(item for name, item in chosen.items() if name not in found.left_out)
 
 
 def _set(base: Selected, setting: Setting) -> Selected:
@@ -275,9 +279,11 @@ def _locked(what: str, value: Any, place: Place, locked_at: Place) -> InputError
     )
 
 
-def library_of(packs: Iterable[Pack], policies: Iterable[Path] = ()) -> Library:
-    """The shipped guardrails with those of the packs and of ``policies``."""
-    return Library(load_folders((*(folder for pack in packs for folder in pack.policies), *policies)))
+def library_of(packs: Iterable[Pack], policies: Iterable[Path] = (), faults: Faults | None = None) -> Library:
+    """The shipped guardrails with those of the packs and of ``policies``; what is wrong with any goes to ``faults``
+    where these are given, else it is raised."""
+    folders = (*(folder for pack in packs for folder in pack.policies), *policies)
+    return Library(load_folders(folders, faults), faults)
 
 
 def param_errors(guardrail: Guardrail, setting: Setting) -> list[InputError]:

@@ -60,8 +60,17 @@ def _errors(file: YamlFile, rules: Mapping[str, Any]) -> Iterator[InputError]:
     if not isinstance(file.data, dict):
         yield InputError(f"a {rules['title']} is expected here, as a YAML mapping", place=file.place())
         return
+    kind = rules.get("properties", {}).get("kind", {}).get("const")
+    if kind is not None and file.data.get("kind", kind) != kind:
+        # Of another kind of file, every key is wrong; this one says all of it.
+        yield InputError(f'kind is "{file.data["kind"]}", not "{kind}"', place=file.place("kind"))
+        return
+    told = set()
     for error in Draft202012Validator(rules).iter_errors(file.data):
-        yield from describe(error, file)
+        for fault in describe(error, file):
+            if str(fault) not in told:  # a sentence on missing keys names all of them, and there is one for each
+                told.add(str(fault))
+                yield fault
 
 
 def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> Iterator[InputError]:

@@ -64,7 +64,7 @@ def from_here(error: InputError, root: Path) -> InputError:
         file = root / file
         if not file.is_file():
             return error
-    file, here = file.resolve(), Path.cwd()
+    file, here = file.parent.resolve() / file.name, Path.cwd()  # a link is shown as the user named it
     if file.is_relative_to(here):
         file = file.relative_to(here)
     error.place = Place(str(file), place.line, place.column)

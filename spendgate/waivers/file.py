@@ -64,12 +64,12 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
     node: Any = file.data
     for part in where:
         node = node[part]
-    entries: list[Waiver] = []
+    entries: dict[str, Waiver] = {}
     faults: list[InputError] = []
     for index, data in enumerate(node):
         at = (*where, index)
         errors = [error for error in validator.iter_errors(data) if error.validator is not None]
-        wrong = [fault for error in errors for fault in _described(error, file, at)]
+        wrong = list({str(fault): fault for error in errors for fault in _described(error, file, at)}.values())
         wrong += _for_approvals(data, file, at)
         if not wrong:
             waiver = _waiver(data, file, at)
@@ -77,9 +77,9 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
             wrong += _bad_dates(data, file, at)
             wrong += _twice(waiver, entries)
             if waiver is not None and not wrong:
-                entries.append(waiver)
+                entries[waiver.id] = waiver
         faults.extend(wrong)
-    return Read(tuple(entries), tuple(faults))
+    return Read(tuple(entries.values()), tuple(faults))
 
 
 def _described(error: Any, file: YamlFile, at: tuple[str | int, ...]) -> Iterator[InputError]:
@@ -87,8 +87,9 @@ def _described(error: Any, file: YamlFile, at: tuple[str | int, ...]) -> Iterato
     key = path[-1]
     if error.validator == "required" and "expires" in error.validator_value and "expires" not in error.instance:
         missing = [name for name in error.validator_value if name not in error.instance]
+        others = [name for name in missing if name != "expires"]
         yield InputError(
-            f"a waiver without an expiry is none: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            "a waiver without an expiry is none" + (f"; it lacks {', '.join(others)} as well" if others else ""),
             place=file.place(*path),
             remedy="Write expires: YYYY-MM-DD.",
         )
@@ -165,8 +166,8 @@ def _waiver(data: Mapping[str, Any], file: YamlFile, at: tuple[str | int, ...]) 
     )
 
 
-def _twice(waiver: Waiver | None, before: list[Waiver]) -> list[InputError]:
-    other = next((one for one in before if waiver is not None and one.id == waiver.id), None)
+def _twice(waiver: Waiver | None, before: Mapping[str, Waiver]) -> list[InputError]:
+    other = before.get(waiver.id) if waiver is not None else None
     if waiver is None or other is None:
         return []
     remedy = f"The other stands at {other.place}: give one of them another id."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from spendgate.waivers.model import Rules, Waivers
 
 def shown(path: Path) -> str:
     """A path as a user can open it: relative to the working directory where it lies below it."""
-    path, here = path.resolve(), Path.cwd()
+    path, here = path.parent.resolve() / path.name, Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
@@ -25,7 +26,7 @@ def waivers_in(
     Nothing is raised: mistakes in the file are its ``faults``.
     """
     path = rules.file
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to nowhere is a mistake
         if rules.required:
             fault = InputError(f'no such file of waivers: "{path.name}"', place=rules.place)
             return Waivers(rules=rules, faults=(fault,))

@@ -269,3 +269,54 @@ def test_an_unknown_key_is_told_at_any_depth(
     said = refused(spendgate, "config", "show", folder)
     for part in says.split("|"):
         assert part in said
+
+
+MINE = """\
+apiVersion: spendgate.dev/v1
+kind: Guardrail
+metadata: {name: mine, title: T, category: own, severity: low, description: D}
+spec:
+  target: resource
+  enforcement: mandatory
+  onUnknown: deny
+  remediation: R
+  params: {max: {type: number, default: 1}}
+  variables: [{name: a, expression: "1.0"}]
+  validations: [{expression: "variables.a > params.max", message: M}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "selected", "says"),
+    [
+        (MINE.replace("variables.a >", "variables.aa >"), "mine: {}", 'there is no "aa" in variables'),
+        (MINE.replace('"1.0"', "variables.a"), "mine: {}", 'the variable "a" reads itself'),
+        (MINE.replace("kind: Guardrail", "kind: Pack"), "mine: {}", 'kind is "Pack", not "Guardrail"'),
+        ("", "mine: {}", "a Guardrail is expected here"),
+        (MINE, "mine: {params: {max: lots}}", "parameter \"max\" of \"mine\": 'lots' is not of type 'number'"),
+        (MINE, "yours: {}", 'no guardrail "yours"'),
+    ],
+)
+def test_what_is_wrong_with_one_guardrail_keeps_no_other_from_being_asked(
+    spendgate: Run, project: Callable[..., Path], guardrail: str, selected: str, says: str
+) -> None:
+    folder = project(BUCKET, spendgate__yaml=f"{CONFIG}policies: [own]\nguardrails: {{{selected}}}\n")
+    (folder / "own").mkdir()
+    (folder / "own" / "mine.yaml").write_text(guardrail, "utf-8")
+    said = refused(spendgate, "check", folder)
+    assert says in said
+    assert said.count("error:") == 1
+    assert "bucket-lifecycle  medium" in said
+    assert "1 entry wrong and without effect" in said
+
+
+@pytest.mark.parametrize("name", ["spendgate.yaml", "waivers.yaml"])
+def test_a_link_to_nowhere_and_a_folder_are_not_taken_for_no_file(
+    spendgate: Run, project: Callable[..., Path], name: str
+) -> None:
+    folder = project(BUCKET)
+    (folder / name).symlink_to("nowhere")
+    assert f"{name}: cannot be read" in refused(spendgate, "check", folder)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert f"{name}: cannot be read" in refused(spendgate, "check", folder)
