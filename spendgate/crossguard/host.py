@@ -295,7 +295,9 @@ class PackHost:
         waivers = waived.asked_here(self.waivers, self.descriptions)
         word = with_waivers(waivers, findings, whole, self.guardrails, context, self.now)
         yield from self._diagnostics(word.findings)
-        yield from self._diagnostics(waived.told(word.own, self.waivers, answers.COST_ESTIMATE, whole.address))
+        yield from self._diagnostics(
+            waived.told((*self.settings.changed, *word.own), self.waivers, answers.COST_ESTIMATE, whole.address)
+        )
         if self.estimate_level is not Enforcement.DISABLED:
             names = {item.resource.address: item.resource.name for item in workloads}
             yield answers.estimate_diagnostic(estimate, self.pack, names, whole.address)

@@ -2,24 +2,42 @@
 
 Weakest first: the guardrail, the pack, the organisation file, the project's spendgate.yaml, its environment for the
 stack, and what the engine configures (``--policy-pack-config`` or Pulumi Cloud).
+
+Where SPENDGATE_TRUST_FROM names a git revision, all but the last are read as they are in it, through what
+``spendgate check --trust-from`` reads them with: a change cannot then waive itself in a preview either.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.config import Config, load_config
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
 from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Selected
-from spendgate.rules.selection import Pack, Setting, library_of, select
+from spendgate.rules.selection import Pack, Setting, library_of, load_pack, select
+
+if TYPE_CHECKING:
+    from spendgate.estimate.model import Range
+    from spendgate.verdict import Finding
+    from spendgate.waivers.model import Rules
+    from spendgate.waivers.trust import Trusted
 
 PROJECT_VARIABLE: Final = "SPENDGATE_PROJECT"
 """Names the folder of the program, where it cannot be found from where ``pulumi`` was started."""
+
+TRUST_VARIABLE: Final = "SPENDGATE_TRUST_FROM"
+"""Names the git revision whose settings, policies, waivers and prices hold, as ``check --trust-from`` does."""
+
+BASELINE_VARIABLE: Final = "SPENDGATE_BASELINE"
+"""Names an earlier report that growth is measured against, as ``check --baseline`` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +50,18 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class PackSettings:
-    """A pack with the settings of the project that it is asked about."""
+    """A pack with the settings of the project that it is asked about.
+
+    With ``trusted`` they are those of a git revision: ``rules`` are those for waivers, ``changed`` tells what the
+    checkout alters of it.
+    """
 
     pack: Pack
     config: Config
     library: Mapping[str, Guardrail]
+    trusted: Trusted | None = None
+    rules: Rules | None = None
+    changed: tuple[Finding, ...] = ()
 
     def environment(self, stack: str) -> str:
         """The name of the stack's environment."""
@@ -90,6 +115,12 @@ class PackSettings:
 def load_settings(pack: Pack, project: str) -> PackSettings:
     """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
     folder = project_folder(project)
+    trusted = trusted_of(project)
+    if trusted is not None and folder is not None:
+        try:
+            return _trusted_settings(pack, folder, trusted)
+        except InputError as error:
+            raise trusted.named(error) from None
     config = load_config(folder)
     others = () if folder is None else _others(pack, config)
     # The budgets of a project feed the guardrails of this pack, be it among the project's packs or not.
@@ -99,8 +130,88 @@ def load_settings(pack: Pack, project: str) -> PackSettings:
 
 def load_catalogue(project: str) -> Catalogue:
     """The prices that hold for ``project``: with its own, where its folder is found and has any."""
+    folder, trusted = project_folder(project), trusted_of(project)
+    if folder is None:
+        return Catalogue.builtin()
+    return Catalogue.of_project(folder if trusted is None else trusted.of(folder))
+
+
+def previous_month(project: str, stack: str) -> Range | None:
+    """The month of the stack in the report that SPENDGATE_BASELINE names (a relative path: from the program's folder);
+    None where it names none, or the report does not hold the stack.
+
+    Raises InputError for a file that is no such report: growth would pass unmeasured.
+    """
+    named = os.environ.get(BASELINE_VARIABLE)
+    if named is None or not project:
+        return None
+    from spendgate.report.baseline import read_baseline
+
+    return read_baseline((project_folder(project) or Path()) / named).of(project, stack)
+
+
+def trusted_of(project: str) -> Trusted | None:
+    """The revision that SPENDGATE_TRUST_FROM names, of the repository that holds the program; None where it names none,
+    or no program is known yet.
+
+    Raises InputError where there is no such revision, or the folder of the program is not found: judging by the
+    checkout then would be what was not asked for.
+    """
+    revision = os.environ.get(TRUST_VARIABLE)
+    if revision is None or not project:
+        return None
     folder = project_folder(project)
-    return Catalogue.builtin() if folder is None else Catalogue.of_project(folder)
+    if folder is None:
+        raise InputError(
+            f"{TRUST_VARIABLE} is set, and the folder of the program {project} is not found",
+            remedy=f"Start pulumi in it, or name it in {PROJECT_VARIABLE}.",
+        )
+    return _trusted_copy(folder, revision)
+
+
+@lru_cache(maxsize=4)
+def _trusted_copy(folder: Path, revision: str) -> Trusted | None:
+    """The copy that all settings of a preview are read from; it goes when the pack ends. Prices are read from it when
+    they are first asked for."""
+    from spendgate.waivers.trust import trusted_copy
+
+    held = ExitStack()
+    trusted = held.enter_context(trusted_copy(folder, revision, TRUST_VARIABLE))
+    atexit.register(held.close)
+    return trusted
+
+
+def _trusted_settings(pack: Pack, folder: Path, trusted: Trusted) -> PackSettings:
+    from spendgate.waivers.model import TRUST_CHANGED
+    from spendgate.waivers.trust import changed_files, changed_finding, settings_in
+
+    config, rules = settings_in(trusted, folder)
+    pack = _trusted_pack(pack, trusted)
+    config = replace(config, packs=(pack, *_others(pack, config)))
+    changed = changed_files(trusted, folder, config, rules)
+    return PackSettings(
+        pack,
+        config,
+        library_of(config.packs, config.policies),
+        trusted,
+        rules,
+        changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
+    )
+
+
+def _trusted_pack(pack: Pack, trusted: Trusted) -> Pack:
+    """The pack as the revision has it, where it lies in the repository itself; the process that serves it was started
+    from the checkout all the same."""
+    folder = trusted.of(pack.folder)
+    if folder == pack.folder.resolve():
+        return pack
+    if not (folder / "pack.yaml").is_file():
+        raise InputError(
+            f"the pack {pack.name} lies in the checkout, and {trusted.name} does not hold it",
+            place=pack.folder,
+            remedy="Merge the pack before what is judged by it, or run it from outside of the repository.",
+        )
+    return load_pack(str(folder))
 
 
 def _others(pack: Pack, config: Config) -> tuple[Pack, ...]:

@@ -21,10 +21,13 @@ from spendgate.waivers.settings import rules_of
 
 
 def waivers_of(settings: PackSettings, project: str, now: datetime) -> Waivers:
-    """The waivers of the project that is analysed; none where its folder is not known.
+    """The waivers of the project that is analysed, as the trusted revision has them where there is one; none where its
+    folder is not known.
 
     Raises InputErrors for wrong rules in its settings; what is wrong with the waivers is among their ``faults``.
     """
+    if settings.trusted is not None and settings.rules is not None:
+        return waivers_in(settings.rules, settings.library, now, shown_as=settings.trusted.shown)
     folder = project_folder(project)
     config: Config = settings.config
     return Waivers() if folder is None else waivers_in(rules_of(config, folder), settings.library, now)

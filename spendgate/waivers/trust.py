@@ -73,9 +73,9 @@ class Trusted:
 
 
 @contextmanager
-def trusted_copy(directory: Path, revision: str | None) -> Iterator[Trusted | None]:
+def trusted_copy(directory: Path, revision: str | None, asked_by: str = "--trust-from") -> Iterator[Trusted | None]:
     """The settings and policies of the repository that holds ``directory`` as they are in a revision, in a temporary
-    folder; None where no revision is asked for. Nothing is checked out.
+    folder; None where no revision is asked for. Nothing is checked out. ``asked_by`` is the option that named it.
 
     Raises InputError where there is no git repository or no such revision.
     """
@@ -83,7 +83,7 @@ def trusted_copy(directory: Path, revision: str | None) -> Iterator[Trusted | No
         yield None
         return
     if not revision or revision.startswith("-"):
-        raise InputError(f'--trust-from "{revision}" is no revision', remedy="Name one, such as origin/main.")
+        raise InputError(f'{asked_by} "{revision}" is no revision', remedy="Name one, such as origin/main.")
     folder = directory.resolve()
     while not folder.is_dir():
         folder = folder.parent
@@ -92,7 +92,7 @@ def trusted_copy(directory: Path, revision: str | None) -> Iterator[Trusted | No
         commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
     except InputError:
         remedy = "Fetch it first: git fetch origin main."
-        raise InputError(f'--trust-from "{revision}": no such revision in {root.name}', remedy=remedy) from None
+        raise InputError(f'{asked_by} "{revision}": no such revision in {root.name}', remedy=remedy) from None
     with tempfile.TemporaryDirectory(prefix="spendgate-trusted-") as temporary:
         copy = Path(temporary).resolve()
         (copy / ".git").mkdir()  # the search for a spendgate.yaml ends at the root of a repository
@@ -150,6 +150,27 @@ def _write(trusted: Trusted, path: str, mode: str, content: bytes) -> None:
         target.symlink_to(link)
     elif target.name in (_CONFIG, FILE_NAME):
         raise InputError("is a link out of the repository, which no revision holds", place=f"{trusted.name}:{path}")
+
+
+def settings_in(
+    trusted: Trusted, directory: Path, *, file: Path | None = None, packs: tuple[str, ...] = ()
+) -> tuple[Config, Rules]:
+    """The settings of the project in ``directory``, and the rules for its waivers, as the revision has them; every file
+    that they name is in the copy then. ``file`` and ``packs`` are those of ``load_config``.
+
+    Raises InputError for what is wrong in them, with places in the copy, and where one names a file of the checkout.
+    """
+    from spendgate.config import USAGE_FILE, load_config
+    from spendgate.waivers.settings import rules_of
+
+    there = trusted.of(directory)
+    trusted.fetch(there / USAGE_FILE)
+    config = load_config(there, file=trusted.of(file) if file else None, packs=packs, packs_from=trusted.of(Path.cwd()))
+    rules = rules_of(config, there)
+    for path in (rules.file, rules.approvals.allowed_signers, config.usage):
+        trusted.fetch(path)
+    refuse_untrusted(trusted, config, rules)
+    return config, rules
 
 
 def refuse_untrusted(trusted: Trusted, config: Config, rules: Rules) -> None:
