@@ -30,6 +30,19 @@ def in_turn(
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Figure]:
     """Run each command once uncounted, then ``runs`` times in turn; raises RuntimeError when one fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _in_turn(commands, runs, accept, as_installed(environment or os.environ, folder))
+
+
+def as_installed(environment: Mapping[str, str], folder: str) -> dict[str, str]:
+    """The environment with compiled modules kept in ``folder``: an installed package has them, a checkout may not."""
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": folder}
+
+
+def _in_turn(
+    commands: Mapping[str, Sequence[str]], runs: int, accept: Sequence[int], environment: Mapping[str, str]
+) -> dict[str, Figure]:
     times: dict[str, list[float]] = {name: [] for name in commands}
     cpus: dict[str, list[float]] = {name: [] for name in commands}
     peaks: dict[str, float] = dict.fromkeys(commands, 0.0)
