@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from spendgate_components.cost import CostRange, EstimatedCost
     from spendgate_components.errors import ArgumentError
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
+    from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
     from spendgate_components.tags import WorkloadTags
     from spendgate_components.training_job import TrainingJob, TrainingJobArgs
 
@@ -23,7 +24,10 @@ _WHERE = {
     "EstimatedCost": "cost",
     "GpuNodePool": "gpu_node_pool",
     "GpuNodePoolArgs": "gpu_node_pool",
+    "InferenceEndpoint": "inference_endpoint",
+    "InferenceEndpointArgs": "inference_endpoint",
     "Nodes": "gpu_node_pool",
+    "Replicas": "inference_endpoint",
     "TrainingJob": "training_job",
     "TrainingJobArgs": "training_job",
     "WorkloadTags": "tags",
@@ -39,7 +43,10 @@ __all__ = [
     "EstimatedCost",
     "GpuNodePool",
     "GpuNodePoolArgs",
+    "InferenceEndpoint",
+    "InferenceEndpointArgs",
     "Nodes",
+    "Replicas",
     "TrainingJob",
     "TrainingJobArgs",
     "WorkloadTags",

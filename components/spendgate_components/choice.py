@@ -54,9 +54,11 @@ def choose(
     instance_type: str | None = None,
     min_vcpu: float | None = None,
     min_memory_gib: float | None = None,
+    prefix: str = "",
 ) -> Choice:
     """The cheapest machine with exactly ``per_node`` of the accelerator, bought so, in the region; one without a price
-    only where none has any. Raises ArgumentError where nothing fits, with what there is."""
+    only where none has any. ``prefix`` stands before the names of a service that sells the same machines (``ml.``).
+    Raises ArgumentError where nothing fits, with what there is."""
     try:
         _, _, count = parse_asked(asked, catalogue)
         if count != 1:
@@ -70,7 +72,9 @@ def choose(
     except InputError as error:
         raise ArgumentError(error.message, remedy=error.remedy) from None
     every = [
-        choice for offer in (*found.offers, *found.without_price) if (choice := _choice(offer, catalogue, per_node))
+        choice
+        for offer in (*found.offers, *found.without_price)
+        if (choice := _choice(offer, catalogue, per_node, prefix))
     ]
     fitting = [one for one in every if _fits(one, instance_type, min_vcpu, min_memory_gib)]
     if not fitting:
@@ -79,8 +83,10 @@ def choose(
     return Choice(best.machine, best.accelerator, best.quote, _why(best, fitting, instance_type), best.attached)
 
 
-def _choice(offer: Offer, catalogue: Catalogue, per_node: int) -> Choice | None:
+def _choice(offer: Offer, catalogue: Catalogue, per_node: int, prefix: str) -> Choice | None:
     quote = offer.quote
+    if prefix:
+        quote = catalogue.quote(quote.provider, prefix + quote.item, quote.region, quote.purchase)
     name = f"n1-standard-{_VCPUS_BESIDE_ONE * per_node}" if offer.attached else quote.item
     machine = catalogue.instance(quote.provider, name)
     if machine is None or offer.accelerator.vendor not in DRIVEN:

@@ -12,9 +12,16 @@ from spendgate import __version__
 from spendgate_components.budget_guard import BudgetGuard
 from spendgate_components.checkpoint_store import CheckpointStore
 from spendgate_components.gpu_node_pool import GpuNodePool
+from spendgate_components.inference_endpoint import InferenceEndpoint
 from spendgate_components.training_job import TrainingJob
 
-COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [BudgetGuard, CheckpointStore, GpuNodePool, TrainingJob]
+COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [
+    BudgetGuard,
+    CheckpointStore,
+    GpuNodePool,
+    InferenceEndpoint,
+    TrainingJob,
+]
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from spendgate.config import load_config
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration
+from spendgate.rules.library import Faults
 from spendgate.rules.selection import library_of
 from spendgate.sources.deployment import Deployment
 from spendgate.sources.invokes import Answers
@@ -91,7 +92,7 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine)
 def test_every_component_and_every_argument_is_described() -> None:
     found = schema()
     names = {name.rsplit(":", 1)[-1] for name in found["resources"]}
-    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool", "TrainingJob"}
+    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool", "InferenceEndpoint", "TrainingJob"}
     for name, resource in found["resources"].items():
         assert resource["isComponent"] is True
         assert resource["description"], name
@@ -143,6 +144,21 @@ def test_a_job_is_constructed_with_the_price_of_a_run(engine: Engine) -> None:
     assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in run.bounds]
 
 
+def test_an_endpoint_is_constructed_with_the_price_of_its_inferences(engine: Engine) -> None:
+    tags = {**WHO, "model": "ranker", "modelVersion": "3"}
+    inputs = {
+        "tags": tags, "platform": "sagemaker", "accelerator": "L4", "image": "registry.example.com/server:1.4.2",
+        "replicas": {"min": 0, "max": 3}, "roleArn": UNKNOWN, "outputUri": UNKNOWN, "requestsPerSecond": 10,
+    }  # fmt: skip
+    answer = engine.construct("InferenceEndpoint", "serve", inputs)
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    told = answer.state["estimatedCost"]["monthly"]
+    monthly = checked.estimate.total.monthly
+    assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in monthly.bounds]
+    assert answer.state["costPer1000Inferences"]["low"] == pytest.approx(1.127 / 36, abs=1e-6)
+
+
 def test_budgets_are_constructed(engine: Engine) -> None:
     engine.construct("BudgetGuard", "month", {"tags": WHO, "cloud": "aws", "monthlyUsd": 3000, "thresholds": [50, 100]})
     checked = _checked(engine)
@@ -170,7 +186,10 @@ def _checked(engine: Engine) -> Any:
         encoding="utf-8",
     )
     config = load_config(root)
-    compiled = compile_for_environments(config, library_of(config.packs, config.policies))["development"]
+    faults = Faults()
+    library = library_of(config.packs, config.policies, faults)
+    compiled = compile_for_environments(config, library, faults)["development"]
+    assert not faults.errors
     resources = tuple(engine.deployment.resources.values())
     declaration = Declaration("platform", "dev", root, resources)
     return check(declaration, compiled, Catalogue.builtin(), environment="development", now=datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""What an ``InferenceEndpoint`` makes on each platform."""

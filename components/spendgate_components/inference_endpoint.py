@@ -1,0 +1,377 @@
+"""``InferenceEndpoint``: serving that follows the load, empties itself outside production, and says what a thousand
+inferences cost."""
+
+# Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+import pulumi
+
+from spendgate.prices.catalogue import Catalogue
+from spendgate.prices.model import Purchase
+from spendgate_components import arguments, cost
+from spendgate_components.child import Child, Transform
+from spendgate_components.choice import Choice, choose
+from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.errors import ArgumentError, one_of, whole_number
+from spendgate_components.tags import WorkloadTags, ticket
+from spendgate_components.unit_cost import UnitCost, unit_cost
+
+CLUSTERS: Final = ("eks", "gke", "karpenter")
+PLATFORMS: Final = ("sagemaker", "vertex", "cloudrun", *CLUSTERS)
+SERVERS: Final = ("deployment", "kserve")
+RUN_TYPES: Final = ("online-inference", "embedding")
+"""What an endpoint may be for: those of the guardrail ``run-type-fits-kind`` (a test holds them together)."""
+
+WARM: Final = 2
+WARM_OF_MODEL: Final[Mapping[str, int]] = {"A100": 0, "H100": 0, "H200": 0, "B200": 0, "B300": 0}
+"""Accelerators that may stay up without a request: as in the guardrail ``gpu-warm-pool``."""
+
+MOST_REPLICAS: Final = 10
+MOST_FACTOR: Final = 10
+"""Replicas that it may grow to: so many, or so many times the expected ones, as in ``scaling-bounded``."""
+
+MOVING: Final = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
+"""Images whose version moves; as in the guardrail ``image-pinned``."""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """How many copies serve. In Python a pair (min, max) or a triple (min, expected, max) will do."""
+
+    max: int
+    """The most that there may be: at most 10, or ten times the expected ones."""
+    min: int | None = None
+    """The fewest, up without a request: 0 (default); in production as many as hold two accelerators."""
+    expected: int | None = None
+    """How many there are on average: what it starts with and what the expected cost counts. Default: the fewest; one
+    on SageMaker. Cloud Run, Vertex AI and KServe know the fewest and the most only."""
+
+    @classmethod
+    def from_sequence(cls, value: Sequence[Any]) -> "Replicas":
+        """Replicas from (min, max) or (min, expected, max). Raises ArgumentError."""
+        if len(value) == 2:
+            return cls(min=value[0], max=value[1])
+        if len(value) == 3:
+            return cls(min=value[0], expected=value[1], max=value[2])
+        raise ArgumentError(f"replicas has {len(value)} values", remedy="Write (min, max) or (min, expected, max).")
+
+
+@dataclass(frozen=True)
+class InferenceEndpointArgs:
+    """Arguments of an InferenceEndpoint."""
+
+    tags: WorkloadTags
+    """Who pays, for what; model and model_version are needed, run_type is online-inference unless it is embedding."""
+    platform: str
+    """sagemaker, vertex, cloudrun, or what starts the nodes of a Kubernetes cluster: eks, gke or karpenter."""
+    accelerator: str
+    """The model, with its memory where there are several: L4, A10G, A100-80GB. Cloud Run has L4 and RTX PRO 6000."""
+    replicas: Replicas
+    """How many copies serve."""
+    image: str | None = None
+    """The container image, with a version or digest. Needed everywhere but on Vertex AI."""
+    model_uri: pulumi.Input[str] | None = None
+    """Where the weights lie. SageMaker: s3://…/model.tar.gz. Vertex AI: a model of Model Garden
+    (publishers/google/models/gemma3@gemma-3-1b-it) or of Hugging Face (Qwen/Qwen3-0.6B). Others: given as MODEL_URI."""
+    command: list[str] | None = None
+    """What is run, on Cloud Run and Kubernetes. Default: what the image says."""
+    port: int | None = None
+    """The port that the container listens on, 1 to 65535. Default: 8080."""
+    per_replica: int | None = None
+    """Accelerators of one copy, 1 to 16; one on Cloud Run. Default: 1."""
+    requests_per_second: float | None = None
+    """What one copy answers in a second when it is fully used, as measured. Without it the cost of a thousand
+    inferences is not known."""
+    target_utilisation: float | None = None
+    """How busy the autoscaler keeps the copies, 0.1 to 1. Default: 0.7."""
+    region: str | None = None
+    """The region. Default: that of the stack's configuration."""
+    instance_type: str | None = None
+    """A type that carries exactly what is asked for. Default: the cheapest."""
+    cpu: float | None = None
+    """Cloud Run, Kubernetes: CPUs of a copy. Default: the fewest that Cloud Run allows; four fifths of the node's."""
+    memory_gib: float | None = None
+    """Cloud Run, Kubernetes: memory of a copy in GiB. Default: as for the CPUs, where the node's is known."""
+    spot: bool | None = None
+    """Kubernetes: whether it runs on spot capacity; never in production. Default: outside production."""
+    zonal_redundancy: bool | None = None
+    """Cloud Run: whether GPUs are kept ready in several zones, at a higher price. Default: in production."""
+    server: str | None = None
+    """Kubernetes: deployment (default) or kserve (an InferenceService)."""
+    scaler: str | None = None
+    """Deployment: hpa (by CPU, at least one copy) or keda (by a query of Prometheus, from none). Default: keda where
+    the fewest are none."""
+    metrics_url: str | None = None
+    """KEDA: the address of Prometheus, as http://prometheus.monitoring:9090."""
+    metrics_query: str | None = None
+    """KEDA: a query for the requests per second of all copies."""
+    namespace: pulumi.Input[str] | None = None
+    """Kubernetes: the namespace. Default: that of the provider."""
+    role_arn: pulumi.Input[str] | None = None
+    """SageMaker: the execution role."""
+    service_account: pulumi.Input[str] | None = None
+    """Cloud Run (needed): the e-mail address of the service account. Kubernetes: its name."""
+    output_uri: pulumi.Input[str] | None = None
+    """SageMaker: where answers are written (s3://…). An endpoint that empties itself is asynchronous and needs it."""
+    max_monthly_cost: float | None = None
+    """US dollars. An endpoint that may cost more, at its largest size for 730 hours, is refused without an approval."""
+    approval: str | None = None
+    """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
+    raw: dict[str, Any] | None = None
+    """Inputs of a child by its key, over those of the component. Tags and limits stay."""
+
+
+class InferenceEndpoint(CostAwareComponent):
+    """Serving with accelerators that follows the load, between a bounded fewest and most.
+
+    Children on SageMaker: ``model``, ``config``, ``endpoint``, ``target``, ``policy``, and for one that empties itself
+    ``wake-policy``, ``wake-alarm``. On Vertex AI: ``endpoint``. On Cloud Run: ``service``. On Kubernetes:
+    ``deployment``, ``service``, ``autoscaler``; or ``inference-service``.
+    """
+
+    estimated_cost: pulumi.Output[cost.EstimatedCost]
+    """What the children cost: low, expected and high, per hour, day and month, with the assumptions."""
+    cost_per_1000_inferences: pulumi.Output[UnitCost]
+    """What a thousand inferences cost while there is load, or why it is not known."""
+    instance_type: pulumi.Output[str]
+    """The machine type that was chosen; on Cloud Run the size of an instance."""
+    instance_type_reason: pulumi.Output[str]
+    """Why it is that type, with its price, source and date."""
+    address: pulumi.Output[str]
+    """Where it answers: the name of the endpoint, or its URL."""
+
+    def __init__(
+        self,
+        name: str,
+        args: InferenceEndpointArgs = KEYWORDS,
+        opts: pulumi.ResourceOptions | None = None,
+        transforms: Sequence[Transform] | None = None,
+        **given: Any,
+    ) -> None:
+        known = arguments.read(InferenceEndpointArgs, args, given)
+        catalogue = cost.catalogue_of_project()
+        limits = Limits(max_monthly_cost=known.max_monthly_cost, approval=known.approval)
+        self._build(name, plan(name, known, catalogue), limits, catalogue, known.raw, transforms, opts)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What an endpoint is, with every default filled in: what each platform makes its children from.
+
+    ``choice`` is None on Cloud Run, which has no machine types.
+    """
+
+    name: str
+    args: InferenceEndpointArgs
+    tags: dict[str, str]
+    choice: Choice | None
+    region: str
+    least: int
+    expected: int
+    most: int
+    per_replica: int
+    port: int
+    busy: Decimal
+    spot: bool
+    production: bool
+
+
+def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
+    """The children of an endpoint. Raises ArgumentError; registers nothing."""
+    one_of("platform", args.platform, PLATFORMS)
+    one_of("server", args.server or SERVERS[0], SERVERS)
+    _belongs(args)
+    _described(args)
+    _image(args)
+    provider = "aws" if args.platform in ("sagemaker", "eks", "karpenter") else "gcp"
+    region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
+    per_replica = whole_number(
+        "per_replica", 1 if args.per_replica is None else args.per_replica, 1, 16, "accelerators"
+    )
+    production = args.tags.in_production
+    spot = args.platform in CLUSTERS and (not production if args.spot is None else args.spot)
+    if spot and production:
+        remedy = "Leave spot out: spot nodes go when everybody wants them."
+        raise ArgumentError("spot capacity does not serve production", remedy=remedy)
+    choice = None
+    if args.platform != "cloudrun":
+        choice = choose(
+            catalogue,
+            provider,
+            region,
+            args.accelerator,
+            per_replica,
+            Purchase.SPOT if spot else Purchase.ON_DEMAND,
+            instance_type=args.instance_type,
+            min_vcpu=args.cpu,
+            min_memory_gib=None if provider == "gcp" else args.memory_gib,
+            prefix="ml." if args.platform == "sagemaker" else "",
+        )
+    least, expected, most = _replicas(args)
+    served = Served(
+        name=name,
+        args=args,
+        tags=_tags(args),
+        choice=choice,
+        region=region,
+        least=least,
+        expected=expected,
+        most=most,
+        per_replica=per_replica,
+        port=whole_number("port", 8080 if args.port is None else args.port, 1, 65535),
+        busy=_share("target_utilisation", 0.7 if args.target_utilisation is None else args.target_utilisation),
+        spot=spot,
+        production=production,
+    )
+    made = _children(served, catalogue)
+    _warm(served, made.model, per_replica)
+    one = replace(served, least=1, expected=1, most=1)
+    outputs: dict[str, Any] = {
+        "instance_type": made.machine,
+        "instance_type_reason": made.why,
+        "cost_per_1000_inferences": unit_cost(
+            _children(one, catalogue).children, args.requests_per_second, served.busy, catalogue, name
+        ),
+        "address": made.address,
+    }
+    return Plan(made.children, made.warnings, (*_notes(served), *made.notes), outputs)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a platform makes of it: children, the accelerator's model, the machine and why it is that one, where the
+    endpoint answers, and what to tell."""
+
+    children: tuple[Child, ...]
+    model: str
+    machine: str
+    why: str
+    address: Any
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _children(served: Served, catalogue: Catalogue) -> Made:
+    # Each platform imports its own SDK only.
+    if served.args.platform == "sagemaker":
+        from spendgate_components.endpoints.sagemaker import made
+
+        return made(served)
+    if served.args.platform == "vertex":
+        from spendgate_components.endpoints.vertex import made as by_vertex
+
+        return by_vertex(served, catalogue)
+    if served.args.platform == "cloudrun":
+        from spendgate_components.endpoints.cloudrun import made as by_cloud_run
+
+        return by_cloud_run(served, catalogue)
+    if served.args.server == "kserve":
+        from spendgate_components.endpoints.kserve import made as by_kserve
+
+        return by_kserve(served)
+    from spendgate_components.endpoints.deployment import made as by_deployment
+
+    return by_deployment(served)
+
+
+_POD: Final = ("command", "port", "cpu", "memory_gib", "service_account")
+_CLUSTER: Final = ("instance_type", "spot", "server", "scaler", "metrics_url", "metrics_query", "namespace")
+_OF_PLATFORM: Final[Mapping[str, Sequence[str]]] = {
+    "sagemaker": ("instance_type", "role_arn", "output_uri"),
+    "vertex": ("instance_type", "port"),
+    "cloudrun": (*_POD, "zonal_redundancy"),
+    **dict.fromkeys(CLUSTERS, (*_POD, *_CLUSTER)),
+}
+_NEEDED: Final[Mapping[str, Sequence[str]]] = {
+    "sagemaker": ("image", "role_arn"),
+    "vertex": ("model_uri",),
+    "cloudrun": ("image", "service_account"),
+    **dict.fromkeys(CLUSTERS, ("image",)),
+}
+
+
+def _belongs(args: InferenceEndpointArgs) -> None:
+    """What one platform needs and another has no use for."""
+    missing = [one for one in _NEEDED[args.platform] if not getattr(args, one)]
+    if missing:
+        raise ArgumentError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
+            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
+        )
+    for one in dict.fromkeys(word for words in _OF_PLATFORM.values() for word in words):
+        if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
+            takes = ", ".join(name for name, words in _OF_PLATFORM.items() if one in words)
+            raise ArgumentError(f"{one} is for {takes}, not for {args.platform}", remedy="Leave it out.")
+
+
+def _described(args: InferenceEndpointArgs) -> None:
+    missing = [word for word in ("model", "model_version") if getattr(args.tags, word) is None]
+    if missing:
+        remedy = f"Write {', '.join(f'{word}=…' for word in missing)} in WorkloadTags: an endpoint says what it serves."
+        raise ArgumentError(f"tags lack {', '.join(missing)}", remedy=remedy)
+    one_of("tags.run_type", args.tags.run_type or RUN_TYPES[0], RUN_TYPES)
+
+
+def _image(args: InferenceEndpointArgs) -> None:
+    if args.image is not None and MOVING.search(args.image):
+        remedy = "Write a version (server:1.4.2) or a digest."
+        raise ArgumentError(f'image is "{args.image}", which moves', remedy=remedy)
+
+
+def _tags(args: InferenceEndpointArgs) -> dict[str, str]:
+    approval = ticket("approval", args.approval)
+    values = {**args.tags.values, "run-type": args.tags.run_type or RUN_TYPES[0]}
+    return {**values, **({"approval": approval} if approval else {})}
+
+
+def _share(name: str, value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.1 <= value <= 1:
+        raise ArgumentError(f"{name} is {value!r}", remedy="Write a share from 0.1 to 1, such as 0.7.")
+    return Decimal(str(value))
+
+
+def _replicas(args: InferenceEndpointArgs) -> tuple[int, int, int]:
+    replicas, production = args.replicas, args.tags.in_production
+    most = whole_number("replicas.max", replicas.max, 1, 1000, "replicas")
+    least = whole_number("replicas.min", 0 if replicas.min is None else replicas.min, 0, most, "replicas")
+    if least and not production:
+        remedy = f"Write replicas=(0, {most}): it starts with the first request."
+        raise ArgumentError(
+            f"replicas.min keeps {least} up in {args.tags.environment} without a request", remedy=remedy
+        )
+    if least and args.tags.review_by is None:
+        remedy = 'Write the day on which that is reviewed: review_by="2026-12-31" in tags.'
+        raise ArgumentError(f"replicas.min keeps {least} up for good", remedy=remedy)
+    # SageMaker makes at least one, which the autoscaler then takes away.
+    first = max(least, 1) if args.platform == "sagemaker" else least
+    if replicas.expected is not None and (args.platform in ("vertex", "cloudrun") or args.server == "kserve"):
+        remedy = "Write replicas=(min, max), and how many there are on average in a usage file (instances)."
+        raise ArgumentError("replicas.expected cannot be declared there", remedy=remedy)
+    expected = first if replicas.expected is None else replicas.expected
+    expected = whole_number("replicas.expected", expected, first, most, "replicas")
+    bound = max(MOST_REPLICAS, MOST_FACTOR * expected)
+    if most > bound:
+        remedy = f"Write at most {bound}: ten, or ten times the expected ones."
+        raise ArgumentError(f"replicas.max is {most}, with {expected} expected", remedy=remedy)
+    return least, expected, most
+
+
+def _warm(served: Served, model: str, per_replica: int) -> None:
+    """That what stays up without a request is bounded."""
+    allowed, warm = WARM_OF_MODEL.get(model, WARM), served.least * per_replica
+    if warm > allowed:
+        fewer = allowed // per_replica
+        raise ArgumentError(
+            f"replicas.min keeps {warm} × {model} up without a request; at most {allowed}",
+            remedy=f"Write replicas=({fewer}, …): images and weights near the nodes shorten the start instead.",
+        )
+
+
+def _notes(served: Served) -> tuple[str, ...]:
+    if served.expected == 0:
+        return ("expected counts no replica, as none is up without a request: low and high are the bounds",)
+    return ()
