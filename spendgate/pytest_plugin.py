@@ -79,19 +79,23 @@ class SpendgateCheck:
         *,
         packs: Sequence[str] = (),
         settings: str | PathLike[str] | None = None,
+        baseline: str | PathLike[str] | None = None,
         timeout: float = 300.0,
     ) -> ProgramChecked:
         """Run the program in the embedded host and hold it against its guardrails, as ``spendgate check`` does.
 
-        ``program_dir`` and ``settings`` (another file than the project's spendgate.yaml) are taken from pytest's root
-        folder where they are relative. ``config`` sets configuration values, ``packs`` replaces the packs. Raises
-        spendgate.errors.InputError when the program cannot be run to its end; ``timeout`` is in seconds.
+        ``program_dir``, ``settings`` (another file than the project's spendgate.yaml) and ``baseline`` (an earlier JSON
+        report that growth is measured against) are taken from pytest's root folder where they are relative. ``config``
+        sets configuration values, ``packs`` replaces the packs. Raises spendgate.errors.InputError when the program
+        cannot be run to its end, or ``baseline`` does not hold its stack; ``timeout`` is in seconds.
         """
         __tracebackhide__ = True
         from spendgate.checking import check_directory
         from spendgate.errors import InputError
+        from spendgate.report.baseline import read_baseline
 
         try:
+            before = read_baseline(self.root / baseline) if baseline is not None else None
             checked = check_directory(
                 self.root / program_dir,
                 stack=stack,
@@ -100,7 +104,15 @@ class SpendgateCheck:
                 settings=self.root / settings if settings is not None else None,
                 engine="embedded",
                 timeout=timeout,
+                baseline=before,
             )
+            if before is not None and before.of(checked.project, checked.stack) is None:
+                # A test that asks about growth would pass unasked.
+                raise InputError(
+                    f"the baseline holds no estimate of {checked.project}, stack {checked.stack}",
+                    place=self.root / Path(baseline or ""),
+                    remedy="Write it from a check of this stack, or leave baseline out.",
+                )
         except InputError as error:
             # Where it was raised tells a user nothing: the message does.
             raise error.with_traceback(None) from None

@@ -294,17 +294,24 @@ class PackHost:
                 findings.extend(explained(one, self.by_name, run.refused) for one in _ask(compiled, whole))
         waivers = waived.asked_here(self.waivers, self.descriptions)
         word = with_waivers(waivers, findings, whole, self.guardrails, context, self.now)
+        unmeasured = self.settings.unmeasured(self.project, self.stack)
+        of_settings = (*self.settings.changed, *unmeasured, *word.own)
         yield from self._diagnostics(word.findings)
-        yield from self._diagnostics(
-            waived.told((*self.settings.changed, *word.own), self.waivers, answers.COST_ESTIMATE, whole.address)
-        )
+        yield from self._diagnostics(waived.told(of_settings, self.waivers, answers.COST_ESTIMATE, whole.address))
         if self.estimate_level is not Enforcement.DISABLED:
             names = {item.resource.address: item.resource.name for item in workloads}
             yield answers.estimate_diagnostic(estimate, self.pack, names, whole.address)
 
     def _context(self, workloads: tuple[Workload, ...], estimate: Estimate) -> StackContext:
         return StackContext(
-            self.stack, self.project, self.organization, self.environment, estimate, workloads, self.now
+            self.stack,
+            self.project,
+            self.organization,
+            self.environment,
+            estimate,
+            workloads,
+            self.now,
+            previous=self.settings.previous(self.project, self.stack),
         )
 
     def _carbon_of(self) -> CarbonOf | None:

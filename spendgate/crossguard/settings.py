@@ -26,6 +26,7 @@ from spendgate.rules.selection import Pack, Setting, library_of, load_pack, sele
 
 if TYPE_CHECKING:
     from spendgate.estimate.model import Range
+    from spendgate.report.baseline import Baseline
     from spendgate.verdict import Finding
     from spendgate.waivers.model import Rules
     from spendgate.waivers.trust import Trusted
@@ -62,6 +63,33 @@ class PackSettings:
     trusted: Trusted | None = None
     rules: Rules | None = None
     changed: tuple[Finding, ...] = ()
+    baseline: tuple[Baseline, Path] | None = None
+
+    def previous(self, project: str, stack: str) -> Range | None:
+        """The month of the stack in the earlier report; None where none is named, or it does not hold the stack."""
+        return self.baseline[0].of(project, stack) if self.baseline is not None else None
+
+    def unmeasured(self, project: str, stack: str) -> tuple[Finding, ...]:
+        """That the earlier report does not hold the stack: no guardrail asks about growth then."""
+        if self.baseline is None or self.previous(project, stack) is not None:
+            return ()
+        from spendgate.rules.guardrail import Severity
+        from spendgate.verdict import Finding, Status
+
+        return (
+            Finding(
+                guardrail="baseline",
+                status=Status.UNDETERMINED,
+                enforcement=Enforcement.ADVISORY,
+                severity=Severity.MEDIUM,
+                address="",
+                type="",
+                name=project,
+                message=f"it holds no estimate of {project}, stack {stack}: growth is not measured",
+                remediation="",
+                location=Place(str(self.baseline[1])),
+            ),
+        )
 
     def environment(self, stack: str) -> str:
         """The name of the stack's environment."""
@@ -118,14 +146,14 @@ def load_settings(pack: Pack, project: str) -> PackSettings:
     trusted = trusted_of(project)
     if trusted is not None and folder is not None:
         try:
-            return _trusted_settings(pack, folder, trusted)
+            return replace(_trusted_settings(pack, folder, trusted), baseline=_baseline(folder))
         except InputError as error:
             raise trusted.named(error) from None
     config = load_config(folder)
     others = () if folder is None else _others(pack, config)
     # The budgets of a project feed the guardrails of this pack, be it among the project's packs or not.
     config = replace(config, packs=(pack, *others))
-    return PackSettings(pack, config, library_of(config.packs, config.policies))
+    return PackSettings(pack, config, library_of(config.packs, config.policies), baseline=_baseline(folder))
 
 
 def load_catalogue(project: str) -> Catalogue:
@@ -136,18 +164,18 @@ def load_catalogue(project: str) -> Catalogue:
     return Catalogue.of_project(folder if trusted is None else trusted.of(folder))
 
 
-def previous_month(project: str, stack: str) -> Range | None:
-    """The month of the stack in the report that SPENDGATE_BASELINE names (a relative path: from the program's folder);
-    None where it names none, or the report does not hold the stack.
+def _baseline(folder: Path | None) -> tuple[Baseline, Path] | None:
+    """The report that SPENDGATE_BASELINE names (a relative path: from the program's folder), with its file.
 
     Raises InputError for a file that is no such report: growth would pass unmeasured.
     """
     named = os.environ.get(BASELINE_VARIABLE)
-    if named is None or not project:
+    if named is None:
         return None
     from spendgate.report.baseline import read_baseline
 
-    return read_baseline((project_folder(project) or Path()) / named).of(project, stack)
+    path = (folder or Path()) / named
+    return read_baseline(path), path
 
 
 def trusted_of(project: str) -> Trusted | None:

@@ -88,3 +88,38 @@ def test_the_plugin_imports_nothing_of_ours_before_it_is_asked(team: pytest.Pyte
         """
     )
     team.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_growth_is_measured_against_a_baseline_that_holds_the_stack(team: pytest.Pytester) -> None:
+    settings = "apiVersion: spendgate.dev/v1\nkind: Config\npacks: [cost-gate]\n"
+    (team.path / "infra" / "spendgate.yaml").write_text(settings, encoding="utf-8")
+    team.makepyfile(
+        """
+        import json
+        import pytest
+        from spendgate.errors import InputError
+
+        @pytest.fixture(scope="module")
+        def before(tmp_path_factory):
+            def written(project):
+                month = {"monthly": {"low": 1, "expected": 1, "high": 1}}
+                path = tmp_path_factory.mktemp("base") / "before.json"
+                inputs = [{"project": project, "stack": "dev", "error": None}]
+                estimate = {"currency": "USD", "totals": month, "lines": []}
+                path.write_text(json.dumps({"inputs": inputs, "estimate": estimate}))
+                return path
+            return written
+
+        def test_growth(spendgate_check, before):
+            assert spendgate_check("infra").of("estimate-growth") == ()
+            with open("infra/spendgate.yaml", "a") as file:
+                file.write("guardrails: {estimate-growth: {params: {always_usd: 1, max_percent: 1}}}")
+            (finding,) = spendgate_check("infra", baseline=before("demo")).of("estimate-growth")
+            assert finding.message.startswith("the expected month grows from $1.00 to $160.00")
+
+        def test_another_project(spendgate_check, before):
+            with pytest.raises(InputError, match="the baseline holds no estimate of demo, stack dev"):
+                spendgate_check("infra", baseline=before("other"))
+        """
+    )
+    team.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
