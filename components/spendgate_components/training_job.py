@@ -1,4 +1,4 @@
-"""``TrainingJob``: a Kubernetes Job that ends, resumes after an interruption, and says what a run costs."""
+"""``TrainingJob``: work that ends, resumes after an interruption, and says what a run costs before it starts."""
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
 import re
@@ -15,22 +15,16 @@ from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
 from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
 from spendgate_components.errors import ArgumentError, one_of, whole_number
-from spendgate_components.tags import WorkloadTags, kubernetes_labels, ticket
+from spendgate_components.tags import WorkloadTags, ticket
 
-PLATFORMS: Final = ("eks", "gke", "karpenter")
+CLUSTERS: Final = ("eks", "gke", "karpenter")
+PLATFORMS: Final = (*CLUSTERS, "batch", "sagemaker")
+KINDS: Final = ("job", "jobset", "rayjob")
 RUN_TYPES: Final = ("training", "fine-tuning", "batch-inference", "embedding", "data-preparation", "evaluation")
 """What a job may be for: those of the guardrail ``run-type-fits-kind`` (a test holds them together)."""
 
-_SPOT_LABEL: Final = {
-    "eks": ("eks.amazonaws.com/capacityType", "SPOT", "ON_DEMAND"),
-    "karpenter": ("karpenter.sh/capacity-type", "spot", "on-demand"),
-    "gke": ("cloud.google.com/gke-spot", "true", None),
-}
 _MOVING = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
 """Images whose version moves; as in the guardrail ``image-pinned``."""
-
-_SHARE_OF_NODE: Final = 0.8
-"""What a worker takes of a node's CPU and memory unless it says so: the rest is for the system and its daemons."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +34,39 @@ class TrainingJobArgs:
     tags: WorkloadTags
     """Who pays, for what; model, dataset and run_type are needed."""
     platform: str
-    """What starts the nodes: eks, gke or karpenter."""
+    """What starts the machines: eks, gke or karpenter (Kubernetes), batch (AWS Batch) or sagemaker."""
     accelerator: str
     """The model, with its memory where there are several: L4, A10G, A100-80GB, H100."""
     image: str
     """The container image, with a version or digest."""
     max_hours: float
-    """The deadline of a run with all of its retries, above 0 to 720 hours."""
+    """The deadline in hours, 0.02 to 720: of the run with all retries, or of each attempt where the platform knows no
+    other (AWS Batch; JobSet and RayJob without a queue). The cost of a run then counts every attempt."""
     command: list[str] | None = None
-    """What is run. Default: what the image says."""
+    """What is run. Default: what the image says. A RayJob needs it."""
+    runs_as: str | None = None
+    """Kubernetes: job (default), jobset (workers find each other by name, and start again together) or rayjob."""
     per_worker: int | None = None
     """Accelerators of a worker, 1 to 16. A worker has a node to itself. Default: 1."""
     workers: int | None = None
-    """Workers that run at the same time, 1 to 256, each with its number in JOB_COMPLETION_INDEX. Default: 1."""
+    """Workers that run at the same time, 1 to 256. Of a Job each has its number (JOB_COMPLETION_INDEX). Default: 1."""
+    min_workers: int | None = None
+    """The fewest workers that it goes on with, 1 to workers: a RayJob grows and shrinks between the two, a Job with a
+    queue starts with as many as there is quota for. Default: all of them."""
+    gang: bool | None = None
+    """Whether it starts with all workers or not at all: needs a queue on Kubernetes; one job of several nodes, on
+    demand, on AWS Batch (else an array of jobs); always so on SageMaker. Default: false."""
+    queue: str | None = None
+    """Kubernetes: the LocalQueue of Kueue that admits it, within its team's quota."""
     retries: int | None = None
-    """How often a worker that failed is started again, 0 to 20; spot interruptions do not count. Default: 3."""
+    """How often what failed is started again, 0 to 20 (AWS Batch: 9). Default: 3, or 1 where each attempt has the whole
+    deadline. A Job does not count spot interruptions, nor does a JobSet with a queue."""
     spot: bool | None = None
-    """Whether it runs on spot capacity. Default: where there is a place for checkpoints."""
+    """Whether it runs on spot capacity. Default: where there is a place for checkpoints; not on SageMaker, which
+    publishes no prices for it, nor for a gang on AWS Batch, which starts those on demand only."""
     checkpoint_uri: pulumi.Input[str] | None = None
-    """Where it writes checkpoints and resumes from (CHECKPOINT_URI), such as the url of a CheckpointStore."""
+    """Where it writes checkpoints and resumes from (CHECKPOINT_URI), such as the url of a CheckpointStore. On AWS
+    Batch and SageMaker as text that is known when the program runs."""
     region: str | None = None
     """The region of the nodes. Default: that of the stack's configuration."""
     instance_type: str | None = None
@@ -67,22 +75,35 @@ class TrainingJobArgs:
     """CPUs of a worker. Default: four fifths of the node's."""
     memory_gib: float | None = None
     """Memory of a worker in GiB. Default: four fifths of the node's, where the catalogue knows that."""
+    disk_gib: int | None = None
+    """SageMaker: the disk of a worker, 1 to 16384 GiB. Default: 100."""
+    subnet_ids: list[pulumi.Input[str]] | None = None
+    """AWS Batch: the subnets of the machines; of one zone where workers train together."""
+    security_group_ids: list[pulumi.Input[str]] | None = None
+    """AWS Batch: the security groups of the machines."""
+    instance_profile_arn: pulumi.Input[str] | None = None
+    """AWS Batch: the instance profile of the machines."""
+    role_arn: str | None = None
+    """The role of the work, as text: needed for SageMaker, possible for AWS Batch."""
+    output_uri: str | None = None
+    """SageMaker: where the model is written, as s3://…, as text."""
     namespace: pulumi.Input[str] | None = None
-    """The namespace. Default: that of the provider."""
+    """Kubernetes: the namespace. Default: that of the provider."""
     service_account: pulumi.Input[str] | None = None
-    """The service account of the workers."""
+    """Kubernetes: the service account of the workers."""
     max_cost_per_run: float | None = None
     """US dollars. A job of which one run may cost more is refused without an approval."""
     approval: str | None = None
-    """The ticket that allows what is above the limit, or the newest models; it becomes the label approval."""
+    """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None
-    """Inputs of the child ``job``, over those of the component. Labels, deadline and workers stay."""
+    """Inputs of a child by its key, over those of the component. Tags, deadline and workers stay."""
 
 
 class TrainingJob(CostAwareComponent):
-    """A run with a deadline on Kubernetes: training, fine-tuning, evaluation, or work by the batch.
+    """A run with a deadline: training, fine-tuning, evaluation, or work by the batch.
 
-    Child: ``job``.
+    Child on Kubernetes: ``job``, ``jobset`` or ``rayjob``. On AWS Batch: ``environment``, ``queue``, ``definition``. On
+    SageMaker: ``pipeline``.
     """
 
     estimated_cost: pulumi.Output[cost.EstimatedCost]
@@ -103,45 +124,228 @@ class TrainingJob(CostAwareComponent):
         known = arguments.read(TrainingJobArgs, args, given)
         catalogue = cost.catalogue_of_project()
         limits = Limits(max_cost_per_run=known.max_cost_per_run, approval=known.approval)
-        self._build(name, plan(known, catalogue), limits, catalogue, known.raw, transforms, opts)
+        self._build(name, plan(name, known, catalogue), limits, catalogue, known.raw, transforms, opts)
 
 
-def plan(args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
-    """The job. Raises ArgumentError; registers nothing."""
-    one_of("platform", args.platform, PLATFORMS)
+@dataclass(frozen=True)
+class Run:
+    """What a job is, with every default filled in: what each platform makes its children from.
+
+    ``least`` is the number of workers that it goes on with, ``retries`` how often it is started again.
+    """
+
+    name: str
+    args: TrainingJobArgs
+    tags: dict[str, str]
+    choice: Choice
+    region: str
+    spot: bool
+    workers: int
+    least: int
+    retries: int
+
+    @property
+    def seconds(self) -> int:
+        """The deadline."""
+        return int(self.args.max_hours * 3600)
+
+    @property
+    def elastic(self) -> bool:
+        """Whether it goes on with fewer workers."""
+        return self.least < self.workers
+
+
+def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
+    """The children of a job. Raises ArgumentError; registers nothing."""
+    _platform(args)
     _described(args)
     if _MOVING.search(args.image):
         raise ArgumentError(
             f'image is "{args.image}", which moves', remedy="Write a version (trainer:1.4.2) or a digest."
         )
     hours = args.max_hours
-    if isinstance(hours, bool) or not isinstance(hours, (int, float)) or not 0.01 <= hours <= 720:
-        raise ArgumentError(f"max_hours is {hours!r}", remedy="Write hours, above 0 to 720.")
-    spot = args.checkpoint_uri is not None if args.spot is None else args.spot
-    if spot and args.checkpoint_uri is None and hours > 1:
-        remedy = "Write checkpoint_uri=… (the url of a CheckpointStore), or spot=False."
-        raise ArgumentError(f"a run of up to {hours:g} hours on spot nodes could not resume", remedy=remedy)
+    # SageMaker ends a training job after 28 days (Amazon SageMaker API, StoppingCondition).
+    most = 672 if args.platform == "sagemaker" else 720
+    if isinstance(hours, bool) or not isinstance(hours, (int, float)) or not 0.02 <= hours <= most:
+        raise ArgumentError(f"max_hours is {hours!r}", remedy=f"Write hours, 0.02 to {most}.")
+    workers = whole_number("workers", 1 if args.workers is None else args.workers, 1, 256, "workers")
+    spot = _spot(args, workers)
     provider = "gcp" if args.platform == "gke" else "aws"
     region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
+    managed = args.platform == "sagemaker"
     choice = choose(
         catalogue,
         provider,
         region,
         args.accelerator,
         whole_number("per_worker", 1 if args.per_worker is None else args.per_worker, 1, 16, "accelerators"),
-        Purchase.SPOT if spot else Purchase.ON_DEMAND,
+        # SageMaker's rates for spot are not published: what is cheapest on demand is taken.
+        Purchase.SPOT if spot and not managed else Purchase.ON_DEMAND,
         instance_type=args.instance_type,
         min_vcpu=args.cpu,
         # The memory of few machine types of Google Cloud is in the catalogue.
         min_memory_gib=None if provider == "gcp" else args.memory_gib,
+        prefix="ml." if managed else "",
     )
     _room(args, choice)
-    child = _job(args, choice, region, spot)
-    outputs = {"instance_type": choice.machine.name, "instance_type_reason": choice.why}
-    note = (
-        "the nodes are counted as the run's own: where a pool of the same stack pays for them, the cost is the pool's"
+    least = whole_number("min_workers", workers if args.min_workers is None else args.min_workers, 1, workers)
+    _together(args, workers, least)
+    run = Run(
+        name=name,
+        args=args,
+        tags=_tags(args, spot),
+        choice=choice,
+        region=region,
+        spot=spot,
+        workers=workers,
+        least=least,
+        retries=_retries(args),
     )
-    return Plan((child,), notes=(note,), outputs=outputs)
+    outputs = {"instance_type": choice.machine.name, "instance_type_reason": choice.why}
+    return Plan(_children(run), _warnings(run), _notes(run), outputs)
+
+
+def _children(run: Run) -> tuple[Child, ...]:
+    # Each platform imports its own SDK only.
+    if run.args.platform == "batch":
+        from spendgate_components.jobs.batch import children
+
+        return children(run)
+    if run.args.platform == "sagemaker":
+        from spendgate_components.jobs.sagemaker import children as of_sagemaker
+
+        return of_sagemaker(run)
+    if run.args.runs_as == "jobset":
+        from spendgate_components.jobs.jobset import children as of_jobset
+
+        return of_jobset(run)
+    if run.args.runs_as == "rayjob":
+        from spendgate_components.jobs.rayjob import children as of_rayjob
+
+        return of_rayjob(run)
+    from spendgate_components.jobs.job import children as of_job
+
+    return of_job(run)
+
+
+_CLUSTERS_ONLY: Final = ("runs_as", "queue", "namespace", "service_account")
+_OF_BATCH: Final = ("subnet_ids", "security_group_ids", "instance_profile_arn")
+_OF_SAGEMAKER: Final = ("output_uri", "disk_gib")
+_OF_PLATFORM: Final = {"batch": (*_OF_BATCH, "role_arn"), "sagemaker": (*_OF_SAGEMAKER, "role_arn")}
+_NEEDED: Final = {"batch": _OF_BATCH, "sagemaker": ("role_arn", "output_uri")}
+
+
+def _platform(args: TrainingJobArgs) -> None:
+    """What one platform needs and another has no use for."""
+    if args.platform == "vertex":
+        remedy = 'Write platform="gke". Its custom jobs are started by a call of the API: no resource declares one.'
+        raise ArgumentError("Pulumi's provider of Google Cloud has no custom job of Vertex AI", remedy=remedy)
+    one_of("platform", args.platform, PLATFORMS)
+    if args.runs_as is not None:
+        one_of("runs_as", args.runs_as, KINDS)
+    missing = [one for one in _NEEDED.get(args.platform, ()) if not getattr(args, one)]
+    if missing:
+        raise ArgumentError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
+            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
+        )
+    own = _OF_PLATFORM.get(args.platform, _CLUSTERS_ONLY)
+    for one in (*_CLUSTERS_ONLY, *_OF_BATCH, *_OF_SAGEMAKER, "role_arn"):
+        if getattr(args, one) is not None and one not in own:
+            raise ArgumentError(f"{one} is not for {args.platform}", remedy=f"It takes {', '.join(own)}.")
+    if args.runs_as == "rayjob" and not args.command:
+        raise ArgumentError("command is missing for a RayJob", remedy='Write command=["python", "train.py"].')
+    if args.platform not in CLUSTERS and isinstance(args.checkpoint_uri, pulumi.Output):
+        remedy = (
+            "Write it as text, such as s3://bucket/runs: the definition is one text, which nobody could check else."
+        )
+        raise ArgumentError("checkpoint_uri is the output of another resource", remedy=remedy)
+
+
+def _spot(args: TrainingJobArgs, workers: int) -> bool:
+    together = args.platform == "batch" and args.gang is True and workers > 1
+    if args.spot is None:
+        return args.checkpoint_uri is not None and args.platform != "sagemaker" and not together
+    if args.spot and together:
+        remedy = "Leave gang or spot out: AWS Batch starts jobs of several nodes on demand only."
+        raise ArgumentError(f"a gang of {workers} workers on spot capacity of AWS Batch", remedy=remedy)
+    if args.spot and args.checkpoint_uri is None and args.max_hours > 1:
+        remedy = "Write checkpoint_uri=… (the url of a CheckpointStore), or spot=False."
+        raise ArgumentError(f"a run of up to {args.max_hours:g} hours on spot nodes could not resume", remedy=remedy)
+    return args.spot
+
+
+def _together(args: TrainingJobArgs, workers: int, least: int) -> None:
+    """Whether all workers start or none, or whether fewer do: what the platform has for it."""
+    cluster, ray = args.platform in CLUSTERS, args.runs_as == "rayjob"
+    if args.gang and least < workers:
+        remedy = "Leave one of them out: a gang starts with all workers, or waits."
+        raise ArgumentError("gang and min_workers are both given", remedy=remedy)
+    if args.gang and cluster and args.queue is None:
+        remedy = "Write queue=… (a LocalQueue of Kueue): Kubernetes itself starts pods one by one."
+        raise ArgumentError("gang needs a queue", remedy=remedy)
+    if least < workers:
+        if not cluster or args.runs_as == "jobset":
+            what = "a JobSet" if cluster else args.platform
+            remedy = 'Leave min_workers out, or write runs_as="rayjob" on a cluster.'
+            raise ArgumentError(f"{what} runs with all of its workers", remedy=remedy)
+        if ray == (args.queue is not None):
+            remedy = "Leave queue out: Ray's autoscaler changes what Kueue admitted."
+            remedy = remedy if ray else 'Write queue=… (a LocalQueue of Kueue), or runs_as="rayjob".'
+            told = (
+                "a RayJob with a queue does not change its size" if ray else "a Job without a queue starts all workers"
+            )
+            raise ArgumentError(told, remedy=remedy)
+
+
+def _per_attempt(args: TrainingJobArgs) -> bool:
+    """Whether the deadline is that of each attempt: AWS Batch measures it so, and JobSet and KubeRay start anew. Kueue
+    counts what all attempts took."""
+    return args.platform == "batch" or (args.runs_as in ("jobset", "rayjob") and args.queue is None)
+
+
+def _retries(args: TrainingJobArgs) -> int:
+    # AWS Batch takes up to ten attempts (AWS Batch API, RetryStrategy).
+    most = 9 if args.platform == "batch" else 20
+    usual = 1 if _per_attempt(args) else 3
+    return whole_number("retries", usual if args.retries is None else args.retries, 0, most, "retries")
+
+
+def _warnings(run: Run) -> tuple[str, ...]:
+    if run.args.platform == "batch" and not run.spot and not run.args.tags.in_production:
+        return (
+            "its machines are on demand outside production: the guardrail nonprod-gpu-spot-or-scheduled denies that",
+        )
+    return ()
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    args = run.args
+    notes: tuple[str, ...] = ()
+    if args.platform in CLUSTERS:
+        notes += (
+            "the nodes are counted as the run's own: where a pool of the same stack pays for them, the cost is that "
+            "pool's",
+        )
+    if args.platform == "batch":
+        notes += (
+            "a run's machines are those of the compute environment: a month at its largest size counts both",
+            "AWS Batch may go beyond the largest size by one machine",
+        )
+    if _per_attempt(args) and run.retries:
+        notes += (
+            f"each of {run.retries + 1} attempts may take {args.max_hours:g} h: a run is counted with all of them",
+        )
+    return notes
+
+
+def _tags(args: TrainingJobArgs, spot: bool) -> dict[str, str]:
+    approval = ticket("approval", args.approval)
+    tags = {**args.tags.values, **({"approval": approval} if approval else {})}
+    # On SageMaker and for several nodes of AWS Batch, on demand is what there is a price of, or what there is at all.
+    if args.checkpoint_uri is not None and (spot or args.platform in CLUSTERS):
+        tags["checkpointing"] = "true"
+    return tags
 
 
 def _room(args: TrainingJobArgs, choice: Choice) -> None:
@@ -164,77 +368,3 @@ def _described(args: TrainingJobArgs) -> None:
         )
         raise ArgumentError(f"tags lack {', '.join(missing)}", remedy=remedy)
     one_of("tags.run_type", str(args.tags.run_type), RUN_TYPES)
-
-
-def _job(args: TrainingJobArgs, choice: Choice, region: str, spot: bool) -> Child:
-    from pulumi_kubernetes.batch.v1 import Job
-
-    approval = ticket("approval", args.approval)
-    tags = {**args.tags.values, **({"approval": approval} if approval else {})}
-    if args.checkpoint_uri is not None:
-        tags["checkpointing"] = "true"
-    labels = kubernetes_labels(tags)
-    workers = whole_number("workers", 1 if args.workers is None else args.workers, 1, 256, "workers")
-    retries = whole_number("retries", 3 if args.retries is None else args.retries, 0, 20, "retries")
-    interrupted = {"type": "DisruptionTarget", "status": "True"}
-    spec = {
-        "parallelism": workers,
-        "completions": workers,
-        "completionMode": "Indexed",
-        "backoffLimit": retries * workers,
-        "activeDeadlineSeconds": int(args.max_hours * 3600),
-        # A finished job is gone after a day; its checkpoints stay.
-        "ttlSecondsAfterFinished": 86400,
-        # A node that was taken back is no failure of the work.
-        "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [interrupted]}]},
-        "template": {"metadata": {"labels": labels}, "spec": _pod(args, choice, region, spot)},
-    }
-    metadata: dict[str, Any] = {"labels": labels}
-    if args.namespace is not None:
-        metadata["namespace"] = args.namespace
-    keeps = (
-        *(("spec", word) for word in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit")),
-        ("spec", "template", "spec", "nodeSelector"),
-        ("spec", "template", "spec", "containers", "0", "resources"),
-    )
-    tagged_at: dict[tuple[str, ...], Any] = {
-        ("metadata", "labels"): labels,
-        ("spec", "template", "metadata", "labels"): labels,
-    }
-    return Child("job", Job, {"metadata": metadata, "spec": spec}, keeps, tagged_at=tagged_at)
-
-
-def _pod(args: TrainingJobArgs, choice: Choice, region: str, spot: bool) -> dict[str, Any]:
-    machine = choice.machine
-    cpu = args.cpu if args.cpu is not None else max(1, int((machine.vcpu or 1) * _SHARE_OF_NODE))
-    memory = args.memory_gib if args.memory_gib is not None else max(1, int((machine.memory_gib or 1) * _SHARE_OF_NODE))
-    asked = {choice.resource: str(int(choice.accelerator.count)), "cpu": f"{cpu:g}", "memory": f"{memory:g}Gi"}
-    label, when_spot, otherwise = _SPOT_LABEL[args.platform]
-    bought = when_spot if spot else otherwise
-    selector = {"node.kubernetes.io/instance-type": machine.name, "topology.kubernetes.io/region": region}
-    if bought is not None:
-        selector[label] = bought
-    if choice.attached is not None:
-        selector["cloud.google.com/gke-accelerator"] = choice.attached
-    container: dict[str, Any] = {
-        "name": "worker",
-        "image": args.image,
-        "resources": {"requests": dict(asked), "limits": dict(asked)},
-        "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
-    }
-    if args.command is not None:
-        container["command"] = list(args.command)
-    if args.checkpoint_uri is not None:
-        container["env"] = [{"name": "CHECKPOINT_URI", "value": args.checkpoint_uri}]
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        # A spot node has two minutes (AWS) or half a minute (Google Cloud) from the notice to its end.
-        "terminationGracePeriodSeconds": 25 if args.platform == "gke" else 110,
-        "nodeSelector": selector,
-        "tolerations": [{"key": choice.resource, "operator": "Exists", "effect": "NoSchedule"}],
-        "containers": [container],
-        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
-    }
-    if args.service_account is not None:
-        pod["serviceAccountName"] = args.service_account
-    return pod

@@ -22,7 +22,7 @@ from spendgate.facts.hardware import (
 from spendgate.facts.joins import Index, merged
 from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload, facts_with
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
-from spendgate.facts.parts import OF_PARTS, TYPES, united
+from spendgate.facts.parts import ASKED, OF_PARTS, TYPES, united
 from spendgate.facts.table import (
     FLAGS,
     LISTS,
@@ -336,6 +336,8 @@ class _Derivation:
             return
         whole = united(machines, asked=any(row.facts.requests is not None for row in case.parts))
         given = OF_PARTS if any(fact in self.values for fact in TYPES) else (*OF_PARTS, *TYPES)
+        if not any(fact in self.values or fact in self.unknowns for fact in ASKED):
+            given = (*given, *ASKED)
         doubt = next((self.unknowns[fact] for fact in TYPES if fact in self.unknowns), None)
         if doubt is not None:
             whole.unclear(doubt, *TYPES)

@@ -25,6 +25,9 @@ OF_PARTS: Final = (
 TYPES: Final = ("instance_type", "instance_types")
 """Those that they give where it says nothing."""
 
+ASKED: Final = ("cpu_request", "cpu_limit", "memory_request_gib", "memory_limit_gib")
+"""What one pod asks for: given as well where the whole says nothing of it."""
+
 _ONE: Final = Count(1, 1, 1)
 
 
@@ -75,6 +78,7 @@ def united(machines: Sequence[Facts], *, asked: bool) -> United:
     counted = machines if worst.accelerator is None else [one for one in machines if one.accelerator is not None]
     _count(counted, worst.accelerator, result)
     _purchase(counted, worst.accelerator, result)
+    _asks(counted, result)
     return result
 
 
@@ -92,6 +96,21 @@ def _types(machines: Sequence[Facts], worst: Facts, result: United) -> None:
     if named:
         result.values["instance_types"] = tuple(dict.fromkeys(named))
         result.values["instance_type"] = worst.instance_type or named[0]
+
+
+def _asks(counted: Sequence[Facts], result: United) -> None:
+    """What one pod requests and may use: of the part that may go furthest beyond its request. Nothing where a part does
+    not say it."""
+    for request, limit in (("cpu_request", "cpu_limit"), ("memory_request_gib", "memory_limit_gib")):
+        doubt = next(
+            (facts.unknowns[one] for facts in counted for one in (request, limit) if one in facts.unknowns), None
+        )
+        if doubt is not None:
+            result.unclear(doubt, request, limit)
+            continue
+        said = [(getattr(facts, request), getattr(facts, limit)) for facts in counted]
+        if said and all(asked and most is not None for asked, most in said):
+            result.values[request], result.values[limit] = max(said, key=lambda one: one[1] / one[0])
 
 
 def _count(counted: Sequence[Facts], worst: Accelerator | None, result: United) -> None:

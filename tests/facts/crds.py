@@ -23,7 +23,7 @@ CONTAINER: Final = k8s.core.v1.ContainerArgs
 RESOURCES: Final = k8s.core.v1.ResourceRequirementsArgs
 EACH: Final = "[*]"
 
-# ray-project/kuberay, ray-operator/apis/ray/v1/raycluster_types.go (026f1433), rayjob_types.go (0057210e),
+# ray-project/kuberay, ray-operator/apis/ray/v1/raycluster_types.go (026f1433), rayjob_types.go (447f67ad),
 # rayservice_types.go (00741298)
 _RAY: Final = {
     "enableInTreeAutoscaling": None,
@@ -48,6 +48,7 @@ FIELDS: Final[Mapping[str, Any]] = {
     "ray.io/v1:RayCluster": _RAY,
     "ray.io/v1:RayJob": {
         "activeDeadlineSeconds": None,
+        "backoffLimit": None,
         "rayClusterSpec": _RAY,
         "clusterSelector": ANY,
         "suspend": None,
@@ -74,6 +75,7 @@ FIELDS: Final[Mapping[str, Any]] = {
     # kubernetes-sigs/jobset, api/jobset/v1alpha2/jobset_types.go (0336a8fd)
     "jobset.x-k8s.io/v1alpha2:JobSet": {
         "suspend": None,
+        "failurePolicy": {"maxRestarts": None},
         "replicatedJobs": {EACH: {"name": None, "replicas": None, "template": JOB}},
     },
     # kubernetes-sigs/lws, api/leaderworkerset/v1/leaderworkerset_types.go (024af084)

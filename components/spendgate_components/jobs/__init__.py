@@ -1,0 +1,1 @@
+"""What a ``TrainingJob`` makes on each platform."""
