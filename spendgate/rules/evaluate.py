@@ -141,7 +141,7 @@ class _Compiler:
 
     def _environment(self) -> cel.Env:
         types = schema(self.guardrail.params, self.types, stack_only=self.guardrail.target is Target.STACK)
-        return cel.environment(types)
+        return cel.environment(types, self.guardrail.tested)
 
     def variable(self, expression: Expression) -> Any:
         program = self.program(expression, None)

@@ -77,7 +77,10 @@ class PatchRule:
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A guardrail as loaded. ``params`` are JSON Schemas by parameter name, ``defaults`` their default values."""
+    """A guardrail as loaded. ``params`` are JSON Schemas by parameter name, ``defaults`` their default values.
+
+    ``tested`` says that its expressions pass the type check: those of a shipped one do, its tests hold that.
+    """
 
     name: str
     title: str
@@ -95,6 +98,7 @@ class Guardrail:
     reference: str | None = None
     place: Place = field(default_factory=lambda: Place(""))
     patches: tuple[PatchRule, ...] = ()
+    tested: bool = field(default=False, compare=False)
 
     @property
     def defaults(self) -> dict[str, Any]:

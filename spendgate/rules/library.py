@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ def guardrail_files(folder: Path) -> list[Path]:
 
 def _load_shipped(path: Path) -> Guardrail:
     try:
-        return _guardrail(read_yaml(path))
+        return replace(_guardrail(read_yaml(path)), tested=True)
     except (InputError, AttributeError, KeyError, TypeError, ValueError):
         return load_guardrail(path)  # it was edited: what is wrong is told with its place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from spendgate.errors import InputError
 from spendgate.rules.evaluate import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import guardrail_files, load_guardrail, load_library
+from spendgate.rules.selection import library_of
 from spendgate.shipped import policies_dir
+
+whole_library = lru_cache(maxsize=1)(load_library)
 
 BROKEN = sorted((Path(__file__).parent / "fixtures" / "broken").iterdir())
 
@@ -29,6 +33,19 @@ def test_the_shipped_library_loads_and_every_guardrail_lies_in_the_folder_of_its
     assert len(library) >= 12
     for path in guardrail_files(policies_dir()):
         assert library[path.stem].category == path.parent.name
+
+
+@pytest.mark.parametrize("name", [path.stem for path in guardrail_files(policies_dir())])
+def test_a_shipped_guardrail_reads_the_same_where_its_type_check_is_left_to_these_tests(name: str) -> None:
+    checked, shipped = whole_library()[name], library_of(())[name]
+    assert (checked.tested, shipped.tested) == (False, True)
+    one, other = (
+        compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))
+        for guardrail in (checked, shipped)
+    )
+    assert one.reads == other.reads
+    assert (one.decides, one.tells) == (other.decides, other.tells)
+    assert one.params == other.params
 
 
 def test_two_guardrails_of_one_name_are_an_error(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ __all__ = [
 ENGINES = ("cel-expr-python", "cel-python")
 
 
-def environment(schema: Schema) -> Env:
-    """What expressions of this schema may read."""
-    return Env(schema)
+def environment(schema: Schema, tested: bool = False) -> Env:
+    """What expressions of this schema may read; see ``Env`` for those that are ``tested``."""
+    return Env(schema, tested)
 
 
 def engine(name: str | None = None) -> Engine:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from spendgate.rules.cel.checker import check
+from spendgate.rules.cel.checker import check, checked_form
 from spendgate.rules.cel.faults import fault
 from spendgate.rules.cel.model import Activation, CompileError, Env, Issue, answer
 from spendgate.rules.cel.reads import Read, uses
@@ -58,19 +58,21 @@ class CelExprEngine:
 
     def compile(self, expression: str, env: Env) -> CelExprProgram:
         """Check and compile; raises CompileError."""
-        return _compile(expression, env.schema)
+        return _compile(expression, env.schema, env.tested)
 
 
 @lru_cache(maxsize=4096)
-def _compile(expression: str, schema: Schema) -> CelExprProgram:
-    checked = check(expression, schema)
+def _compile(expression: str, schema: Schema, tested: bool) -> CelExprProgram:
     evaluation = _evaluation_env(
         tuple((name, type_.name if type_ in (TIMESTAMP, DURATION) else "dyn") for name, type_ in schema.variables)
     )
+    checked = None if tested else check(expression, schema)
     try:
         # Compiled anew rather than deserialised: the checked form carries protobuf types that maps do not have.
         compiled = evaluation.compile(expression)
+        checked = checked or checked_form(compiled, expression, schema)
     except RuntimeError as error:
+        check(expression, schema)  # tells what is wrong, and where
         raise CompileError([Issue(1, 1, str(error).splitlines()[0])]) from None
     return CelExprProgram(expression, checked.return_type, checked.reads, uses(checked.reads), compiled, evaluation)
 

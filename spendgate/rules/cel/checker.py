@@ -52,6 +52,11 @@ def check(expression: str, schema: Schema) -> Checked:
         compiled = _typed_env(schema).compile(expression)
     except RuntimeError as error:
         raise CompileError(_issues(str(error), expression, schema)) from None
+    return checked_form(compiled, expression, schema)
+
+
+def checked_form(compiled: Any, expression: str, schema: Schema) -> Checked:
+    """What is read off a compiled expression, typed or not; raises CompileError where it is too large or too deep."""
     tree = from_checked(compiled.serialize())
     refuse(tree, expression)
     return Checked(_type_name(compiled.return_type().name()), reads_of(tree, schema), tree)

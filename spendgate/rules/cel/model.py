@@ -71,9 +71,13 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """What expressions may read. Two of one schema are the same."""
+    """What expressions may read. Two of one schema are the same.
+
+    ``tested`` expressions are known to pass the type check, which takes longer than to compile them.
+    """
 
     schema: Schema
+    tested: bool = False
 
     def type_of(self, name: str) -> Type:
         """The type of one variable."""
