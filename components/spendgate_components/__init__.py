@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from spendgate_components.checkpoint_store import CheckpointStore, CheckpointStoreArgs
     from spendgate_components.cost import CostRange, EstimatedCost
     from spendgate_components.errors import ArgumentError
+    from spendgate_components.gpu_cluster import ClusterPool, GpuCluster, GpuClusterArgs, TeamQuota
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
     from spendgate_components.tags import WorkloadTags
@@ -20,14 +21,18 @@ _WHERE = {
     "BudgetGuardArgs": "budget_guard",
     "CheckpointStore": "checkpoint_store",
     "CheckpointStoreArgs": "checkpoint_store",
+    "ClusterPool": "gpu_cluster",
     "CostRange": "cost",
     "EstimatedCost": "cost",
+    "GpuCluster": "gpu_cluster",
+    "GpuClusterArgs": "gpu_cluster",
     "GpuNodePool": "gpu_node_pool",
     "GpuNodePoolArgs": "gpu_node_pool",
     "InferenceEndpoint": "inference_endpoint",
     "InferenceEndpointArgs": "inference_endpoint",
     "Nodes": "gpu_node_pool",
     "Replicas": "inference_endpoint",
+    "TeamQuota": "gpu_cluster",
     "TrainingJob": "training_job",
     "TrainingJobArgs": "training_job",
     "WorkloadTags": "tags",
@@ -39,14 +44,18 @@ __all__ = [
     "BudgetGuardArgs",
     "CheckpointStore",
     "CheckpointStoreArgs",
+    "ClusterPool",
     "CostRange",
     "EstimatedCost",
+    "GpuCluster",
+    "GpuClusterArgs",
     "GpuNodePool",
     "GpuNodePoolArgs",
     "InferenceEndpoint",
     "InferenceEndpointArgs",
     "Nodes",
     "Replicas",
+    "TeamQuota",
     "TrainingJob",
     "TrainingJobArgs",
     "WorkloadTags",

@@ -163,6 +163,18 @@ class Need:
 
 def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
     """The children of a pool. Raises ArgumentError; registers nothing."""
+    need, place = needed(name, args, catalogue)
+    most = sum(group.max for group in need.groups)
+    outputs = {
+        "instance_type": need.choice.machine.name,
+        "instance_type_reason": need.choice.why,
+        "accelerators": most * int(need.choice.accelerator.count),
+    }
+    return Plan(pool_children(need, place), (), _notes(need), outputs, _beside(need, most))
+
+
+def needed(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> tuple[Need, str]:
+    """What a pool is, with the machine that was chosen, and its region or zone. Raises ArgumentError."""
     one_of("platform", args.platform, PLATFORMS)
     provider = _PROVIDER[args.platform]
     _belongs(args)
@@ -199,16 +211,11 @@ def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
         taint=args.taint is not False,
         driver=args.install_driver is not False,
     )
-    most = sum(group.max for group in groups)
-    outputs = {
-        "instance_type": choice.machine.name,
-        "instance_type_reason": choice.why,
-        "accelerators": most * per_node,
-    }
-    return Plan(_children(need, place), (), _notes(need), outputs, _beside(need, most))
+    return need, place
 
 
-def _children(need: Need, place: str) -> tuple[Child, ...]:
+def pool_children(need: Need, place: str) -> tuple[Child, ...]:
+    """The children of a pool on its platform."""
     # Each platform imports its own SDK only.
     if need.args.platform == "eks":
         from spendgate_components.pools.eks import children

@@ -11,6 +11,7 @@ from pulumi.provider.experimental import component_provider_host
 from spendgate import __version__
 from spendgate_components.budget_guard import BudgetGuard
 from spendgate_components.checkpoint_store import CheckpointStore
+from spendgate_components.gpu_cluster import GpuCluster
 from spendgate_components.gpu_node_pool import GpuNodePool
 from spendgate_components.inference_endpoint import InferenceEndpoint
 from spendgate_components.training_job import TrainingJob
@@ -18,6 +19,7 @@ from spendgate_components.training_job import TrainingJob
 COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [
     BudgetGuard,
     CheckpointStore,
+    GpuCluster,
     GpuNodePool,
     InferenceEndpoint,
     TrainingJob,

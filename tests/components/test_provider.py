@@ -92,7 +92,7 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine)
 def test_every_component_and_every_argument_is_described() -> None:
     found = schema()
     names = {name.rsplit(":", 1)[-1] for name in found["resources"]}
-    assert names == {"BudgetGuard", "CheckpointStore", "GpuNodePool", "InferenceEndpoint", "TrainingJob"}
+    assert names == {"BudgetGuard", "CheckpointStore", "GpuCluster", "GpuNodePool", "InferenceEndpoint", "TrainingJob"}
     for name, resource in found["resources"].items():
         assert resource["isComponent"] is True
         assert resource["description"], name
@@ -157,6 +157,27 @@ def test_an_endpoint_is_constructed_with_the_price_of_its_inferences(engine: Eng
     monthly = checked.estimate.total.monthly
     assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in monthly.bounds]
     assert answer.state["costPer1000Inferences"]["low"] == pytest.approx(1.127 / 36, abs=1e-6)
+
+
+def test_a_cluster_is_constructed_with_its_pools_and_teams(engine: Engine) -> None:
+    inputs = {
+        "tags": WHO, "platform": "eks", "subnetIds": [UNKNOWN, UNKNOWN], "kmsKey": UNKNOWN, "quota": "kueue",
+        "pools": {
+            "l4": {"accelerator": "L4", "perNode": 1, "nodes": {"expected": 1, "max": 2}},
+            "big-t4": {"accelerator": "T4", "perNode": 4, "nodes": {"min": 0, "max": 1}, "minVcpu": 48},
+        },
+        "teams": {"nlp": {"accelerators": 3, "byPool": {"l4": 1, "big-t4": 2}, "memoryGib": 64}},
+        "raw": {"l4-template": {"description": "GPU nodes"}},
+    }  # fmt: skip
+    answer = engine.construct("GpuCluster", "research", inputs)
+    assert answer.state["instanceTypes"] == {"l4": "g6.xlarge", "big-t4": "g4dn.12xlarge"}
+    assert answer.state["accelerators"] == 6
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    assert {"research-big-t4-spot", "research-team-nlp-queue"} <= set(checked.names.values())
+    told = answer.state["estimatedCost"]["monthly"]
+    bounds = checked.estimate.total.monthly.bounds
+    assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in bounds]
 
 
 def test_budgets_are_constructed(engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""What a ``GpuCluster`` makes on each platform."""
