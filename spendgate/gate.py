@@ -30,6 +30,7 @@ from spendgate.rules.vocabulary import (
     resource_values,
     unknown_costs,
     unknown_facts,
+    unknown_run,
     unknown_stack,
 )
 from spendgate.verdict import Checked, Finding
@@ -284,6 +285,7 @@ def resource_subject(
         unknown={
             **unknown_facts(facts),
             **unknown_costs(values["cost"]["undetermined"], "cost", runs=runs),
+            **unknown_run(lines),
             **unknown_stack(values["stack"]),
         },
         address=resource.address,

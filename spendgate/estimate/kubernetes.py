@@ -5,16 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
-from spendgate.estimate.compute import attached_lines, count_of, region_of, show_accelerator, unknown, unknown_as
+from spendgate.estimate.compute import (
+    attached_lines,
+    compute_lines,
+    count_of,
+    region_of,
+    show_accelerator,
+    unknown,
+    unknown_as,
+)
 from spendgate.estimate.lines import hourly_line, without_price
-from spendgate.estimate.model import Confidence, CostLine
+from spendgate.estimate.model import EXACT, ZERO, Confidence, CostLine, Range
 from spendgate.estimate.running import exactly, running_of
 from spendgate.estimate.usage import UNTOLD, Use
 from spendgate.facts.model import Facts, Workload
+from spendgate.money import show_money
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, InstanceType, NoPrice, Purchase
 
+_PICO: Final = Decimal("0.000000000001")
 _ELSEWHERE = "the cluster's nodes are declared elsewhere"
 
 
@@ -35,8 +47,13 @@ def pod_lines(
     item = show_accelerator(facts.accelerator) if facts.accelerator else types[0] if types else "accelerator"
     asked = (facts.provider, item, facts.region, facts.purchase or Purchase.ON_DEMAND)
     if pools:
-        paid, note = _payers(facts, types, reason, pools)
-        return (without_price(*asked, NoPrice.PAID_BY_NODES if paid else NoPrice.UNPRICED, note, quantity),)
+        payers, sure, note = _payers(facts, types, reason, pools)
+        if not payers:
+            return (without_price(*asked, NoPrice.UNPRICED, note, quantity),)
+        of_run, told = _run(facts, types, payers if sure else (), quantity, catalogue, use)
+        note = f"{note}; {told}" if of_run else note
+        line = without_price(*asked, NoPrice.PAID_BY_NODES, note, quantity)
+        return (replace(line, of_run=of_run, run_unknown="" if of_run else told),)
     if facts.accelerator is None and reason is not None:
         note = f"accelerator is unknown: {reason}"
         return (without_price(*asked, unknown_as(reason), note, quantity),)
@@ -67,20 +84,80 @@ def pod_lines(
     return (line, *attached)
 
 
-def _payers(facts: Facts, types: Sequence[str], unclear: str | None, pools: Sequence[Workload]) -> tuple[bool, str]:
-    """Whether node pools of the stack pay for these pods, and which of them, or why none does."""
+def _payers(
+    facts: Facts, types: Sequence[str], unclear: str | None, pools: Sequence[Workload]
+) -> tuple[Sequence[Workload], bool, str]:
+    """The node pools of the stack that pay for these pods, whether that is certain, and the same in words."""
     fits = [(pool, _fit(facts.accelerator, types, pool.facts)) for pool in pools]
     sure = [pool for pool, fit in fits if fit == "fits"]
     payers = sure or [pool for pool, fit in fits if fit]
     if not payers:
         wanted = show_accelerator(facts.accelerator) if facts.accelerator else " or ".join(types)
-        return False, f"no node pool of this stack fits (asked for: {wanted})"
+        return (), False, f"no node pool of this stack fits (asked for: {wanted})"
     note = f"paid by node pool {', '.join(pool.resource.name for pool in payers)}"
     if unclear is not None and facts.accelerator is None:
-        return True, f"{note}: what is asked for is unknown ({unclear})"
+        return payers, False, f"{note}: what is asked for is unknown ({unclear})"
     if not sure:
-        return True, f"{note}, which may fit: what its nodes carry is not certain"
-    return True, note + _room(facts, sure)
+        return payers, False, f"{note}, which may fit: what its nodes carry is not certain"
+    return sure, True, note + _room(facts, sure)
+
+
+def _run(
+    facts: Facts,
+    types: Sequence[str],
+    pools: Sequence[Workload],
+    pods: Range,
+    catalogue: Catalogue,
+    use: Use,
+) -> tuple[Range | None, str]:
+    """What one run of a job takes of the nodes of ``pools`` (those that fit for certain), and how that is counted; or
+    None, with why it cannot be told (an empty text for what has no runs).
+
+    It is the share of a node that its pods ask for, at a node's list price, for the hours of a run. What nobody uses of
+    a node is not in it: the pool pays for that, in any month.
+    """
+    hours = running_of(facts, use).run
+    if hours is None:
+        return None, ""
+    if not pools:
+        return None, "on which nodes it runs is not certain"
+    costs = []
+    for pool in pools:
+        hourly, why = _node_hour(pool.facts, catalogue)
+        if hourly is None:
+            return None, f"a node of {pool.resource.name} has no price: {why}"
+        share = _share_of(facts, types, pool.facts, catalogue)
+        if share is None or share > 1:
+            return None, f"what it takes of a node of {pool.resource.name} is not known"
+        costs.append(pods * exactly(share) * hourly * hours)
+    low, high = min(cost.low for cost in costs), max(cost.high for cost in costs)
+    # An even share has no end (1 of 3): beyond a millionth of a millionth it is no money.
+    found = Range(*(part.quantize(_PICO, ROUND_HALF_EVEN, EXACT) for part in (low, costs[0].expected, high)))
+    return found, f"a run takes {show_money(found.expected)} of it at list prices, which the pool pays already"
+
+
+def _node_hour(pool: Facts, catalogue: Catalogue) -> tuple[Range | None, str]:
+    """What one node of a pool costs while it runs, with the accelerators that are attached to it; else why not."""
+    one = replace(
+        pool,
+        count=None,
+        on_demand_base=None,
+        unknowns={path: why for path, why in pool.unknowns.items() if path.split(".")[0] != "count"},
+    )
+    hourly = ZERO
+    for line in compute_lines(one, catalogue):
+        if line.cost is None:
+            return None, line.quote.note or str(line.quote.reason).replace("_", " ")
+        hourly += line.cost.hourly
+    return hourly, ""
+
+
+def _share_of(facts: Facts, types: Sequence[str], pool: Facts, catalogue: Catalogue) -> float | None:
+    """The share of a pool's node that one pod asks for; None where it cannot be told."""
+    if facts.accelerator is not None:
+        return facts.accelerator.count / pool.accelerator.count if pool.accelerator else None
+    node = _node(types, catalogue)
+    return _share(facts, node)[0] if node is not None else None
 
 
 def _fit(asked: Accelerator | None, types: Sequence[str], pool: Facts) -> str:

@@ -138,7 +138,8 @@ class CostLine:
     the amount is; what makes it less than exact is among the ``assumptions``. ``running`` are the hours in full, where
     it is billed by the hour. With a ``reduction``, ``listed`` is what the same costs at the list price (None where
     there is none). ``utilisation`` is the share of full load that its hardware is said to run at: that tells its
-    energy.
+    energy. ``of_run`` is what a run takes of machines that other lines pay for: it is in no total, as these are there
+    already; where a run costs something and nobody can tell what, ``run_unknown`` says why.
     """
 
     resource: str
@@ -155,6 +156,8 @@ class CostLine:
     listed: Cost | None = None
     kind: LineKind = LineKind.MACHINE
     utilisation: Decimal | None = None
+    of_run: Range | None = None
+    run_unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, reduce
 from typing import Any, Final
 
 from spendgate.estimate.carbon import Footprint, show_figure
 from spendgate.estimate.discounts import Term
 from spendgate.estimate.drivers import REQUESTS, TOKENS
-from spendgate.estimate.model import Cost, CostLine, Estimate, Range
+from spendgate.estimate.model import ZERO, Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
@@ -400,10 +400,23 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
     for driver in estimate.drivers if len(resources) == 1 else ():
         if driver.per in _DRIVERS:
             values[_DRIVERS[driver.per]] = _range(*driver.cost.bounds, estimate.currency)
-    if total.run is not None:
-        values["run"] = _range(total.run.low, total.run.expected, total.run.high, estimate.currency)
+    run = _run_of(total, estimate) if len(resources) == 1 else total.run
+    if run is not None:
+        values["run"] = _range(*run.bounds, estimate.currency)
     values["known"] = {name: values[name] for name in _AMOUNTS if name in values}
     return values
+
+
+def _run_of(total: Cost, estimate: Estimate) -> Range | None:
+    """What a run of one resource costs: with what it takes of nodes that other resources pay for."""
+    taken = [line.of_run for line in estimate.lines if line.of_run is not None]
+    return reduce(Range.__add__, taken, total.run or ZERO) if taken else total.run
+
+
+def unknown_run(lines: Sequence[CostLine]) -> dict[tuple[str, ...], str]:
+    """The path of a run's cost, with the reason, where a run costs something and it cannot be told how much."""
+    why = next((line.run_unknown for line in lines if line.run_unknown), "")
+    return {("cost", "run"): f"cost.run ({why})"} if why else {}
 
 
 def unknown_costs(
