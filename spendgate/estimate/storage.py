@@ -49,6 +49,12 @@ def storage_lines(
             return (without_price(*asked, quantity * exactly(facts.size_gib), _GIB_MONTH, LineKind.STORAGE),)
     if facts.size_gib is None:
         return None
+    known = _claim_classes().get(facts.storage_class or "") if facts.provider == "kubernetes" else None
+    if known is not None and region is not None:
+        provider, item = known
+        note = f"the class {facts.storage_class} is taken for {item}"
+        quote = catalogue.storage_quote(provider, item, region)
+        return (monthly_line(quote, quantity * exactly(facts.size_gib), (*notes, note), Confidence.ASSUMED),)
     if facts.provider == "kubernetes":
         note = "the price of a claim is that of its cluster's storage class"
         asked = (facts.provider, item, region, Purchase.ON_DEMAND, NoPrice.UNPRICED, note)
@@ -175,3 +181,9 @@ def _moved() -> tuple[tuple[str, str, str, str, str], ...]:
     columns = ("provider", "use", "type", "item", "most_gib")
     rows = read_table(Path(__file__).parent / "moved_items.csv", columns)
     return tuple((row["provider"], row["use"], row["type"], row["item"], row["most_gib"]) for row in rows)
+
+
+@lru_cache(maxsize=1)
+def _claim_classes() -> dict[str, tuple[str, str]]:
+    rows = read_table(Path(__file__).parent / "claim_classes.csv", ("class", "provider", "item", "source"))
+    return {row["class"]: (row["provider"], row["item"]) for row in rows}

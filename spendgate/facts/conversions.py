@@ -27,6 +27,7 @@ _ISO_DURATION: Final = re.compile(
     r"P(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
 )
 _IDLE_NUMBER: Final = re.compile(r"(?:\b(IDLE_TIME(?:OUT)?)=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
+_EVENTBRIDGE: Final = re.compile(r"cron\((\S+ \S+ \S+ \S+) (\S+) \*\)")
 _IDLE_WORDS: Final = re.compile(r"auto-?stop|idle|shutdown|stop-notebook-instance", re.IGNORECASE)
 
 # Sizes in GiB: MicrosoftDocs/azure-docs, virtual-machines/disks-types.md (Premium SSD, Standard SSD, Standard HDD).
@@ -115,6 +116,17 @@ def idle_script_minutes(value: Any, path: str) -> Outcome:
 
 
 def runs_per_month(value: Any, path: str) -> Outcome:
+def cron_line(value: Any, path: str) -> Outcome:
+    """The cron line of an expression of EventBridge: ``cron(0 8 ? * MON-FRI *)`` is ``0 8 * * MON-FRI``, if it holds
+    for every year. Its numbers of weekdays count from 1, Sunday: one that has any is unclear."""
+    found = _EVENTBRIDGE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return wrong_type(path, "a cron expression", value)
+    if re.search(r"\d", found[2]):
+        return Unclear(f"{path}: numbers the days of the week")
+    return Known(f"{found[1]} {found[2]}".replace("?", "*"), path)
+
+
     """A cron line as runs a month."""
     if not isinstance(value, str):
         return wrong_type(path, "a cron line", value)
@@ -242,3 +254,4 @@ def opened(value: Any) -> Any:
     while isinstance(value, Secret):
         value = value.value
     return value
+    "cron_line": cron_line,

@@ -100,6 +100,8 @@ FIELDS: Final[Mapping[str, Any]] = {
         "idleReplicaCount": None,
         "minReplicaCount": None,
         "maxReplicaCount": None,
+        # scaletriggers_types.go
+        "triggers": {EACH: {"type": None, "metadata": ANY}},
     },
     # kubernetes-sigs/karpenter, pkg/apis/v1/nodepool.go (013941a7)
     "karpenter.sh/v1:NodePool": {
