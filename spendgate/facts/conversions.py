@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -26,8 +27,8 @@ _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d
 _ISO_DURATION: Final = re.compile(
     r"P(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
 )
-_IDLE_NUMBER: Final = re.compile(r"(?:\b(IDLE_TIME(?:OUT)?)=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
 _EVENTBRIDGE: Final = re.compile(r"cron\((\S+ \S+ \S+ \S+) (\S+) \*\)")
+_IDLE_NUMBER: Final = re.compile(r"(?:\b(IDLE_TIME(?:OUT)?)=|--(?:idle-)?time(?:out)?[ =])[\"']?(\d{1,9})\b")
 _IDLE_WORDS: Final = re.compile(r"auto-?stop|idle|shutdown|stop-notebook-instance", re.IGNORECASE)
 
 # Sizes in GiB: MicrosoftDocs/azure-docs, virtual-machines/disks-types.md (Premium SSD, Standard SSD, Standard HDD).
@@ -115,7 +116,6 @@ def idle_script_minutes(value: Any, path: str) -> Outcome:
     return ABSENT
 
 
-def runs_per_month(value: Any, path: str) -> Outcome:
 def cron_line(value: Any, path: str) -> Outcome:
     """The cron line of an expression of EventBridge: ``cron(0 8 ? * MON-FRI *)`` is ``0 8 * * MON-FRI``, if it holds
     for every year. Its numbers of weekdays count from 1, Sunday: one that has any is unclear."""
@@ -127,6 +127,7 @@ def cron_line(value: Any, path: str) -> Outcome:
     return Known(f"{found[1]} {found[2]}".replace("?", "*"), path)
 
 
+def runs_per_month(value: Any, path: str) -> Outcome:
     """A cron line as runs a month."""
     if not isinstance(value, str):
         return wrong_type(path, "a cron line", value)
@@ -173,6 +174,55 @@ def declared(value: Any, path: str) -> Outcome:
     return Known(True, path)
 
 
+def granted_actions(value: Any, path: str) -> Outcome:
+    """What an IAM policy (JSON text, or the same as an object) allows without a condition: its actions, as they are
+    written. Allowing all but some is allowing ``*``. The name of a managed policy stands for what that one allows."""
+    document = value
+    if isinstance(value, str):
+        if value.startswith("arn:"):
+            return Known(value.rsplit("/", 1)[-1], path)
+        try:
+            document = json.loads(value)
+        except ValueError:
+            return Unclear(f"{path}: is no JSON")
+    if (unknown := nothing_unknown(document, path)) is not None:
+        return unknown
+    if not isinstance(document, Mapping):
+        return wrong_type(path, "a policy", value)
+    actions: list[str] = []
+    for statement in _listed(document.get("Statement")):
+        if not isinstance(statement, Mapping):
+            return Unclear(f"{path}: holds a statement that is none")
+        if statement.get("Effect") == "Allow" and not statement.get("Condition"):
+            actions += [str(action) for action in _listed(statement.get("Action"))]
+            actions += ["*"] if "NotAction" in statement else []
+    return Known(list(dict.fromkeys(actions)), path) if actions else ABSENT
+
+
+def granted_rules(value: Any, path: str) -> Outcome:
+    """``*`` where a rule of Kubernetes allows every verb on every resource."""
+    if (unknown := nothing_unknown(value, path)) is not None:
+        return unknown
+    rules = [rule for rule in _listed(value) if isinstance(rule, Mapping)]
+    everything = any(
+        all("*" in _listed(rule.get(key)) for key in ("verbs", "resources", "apiGroups")) for rule in rules
+    )
+    return Known(["*"], path) if everything else ABSENT
+
+
+def keys(value: Any, path: str) -> Outcome:
+    """The keys of an object that have a value, known or not; a path may lead to the key of an entry instead."""
+    if isinstance(value, str):
+        return Known(value, path)
+    if not isinstance(value, Mapping):
+        return wrong_type(path, "an object", value)
+    return Known([str(key) for key, item in value.items() if item not in (None, "")], path)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _scaled(factor: float) -> Callable[[Any, str], Outcome]:
     def convert(value: Any, path: str) -> Outcome:
         found = number(value, path)
@@ -205,6 +255,9 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "length": length,
     "declared": declared,
     "claimed_devices": claimed_devices,
+    "granted_actions": granted_actions,
+    "granted_rules": granted_rules,
+    "keys": keys,
     "quantity": quantity,
     "quantity_gib": _then(quantity, 1 / GIB),
     "seconds_to_hours": _scaled(1 / 3600),
@@ -218,6 +271,7 @@ CONVERSIONS: Final[Mapping[str, Callable[[Any, str], Outcome]]] = {
     "percent_to_share": _scaled(1 / 100),
     "percent_to_rest": lambda value, path: _rest(value, path),
     "idle_script_minutes": idle_script_minutes,
+    "cron_line": cron_line,
     "runs_per_month": runs_per_month,
     "lower": _of_text(str.lower),
     "compact": _of_text(lambda name: name.lower().replace(" ", "")),
@@ -254,4 +308,3 @@ def opened(value: Any) -> Any:
     while isinstance(value, Secret):
         value = value.value
     return value
-    "cron_line": cron_line,

@@ -473,7 +473,11 @@ def _any(found: Sequence[Outcome]) -> Outcome:
 
 def _list(found: Sequence[Outcome]) -> Outcome:
     known = _all_known(found)
-    return known if isinstance(known, Unclear) else Known([item.value for item in known], known[0].path)
+    if isinstance(known, Unclear):
+        return known
+    # A conversion may have made several of one (the actions of a policy).
+    values = (item.value if isinstance(item.value, list) else [item.value] for item in known)
+    return Known([value for some in values for value in some], known[0].path)
 
 
 def _all_known(found: Sequence[Outcome]) -> list[Known] | Unclear:

@@ -74,7 +74,9 @@ class Facts:
     ``cpu_request`` and its like are sums over the containers of one pod; a sum to which not every container adds is not
     declared. ``versions_kept`` are old versions of an object, ``replicated_to`` the regions that its data is copied to,
     ``role`` the identity that its machines run as, ``permissions`` the names of managed policies and roles that it
-    carries or grants, ``images`` what it runs. ``public``: reachable from the internet, or readable by everyone.
+    carries or grants, and the actions that a policy of its own allows without a condition, ``images`` what it runs,
+    ``machine_tag_keys`` the tags that a group hands down to the machines it starts, where its own stay with it.
+    ``public``: reachable from the internet, or readable by everyone.
     ``checkpointing``: interrupted work goes on from where it was. ``accelerator_limit`` is how many accelerators it
     lets others start or use (a quota, the bounds of what starts nodes).
 
@@ -118,6 +120,7 @@ class Facts:
     role: str | None = None
     permissions: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    machine_tag_keys: tuple[str, ...] = ()
     cpu_request: float | None = None
     cpu_limit: float | None = None
     memory_request_gib: float | None = None

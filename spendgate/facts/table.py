@@ -39,7 +39,7 @@ _FILES: Final = {"azure-native": "azure"}
 """Tables whose name is not that of their package."""
 
 TEXTS: Final = ("instance_type", "storage_class", "role")
-LISTS: Final = ("zones", "instance_types", "replicated_to", "permissions", "images")
+LISTS: Final = ("zones", "instance_types", "replicated_to", "permissions", "images", "machine_tag_keys")
 NUMBERS: Final = (
     "vcpu",
     "memory_gib",
