@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
+import pulumi
+
 from spendgate_components.errors import ArgumentError, one_of
 
 ENVIRONMENTS: Final = ("dev", "development", "test", "staging", "prod", "production", "sandbox")
@@ -97,6 +99,21 @@ class WorkloadTags:
     def in_production(self) -> bool:
         """Whether the environment is production."""
         return self.environment in PRODUCTION
+
+    def below(self, *, over: bool = False) -> pulumi.ResourceTransform:
+        """A transform that gives these tags to everything below a component, whoever declares it:
+        ``pulumi.ResourceOptions(transforms=[tags.below()])``.
+
+        Each resource that takes tags gets them in its cloud's own alphabet (AWS, Azure, Google Cloud, Kubernetes). A
+        tag that a resource already has stays, unless ``over``.
+        """
+        from spendgate_components.below import tagging
+
+        return tagging(self.values, over=over)
+
+    def everywhere(self, *, over: bool = False) -> None:
+        """Give these tags to every resource of the stack that is declared from here on, as ``below`` does."""
+        pulumi.runtime.register_resource_transform(self.below(over=over))
 
 
 _FIELDS: Final = tuple(field.name for field in fields(WorkloadTags) if field.name != "extra")
