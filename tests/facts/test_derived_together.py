@@ -119,7 +119,7 @@ def alone() -> tuple[Resource, ...]:
     return tuple(resource for found in chosen for resource in found)
 
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [0, 1, True, False, 1.0, "", "1", "spot", None, [], {}, ["a"], UNKNOWN, Secret("s"), 500, "PT1H"]
 )
 
