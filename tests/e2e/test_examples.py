@@ -66,6 +66,25 @@ def test_the_repaired_example_passes_within_its_budget(reports: dict[str, dict[s
     assert 0 < report["estimate"]["totals"]["monthly"]["expected"] <= 2500
 
 
+def test_the_platform_costs_what_its_readme_says(reports: dict[str, dict[str, Any]]) -> None:
+    report = reports["fine-tuning-platform"]
+    assert not report["findings"]
+    readme = (ROOT / "examples/fine-tuning-platform/README.md").read_text(encoding="utf-8")
+    told = report["estimate"]["totals"]["monthly"]
+    for words, bound in (("Expected ${}", "expected"), ("At least ${}", "low"), ("at most ${}", "high")):
+        assert words.format(f"{told[bound]:,.2f}") in readme
+    lines = report["estimate"]["lines"]
+    by_item: dict[str, float] = {}
+    for line in lines:
+        if line["cost"]:
+            item = line["quote"]["item"]
+            by_item[item] = by_item.get(item, 0.0) + line["cost"]["monthly"]["expected"]
+    assert len(by_item) == 5
+    for item, cost in by_item.items():
+        assert f"${cost:,.2f}" in readme, item
+    assert f"{report['inputs'][0]['resources']} resources" in readme
+
+
 def test_totals_are_the_sum_of_the_lines(reports: dict[str, dict[str, Any]]) -> None:
     for report in reports.values():
         for period in ("hourly", "daily", "monthly"):
