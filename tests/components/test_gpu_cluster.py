@@ -27,6 +27,7 @@ from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_cluster import LOG_DAYS, plan
 from tests.components.conftest import TAGS, CheckProgram, message, objections
 from tests.components.test_tags import WHO
+from tests.conftest import ROOT
 
 EKS = 'platform="eks", region="us-west-2", subnet_ids=["subnet-1", "subnet-2"]'
 GKE = 'platform="gke", location="us-central1", zone="us-central1-a", project="ml"'
@@ -400,6 +401,13 @@ def test_pools_teams_and_a_misspelt_word_are_read_from_mappings(check: CheckProg
     pools = 'pools={"l4": ClusterPool("L4", Nodes(1))}'
     with pytest.raises(InputError, match=r"teams\.nlp\.accelerators is missing"):
         check(f'GpuCluster("r1", tags=tags, {EKS}, {pools}, teams={{"nlp": {{"cpu": 1}}}})')
+
+
+def test_the_example_of_the_documentation_costs_what_it_says(check: CheckProgram) -> None:
+    section = (ROOT / "components" / "README.md").read_text(encoding="utf-8").split("## GpuCluster\n")[1]
+    example = section.split("```python\n")[1].split("```")[0]
+    total = check(example).estimate.total.monthly
+    assert f"${total.expected:,.0f} expected, at most ${total.high:,.0f}" in example
 
 
 @st.composite

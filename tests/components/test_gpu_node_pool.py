@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ import pytest
 from spendgate.errors import InputError
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Purchase
+from spendgate.sources.pulumi_program import run_program
 from spendgate_components import ArgumentError, GpuNodePoolArgs, Nodes, WorkloadTags
 from spendgate_components.choice import choose
 from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_node_pool import plan
-from tests.components.conftest import CheckProgram, message, objections
+from tests.components.conftest import TAGS, CheckProgram, message, objections
 from tests.components.test_tags import WHO
+from tests.conftest import ROOT
 from tests.facts import sdk
 
 with_azure = pytest.mark.skipif(bool(sdk.missing("azure-native")), reason=sdk.missing("azure-native"))
@@ -291,3 +294,65 @@ def test_nodes_that_karpenter_may_start_are_told_and_held_to_the_limit() -> None
     assert planned.beside > 2000
     nodes = planned.children[1].inputs["spec"]
     assert nodes["limits"] == {"nvidia.com/gpu": "4"}
+
+
+URNS = {
+    EKS: [
+        "aws:ec2/launchTemplate:LaunchTemplate::train-template",
+        "aws:eks/nodeGroup:NodeGroup::train-on-demand",
+        "aws:eks/nodeGroup:NodeGroup::train-spot",
+    ],
+    GKE: ["gcp:container/nodePool:NodePool::train-on-demand", "gcp:container/nodePool:NodePool::train-spot"],
+    AKS: [
+        "azure-native:containerservice:AgentPool::train-on-demand",
+        "azure-native:containerservice:AgentPool::train-spot",
+    ],
+    KARPENTER: [
+        "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass::train-class",
+        "kubernetes:karpenter.sh/v1:NodePool::train-nodes",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(EKS, id="eks"),
+        pytest.param(GKE, id="gke"),
+        pytest.param(AKS, id="aks", marks=with_azure),
+        pytest.param(KARPENTER, id="karpenter"),
+    ],
+)
+def test_a_new_version_of_the_component_renames_nothing_and_options_hold_for_children(
+    where: str, tmp_path: Path
+) -> None:
+    """Urns are what Pulumi knows a resource by: a change here replaces nodes, and needs aliases in the component."""
+    platform = where.split('"')[1]
+    package = {"eks": "aws", "gke": "gcp", "aks": "azure_native", "karpenter": "kubernetes"}[platform]
+    mixed = "" if platform == "karpenter" else "on_demand_nodes=1, "
+    (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\n", encoding="utf-8")
+    (tmp_path / "__main__.py").write_text(
+        TAGS + f"import pulumi_{package} as sdk\n"
+        'own = sdk.Provider("own")\n'
+        "options = pulumi.ResourceOptions(\n"
+        '    protect=True, providers=[own], aliases=[pulumi.Alias(name="old")], depends_on=[]\n'
+        ")\n"
+        f'GpuNodePool("train", tags=tags, accelerator="T4", nodes=(0, 3), {mixed}{where}, opts=options)\n',
+        encoding="utf-8",
+    )
+    made = {one.name: one for one in run_program(tmp_path).resources}
+    assert made["train"].options.aliases == ("urn:pulumi:dev::platform::spendgate:index:GpuNodePool::old",)
+    children = [one for one in made.values() if one.name.startswith("train-")]
+    head = "urn:pulumi:dev::platform::spendgate:index:GpuNodePool$"
+    assert sorted(one.address.removeprefix(head) for one in children) == URNS[where]
+    for child in children:
+        assert child.options.protect
+        assert child.provider is not None
+        assert child.provider.address.endswith("::own")
+
+
+@with_azure
+def test_the_example_of_the_documentation_is_a_pool(check: CheckProgram) -> None:
+    blocks = (ROOT / "components" / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    example = next(block.split("```")[0] for block in blocks if 'platform="aks"' in block)
+    assert set(check(example).names.values()) == {"train-spot"}
