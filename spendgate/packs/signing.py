@@ -15,6 +15,7 @@ from spendgate.errors import InputError
 from spendgate.packs.contents import MANIFEST, SIGNATURE, Files
 
 NAMESPACE: Final = "spendgate-pack"
+ANYBODY: Final = "any allowed signer"
 WORDS: Final = sshsig.Words(
     "the manifest", "spendgate pack build --key KEY", "Have the pack signed by whom you allow, or allow that signer."
 )
@@ -57,7 +58,8 @@ def signer(files: Files, demand: Demand | None, now: datetime, shown: str) -> st
     if not demand.allowed_signers.is_file():
         raise InputError("there is no such file of allowed signers", place=demand.allowed_signers)
     known = sshsig.principals(signature, demand.allowed_signers, now)
-    wanted = demand.principals or known or ("any allowed signer",)
+    # A key that has expired is nobody's: whose it was is told all the same.
+    wanted = demand.principals or known or _named_in(demand.allowed_signers) or (ANYBODY,)
     refusals = []
     for principal in wanted:
         why = sshsig.refusal(
@@ -72,7 +74,17 @@ def signer(files: Files, demand: Demand | None, now: datetime, shown: str) -> st
         if why is None:
             return principal
         refusals.append(why)
-    raise _refused(refusals[0], place)
+    telling = [why for why in refusals if "holds no such key" not in why[0]]
+    if not telling and not demand.principals:
+        raise _refused((f"{demand.allowed_signers.name} holds no such key of {ANYBODY}", refusals[0][1]), place)
+    raise _refused((telling or refusals)[0], place)
+
+
+def _named_in(signers: Path) -> tuple[str, ...]:
+    """The names (not the patterns) in a file of allowed signers; the first few, as each is asked for."""
+    lines = (line.split() for line in signers.read_text("utf-8", errors="replace").splitlines())
+    names = [name for line in lines if line and not line[0].startswith("#") for name in line[0].split(",")]
+    return tuple(name for name in dict.fromkeys(names) if not set("*?!") & set(name))[:20]
 
 
 def _refused(why: tuple[str, str], place: str) -> InputError:

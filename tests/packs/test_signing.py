@@ -101,6 +101,8 @@ def test_a_key_that_expired_is_refused_with_its_date(
     allowed = signers(f'ada@example.com valid-before="20260201" {public(ada)}\n')
     with pytest.raises(InputError, match="the key that signed it expired"):
         verify(path, Demand(allowed, ("ada@example.com",)), now=NOW)
+    with pytest.raises(InputError, match="the key that signed it expired"):
+        verify(path, Demand(allowed), now=NOW)
     assert verify(path, Demand(allowed), now=datetime(2026, 1, 15, tzinfo=UTC)).signer == "ada@example.com"
 
 
