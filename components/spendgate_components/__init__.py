@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from spendgate_components.errors import ArgumentError
     from spendgate_components.gpu_cluster import ClusterPool, GpuCluster, GpuClusterArgs, TeamQuota
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
+    from spendgate_components.hours import OfficeHours
     from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
     from spendgate_components.tags import WorkloadTags
     from spendgate_components.training_job import TrainingJob, TrainingJobArgs
+    from spendgate_components.workspace import Workspace, WorkspaceArgs
 
 _WHERE = {
     "ArgumentError": "errors",
@@ -31,11 +33,14 @@ _WHERE = {
     "InferenceEndpoint": "inference_endpoint",
     "InferenceEndpointArgs": "inference_endpoint",
     "Nodes": "gpu_node_pool",
+    "OfficeHours": "hours",
     "Replicas": "inference_endpoint",
     "TeamQuota": "gpu_cluster",
     "TrainingJob": "training_job",
     "TrainingJobArgs": "training_job",
     "WorkloadTags": "tags",
+    "Workspace": "workspace",
+    "WorkspaceArgs": "workspace",
 }
 
 __all__ = [
@@ -54,11 +59,14 @@ __all__ = [
     "InferenceEndpoint",
     "InferenceEndpointArgs",
     "Nodes",
+    "OfficeHours",
     "Replicas",
     "TeamQuota",
     "TrainingJob",
     "TrainingJobArgs",
     "WorkloadTags",
+    "Workspace",
+    "WorkspaceArgs",
 ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 from spendgate.checking import compile_for_environments
 from spendgate.config import load_config
@@ -92,7 +92,15 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_served(engine: Engine)
 def test_every_component_and_every_argument_is_described() -> None:
     found = schema()
     names = {name.rsplit(":", 1)[-1] for name in found["resources"]}
-    assert names == {"BudgetGuard", "CheckpointStore", "GpuCluster", "GpuNodePool", "InferenceEndpoint", "TrainingJob"}
+    assert names == {
+        "BudgetGuard",
+        "CheckpointStore",
+        "GpuCluster",
+        "GpuNodePool",
+        "InferenceEndpoint",
+        "TrainingJob",
+        "Workspace",
+    }
     for name, resource in found["resources"].items():
         assert resource["isComponent"] is True
         assert resource["description"], name
@@ -178,6 +186,40 @@ def test_a_cluster_is_constructed_with_its_pools_and_teams(engine: Engine) -> No
     told = answer.state["estimatedCost"]["monthly"]
     bounds = checked.estimate.total.monthly.bounds
     assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in bounds]
+
+
+def test_a_workspace_is_constructed_with_its_office_hours(engine: Engine) -> None:
+    inputs = {
+        "tags": WHO, "platform": "sagemaker", "region": "us-east-1", "roleArn": UNKNOWN, "idleMinutes": 45,
+        "officeHours": {"start": "09:00", "end": "17:00", "timezone": "Europe/Berlin"}, "maxMonthlyCost": 30,
+    }  # fmt: skip
+    answer = engine.construct("Workspace", "lab", inputs)
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    told = answer.state["estimatedCost"]["monthly"]
+    monthly = checked.estimate.total.monthly
+    assert [told["low"], told["expected"], told["high"]] == [round(float(one), 2) for one in monthly.bounds]
+    assert answer.state["officeHours"] == "09:00 to 17:00 on mon,tue,wed,thu,fri (Europe/Berlin)"
+
+
+def test_what_another_program_declares_below_a_tag_set_carries_it(engine: Engine) -> None:
+    """As the engine does for a program in any language: the transform is the provider's, and so is who answers it."""
+    assert answer.state["gcp"]["owner"] == "nlp_example_com"
+    tags = struct_pb2.Struct()
+    tags.update({"bucket": "weights", "tags": {"team": "ops"}})
+    with grpc.insecure_channel(engine.address) as channel:
+        monitor = resource_pb2_grpc.ResourceMonitorStub(channel)
+        monitor.RegisterResource(
+            resource_pb2.RegisterResourceRequest(
+                type="aws:s3/bucket:Bucket", name="weights", parent=answer.urn, custom=True, object=tags
+            ),
+            timeout=60,
+        )
+    made = next(one for one in engine.deployment.resources.values() if one.name == "weights")
+    assert made.properties["tags"] == {
+        "project": "llm", "team": "ops", "owner": "nlp@example.com", "environment": "dev", "cost-center": "cc-4711",
+        "review-by": "2027-01-31",
+    }  # fmt: skip
 
 
 def test_budgets_are_constructed(engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""What a ``Workspace`` makes on each platform."""
