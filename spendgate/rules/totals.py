@@ -98,8 +98,9 @@ def tag_values(
     """
     with localcontext(EXACT):
         shares = _shares(workloads, estimate)
-        keys = {key: None for _, facts, _ in shares for key in (*facts.tags, *_unknown_keys(facts)) if key}
-        read = tuple(key for key in keys if words is None or key in words)
+        keys = {key for _, facts, _ in shares for key in (*facts.tags, *_unknown_keys(facts)) if key}
+        # By name, as messages list them: the order of declaration changes from run to run.
+        read = tuple(sorted(key for key in keys if words is None or key in words))
         groups = _grouped(read, shares)
         totals = {key: _by_value(index, groups) for index, key in enumerate(read)}
     by_tag = {
@@ -109,7 +110,10 @@ def tag_values(
     return {
         "by_tag": by_tag,
         "tag_totals": [total for values in by_tag.values() for total in values.values()],
-        "unknown_tags": [{"name": name, "key": key} for name, facts, _ in shares for key in _unknown_keys(facts)],
+        "unknown_tags": [
+            {"name": name, "key": key}
+            for name, key in sorted((name, key) for name, facts, _ in shares for key in _unknown_keys(facts))
+        ],
     }
 
 
@@ -137,7 +141,7 @@ def _by_value(index: int, groups: dict[tuple[str | None, ...], _Share]) -> dict[
         value = values[index]
         if value is not None:
             found.setdefault(value, _Share()).add(share)
-    return found
+    return dict(sorted(found.items()))
 
 
 def words_of(guardrail: Guardrail, params: Any) -> Iterator[str]:
@@ -215,6 +219,6 @@ def _plain(key: str, value: str, share: _Share, currency: str) -> dict[str, Any]
         "high": float(share.high),
         "text": show_money(share.expected, currency),
         "accelerators": share.accelerators,
-        "unpriced": list(share.unpriced),
-        "undetermined": list(share.undetermined),
+        "unpriced": sorted(share.unpriced),
+        "undetermined": sorted(share.undetermined),
     }

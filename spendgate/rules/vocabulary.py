@@ -205,7 +205,7 @@ class StackContext:
                 scenario.name: _range(*scenario.total.monthly.bounds, self.estimate.currency)
                 for scenario in self.estimate.scenarios
             },
-            "accelerators": accelerators,
+            "accelerators": dict(sorted(accelerators.items())),
         }
         stack["commitments"] = commitment_values(self.terms, self.estimate)
         if self.by_tag is not None:
@@ -387,6 +387,7 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
         }
         for line in estimate.unpriced
     ]
+    missing.sort(key=_by_name)
     values: dict[str, Any] = {
         "currency": estimate.currency,
         "hourly": _range(total.hourly.low, total.hourly.expected, total.hourly.high, estimate.currency),
@@ -405,6 +406,11 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
         values["run"] = _range(*run.bounds, estimate.currency)
     values["known"] = {name: values[name] for name in _AMOUNTS if name in values}
     return values
+
+
+def _by_name(item: Mapping[str, str]) -> tuple[str, str]:
+    """Messages list by name: a program declares, and an engine tells, in an order that changes from run to run."""
+    return item["name"], item["resource"]
 
 
 def _run_of(total: Cost, estimate: Estimate) -> Range | None:
@@ -471,16 +477,19 @@ def carbon_values(carbon: Footprint) -> dict[str, Any]:
     return {
         "kwh": _amount(carbon.kwh, "kWh"),
         "kg_co2e": _amount(carbon.kg, "kg CO2e"),
-        "missing": [
-            {
-                "resource": item.resource,
-                "name": item.resource.rsplit("::", 1)[-1],
-                "item": item.item,
-                "reason": item.reason,
-                "unknown_until_apply": item.unknown_until_apply,
-            }
-            for item in carbon.missing
-        ],
+        "missing": sorted(
+            (
+                {
+                    "resource": item.resource,
+                    "name": item.resource.rsplit("::", 1)[-1],
+                    "item": item.item,
+                    "reason": item.reason,
+                    "unknown_until_apply": item.unknown_until_apply,
+                }
+                for item in carbon.missing
+            ),
+            key=_by_name,
+        ),
     }
 
 

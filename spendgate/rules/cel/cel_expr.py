@@ -9,6 +9,7 @@ from typing import Any
 from spendgate.rules.cel.checker import check, checked_form
 from spendgate.rules.cel.faults import fault
 from spendgate.rules.cel.model import Activation, CompileError, Env, Issue, answer
+from spendgate.rules.cel.order import in_order
 from spendgate.rules.cel.reads import Read, uses
 from spendgate.rules.cel.types import DURATION, TIMESTAMP, Path, Schema
 
@@ -69,7 +70,7 @@ def _compile(expression: str, schema: Schema, tested: bool) -> CelExprProgram:
     checked = None if tested else check(expression, schema)
     try:
         # Compiled anew rather than deserialised: the checked form carries protobuf types that maps do not have.
-        compiled = evaluation.compile(expression)
+        compiled = evaluation.compile(in_order(expression, schema))
         checked = checked or checked_form(compiled, expression, schema)
     except RuntimeError as error:
         check(expression, schema)  # tells what is wrong, and where
@@ -82,7 +83,7 @@ def _evaluation_env(variables: tuple[tuple[str, str], ...]) -> Any:
     """The environment in which maps are read: everything with parts is ``dyn``."""
     from cel_expr_python import cel
 
-    from spendgate.rules.cel.functions import declarations
+    from spendgate.rules.cel.functions import declarations, sorted_keys_declaration
 
     types = {name: getattr(cel.Type, kind.upper()) for name, kind in variables}
-    return cel.NewEnv(variables=types, functions=declarations())
+    return cel.NewEnv(variables=types, functions=[*declarations(), sorted_keys_declaration()])

@@ -28,6 +28,7 @@ from celpy.evaluation import CELEvalError, Evaluator, base_functions
 
 from spendgate.rules.cel.cel_python_tree import MACROS
 from spendgate.rules.cel.model import MAX_ITERATIONS
+from spendgate.rules.cel.order import sorted_keys
 
 _NUMBERS = (IntType, UintType, DoubleType)
 _ORDERED = (StringType, BytesType, TimestampType, DurationType, BoolType)
@@ -69,6 +70,8 @@ class StrictEvaluator(Evaluator):
             return _no_overload(name)
         if len(items) > MAX_ITERATIONS:
             return CELEvalError("Iteration budget exceeded", OverflowError, ())
+        if isinstance(items, MapType):
+            items = sorted_keys(items)  # in the order of the other engine
         arguments = tree.children[2].children
         variable = str(next(arguments[0].find_data("ident")).children[0])
         bodies = [self.sub_evaluator(body) for body in arguments[1:]]

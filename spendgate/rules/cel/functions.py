@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from spendgate.rules.cel.order import SORTED, sorted_keys
+
 
 def join(items: list[Any], separator: str) -> str:
     """The items as text, with the separator between them."""
@@ -34,3 +36,18 @@ def declarations() -> list[Any]:
         impl=join,
     )
     return [cel.FunctionDecl("join", [overload])]
+
+
+@lru_cache(maxsize=1)
+def sorted_keys_declaration() -> Any:
+    """The declaration of what goes through a map in order, for the environment of evaluation."""
+    from cel_expr_python import cel
+
+    overload = cel.Overload(
+        "sorted_keys_map",
+        return_type=cel.Type.List(cel.Type.DYN),
+        parameters=[cel.Type.Map(cel.Type.DYN, cel.Type.DYN)],
+        is_member=False,
+        impl=sorted_keys,
+    )
+    return cel.FunctionDecl(SORTED, [overload])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from spendgate.rules.cel.order import SORTED
 from spendgate.rules.cel.syntax import Call, Constant, Loop, Name, Node, Parts, Select, children
 from spendgate.rules.cel.types import MapOf, Message, Path, Schema, Type, below
 
@@ -145,6 +146,8 @@ class _Walker:
                 return self.index(operand, key)
             case Call(function="_in_", arguments=(item, container)):
                 self.membership(item, container)
+            case Call(function=function, arguments=(container,)) if function == SORTED:
+                return self.path(container)  # the keys of a map are what a macro goes through in any case
             case Call(function="size", arguments=(container,)):
                 self.entries(container)
             case Loop():
