@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.hours import OfficeHours
     from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
+    from spendgate_components.tag_set import TagSet, TagSetArgs
     from spendgate_components.tags import WorkloadTags
     from spendgate_components.training_job import TrainingJob, TrainingJobArgs
     from spendgate_components.workspace import Workspace, WorkspaceArgs
@@ -35,6 +36,8 @@ _WHERE = {
     "Nodes": "gpu_node_pool",
     "OfficeHours": "hours",
     "Replicas": "inference_endpoint",
+    "TagSet": "tag_set",
+    "TagSetArgs": "tag_set",
     "TeamQuota": "gpu_cluster",
     "TrainingJob": "training_job",
     "TrainingJobArgs": "training_job",
@@ -61,6 +64,8 @@ __all__ = [
     "Nodes",
     "OfficeHours",
     "Replicas",
+    "TagSet",
+    "TagSetArgs",
     "TeamQuota",
     "TrainingJob",
     "TrainingJobArgs",

@@ -98,6 +98,7 @@ def test_every_component_and_every_argument_is_described() -> None:
         "GpuCluster",
         "GpuNodePool",
         "InferenceEndpoint",
+        "TagSet",
         "TrainingJob",
         "Workspace",
     }
@@ -204,6 +205,7 @@ def test_a_workspace_is_constructed_with_its_office_hours(engine: Engine) -> Non
 
 def test_what_another_program_declares_below_a_tag_set_carries_it(engine: Engine) -> None:
     """As the engine does for a program in any language: the transform is the provider's, and so is who answers it."""
+    answer = engine.construct("TagSet", "llm", {"tags": WHO})
     assert answer.state["gcp"]["owner"] == "nlp_example_com"
     tags = struct_pb2.Struct()
     tags.update({"bucket": "weights", "tags": {"team": "ops"}})

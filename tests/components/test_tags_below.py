@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -131,3 +132,32 @@ def test_more_tags_than_a_resource_takes_are_refused_by_its_name(declared: Decla
         declared(body)
     told = f"{refused.value} {refused.value.detail}"
     assert re.search(r"bucket \(aws:s3/bucket:Bucket\) would have 51 tags, it takes 50", told)
+
+
+def test_what_lies_below_a_tag_set_carries_it(declared: Declared) -> None:
+    group = """
+below = pulumi.ResourceOptions(parent=TagSet("llm", tags=tags))
+Others("others", below)
+Others("over", pulumi.ResourceOptions(parent=TagSet("strict", tags=tags, over=True)))
+"""
+    body = 'aws.s3.Bucket(f"{name}-bucket", tags={"team": "ops"}, opts=below)'
+    made = declared(body, group)
+    assert made["others-bucket"]["tags"] == {**OWN, "team": "ops"}
+    assert made["over-bucket"]["tags"] == OWN
+
+
+def test_a_tag_set_is_one_of_each_cloud_and_says_where_it_does_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\n", encoding="utf-8")
+    text = """
+import dataclasses, json, pathlib
+made = TagSet("llm", tags=dataclasses.replace(tags, dataset="s" * 64))
+pulumi.Output.all(made.aws, made.azure, made.gcp, made.kubernetes).apply(
+    lambda all: pathlib.Path("tags.json").write_text(json.dumps(all)))
+"""
+    (tmp_path / "__main__.py").write_text(TAGS + text, encoding="utf-8")
+    run = run_program(tmp_path)
+    aws, azure, gcp, kubernetes = json.loads((tmp_path / "tags.json").read_text(encoding="utf-8"))
+    assert aws == azure == {**OWN, "dataset": "s" * 64}
+    assert gcp is None
+    assert kubernetes is None
+    assert [one.type for one in run.resources if one.name == "llm"] == ["spendgate:index:TagSet"]
