@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="its tests, with the levels and parameters of the pack")
     test.add_argument("--strict", action="store_true", help="each guardrail has a passing, failing and unknown case")
     test.add_argument("--min-coverage", type=float, metavar="PERCENT", help="fail when the cases cover less")
+    test.add_argument("--min-operands", type=float, metavar="PERCENT", help="the same of conditions inside expressions")
     test.add_argument("--format", "-f", choices=("terminal", "json", "junit"), default="terminal", help="of the report")
     docs = commands.add_parser("docs", help="write a reference page for each guardrail")
     docs.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help="write them there")
@@ -120,9 +121,15 @@ def _test(options: argparse.Namespace) -> int:
     from spendgate.packs.bench import run_tests
     from spendgate.packs.validate import validate
 
-    if options.min_coverage is not None and not 0 <= options.min_coverage <= 100:
-        raise InputError("--min-coverage is a number from 0 to 100")
-    report = run_tests(validate(options.folder), strict=options.strict, min_coverage=options.min_coverage)
+    for name, wanted in (("--min-coverage", options.min_coverage), ("--min-operands", options.min_operands)):
+        if wanted is not None and not 0 <= wanted <= 100:
+            raise InputError(f"{name} is a number from 0 to 100")
+    report = run_tests(
+        validate(options.folder),
+        strict=options.strict,
+        min_coverage=options.min_coverage,
+        min_operands=options.min_operands,
+    )
     for error in report.errors:
         print_error(error)
     if options.format == "json":

@@ -13,11 +13,14 @@ from spendgate.rules.evaluate import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 
 
-def run_tests(found: Validated, *, strict: bool = False, min_coverage: float | None = None) -> Report:
+def run_tests(
+    found: Validated, *, strict: bool = False, min_coverage: float | None = None, min_operands: float | None = None
+) -> Report:
     """Run the tests that lie in the pack, and those that ship with the guardrails that it selects as they ship.
 
     A shipped guardrail whose parameters the pack changes is no longer what its own tests were written for: the pack
-    tests it, or ``strict`` says that it does not. ``strict`` and ``min_coverage`` are those of ``demand``.
+    tests it, or ``strict`` says that it does not. ``strict``, ``min_coverage`` and ``min_operands`` are those of
+    ``demand``.
     """
     inside = tuple(case_files(found.pack.folder))
     tested = {path.name.removesuffix(SUFFIX) for path in inside}
@@ -29,7 +32,7 @@ def run_tests(found: Validated, *, strict: bool = False, min_coverage: float | N
     suite = _as_the_pack_has_it(collect(files, found.pack.policies), found, tested, inside)
     report = run_suite(suite)
     if suite.own:
-        report = demand(report, min_coverage=min_coverage, strict=strict)
+        report = demand(report, min_coverage=min_coverage, min_operands=min_operands, strict=strict)
     return _unheard(report, found, tested, strict)
 
 

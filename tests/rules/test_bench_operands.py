@@ -64,6 +64,7 @@ def test_a_text_that_cannot_be_followed_is_refused(text: str) -> None:
         parts_of(text)
 
 
+PARSER = celpy.Environment(runner_class=celpy.InterpretedRunner)
 names = st.sampled_from(["a", "b.c", "'x || y'", "1.5e+3", "f(a, b)", "m['k']", "!a", "a >= b", "-1 in xs"])
 expressions = st.recursive(
     names,
@@ -82,7 +83,7 @@ expressions = st.recursive(
 @settings(deadline=None)
 @given(expressions)
 def test_every_condition_has_as_many_operators_as_the_engines_tree(text: str) -> None:
-    tree = from_lark(celpy.Environment(runner_class=celpy.InterpretedRunner).compile(text))
+    tree = from_lark(PARSER.compile(text))
     # A chain of three is two calls there and one here.
     wanted = sum(isinstance(one, Call) and one.function in ("_&&_", "_||_", "_?_:_") for one in everything(tree))
     assert _operators(parts_of(text)) == wanted
@@ -228,3 +229,16 @@ def test_a_patch_that_is_proposed_otherwise_than_the_case_says_is_a_fault(tmp_pa
     assert [fault.text for fault in outcome.faults] == [
         "proposal of data, size: sets 100, which proposed does not name"
     ]
+
+
+def test_an_expression_that_cannot_be_followed_is_told_and_the_tests_run_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(expression: str) -> Part:
+        raise ValueError(expression)
+
+    monkeypatch.setattr("spendgate.rules.bench.probe.parts_of", refuse)
+    report = run_suite(collect([write_folder(tmp_path, PASSING, FAILING, guardrail=WITH_OPERANDS)]))
+    assert not report.failed
+    texts = [gap.text for gap in report.coverage[0].operand_gaps]
+    assert "of which the parts cannot be told apart: never true nor false: facts.size_gib <= params.max" in texts[2]

@@ -124,10 +124,15 @@ class Probes:
         """Watch the conditions inside an expression that may read variables of these types."""
         if expression is None:
             return
-        part = parts_of(expression.text)
-        if holds_conditions(part):
-            make = _Maker(expression, inside, self.operands)
-            self.steps[expression] = make.step(part, types, asked=False, wanted=False)
+        found: list[Operand] = []
+        try:
+            part = parts_of(expression.text)
+            if holds_conditions(part):
+                self.steps[expression] = _Maker(expression, inside, found).step(part, types, asked=False, wanted=False)
+        except (ValueError, cel.CompileError):
+            # One that does not stand alone (a bound of an engine that the whole kept to) is told as never reached.
+            found = [Operand(expression, f"{inside}, of which the parts cannot be told apart", _line(expression.text))]
+        self.operands.extend(found)
 
     def evaluated(self, expression: Expression, activation: cel.Activation) -> None:
         """An expression was evaluated on these values: ask the conditions in it."""
@@ -148,7 +153,7 @@ class _Maker:
         """``asked``: it is a condition of its own. ``wanted``: what it answers is part of the answer of another."""
         operand = None
         if asked:
-            operand = Operand(self.of, self.inside, " ".join(self.of.text[part.start : part.end].split()))
+            operand = Operand(self.of, self.inside, _line(self.of.text[part.start : part.end]))
             self.operands.append(operand)
         ask: _Value | _Join | _Loop | None
         match part:
@@ -173,6 +178,10 @@ class _Maker:
                 )
                 ask = _Value(_program(self.of, part, types), inner) if wanted or inner else None
         return _Step(ask, operand)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _program(of: Expression, part: Plain | Each, types: _Types) -> cel.Program:
