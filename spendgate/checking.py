@@ -229,7 +229,7 @@ def prepare(
         waivers = Waivers()
     else:
         waivers = waivers_in(rules_of(config, directory), (*library, *faults.left_out), now)
-    remarks = (IGNORED,) if ignore_waivers else ()
+    remarks = (*_idle(library, config, directory), *((IGNORED,) if ignore_waivers else ()))
     return Prepared(config, compiled, waivers, now, remarks=remarks, usage=usage, faults=tuple(faults.errors))
 
 
@@ -272,6 +272,22 @@ def _prepare_trusted(
         usage,
         tuple(trusted.named(error) for error in faults.errors),
     )
+
+
+def _idle(library: Library, config: Config, directory: Path) -> tuple[str, ...]:
+    """A word on guardrails in the project's own folder that nothing selects: whoever wrote one waits for its findings.
+
+    A folder that is shared by many projects lies elsewhere, and each takes of it what it wants.
+    """
+    layers = (config.layers(name) for name in (NO_ENVIRONMENT, *(item.name for item in config.environments)))
+    named = {setting.guardrail for layer in layers for settings in layer for setting in settings}
+    named |= {setting.guardrail for pack in config.packs for setting in pack.settings}
+    root = directory.resolve()
+    own = (rule for name, rule in library.own.items() if name not in named)
+    idle = [rule.name for rule in own if Path(rule.place.file).resolve().is_relative_to(root)]
+    if not idle:
+        return ()
+    return (f"not asked, as neither a pack nor guardrails: in spendgate.yaml selects it: {', '.join(sorted(idle))}",)
 
 
 class _Recorded(Sequence["RecordedInvoke"]):

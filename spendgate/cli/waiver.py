@@ -115,6 +115,11 @@ def _add(options: argparse.Namespace) -> int:
     print(f"{shown(path)}: {waiver.id} lets {waiver.guardrail} pass for {waiver.resource} until {waiver.expires}")
     if waiver.kind is Kind.APPROVAL:
         print(f"It counts once {waiver.approver} has signed it: spendgate waiver sign {waiver.id} --key KEY")
+    if len(known) > rules.max_guardrails:
+        print(
+            f"It covers {len(known)} guardrails, and one waiver is for at most {rules.max_guardrails}: "
+            "checks report it as too wide"
+        )
     for fault in read.faults if read else ():
         print_error(fault)
     return 2 if read and read.faults else 0

@@ -81,6 +81,11 @@ class Library(Mapping[str, Guardrail]):
                 faults.add(error)  # the shipped one holds meanwhile
         self._own = {name: guardrail for name, guardrail in own.items() if name not in self._files}
 
+    @property
+    def own(self) -> Mapping[str, Guardrail]:
+        """Those that are not shipped, by name."""
+        return self._own
+
     def __getitem__(self, name: str) -> Guardrail:
         if name in self._own:
             return self._own[name]

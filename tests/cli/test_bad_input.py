@@ -320,3 +320,11 @@ def test_a_link_to_nowhere_and_a_folder_are_not_taken_for_no_file(
     (folder / name).unlink()
     (folder / name).mkdir()
     assert f"{name}: cannot be read" in refused(spendgate, "check", folder)
+
+
+def test_a_guardrail_of_the_project_that_nothing_selects_is_noted(spendgate: Run, project: Callable[..., Path]) -> None:
+    folder = project(BUCKET, spendgate__yaml=f"{CONFIG}policies: [own]\n")
+    (folder / "own").mkdir()
+    (folder / "own" / "mine.yaml").write_text(MINE, "utf-8")
+    said = " ".join(spendgate("check", folder).stdout.split())
+    assert "note: not asked, as neither a pack nor guardrails: in spendgate.yaml selects it: mine" in said

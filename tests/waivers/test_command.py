@@ -41,6 +41,12 @@ def test_the_first_waiver_makes_the_file_with_its_schema_and_a_header(folder: Pa
     assert main(["waiver", "list"]) == 0
 
 
+def test_one_that_is_too_wide_is_told_so_when_it_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide = ["waiver", "add", "gpu-*", "gpu", "--reason", "r", "--owner", "o", "--ticket", "t", "--expires", "3d"]
+    assert main(wide) == 0
+    assert "one waiver is for at most 1: checks report it as too wide" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("indent", ["", "  "])
 def test_comments_order_quotes_and_layout_stay_as_they_were(folder: Path, indent: str) -> None:
     before = (
