@@ -47,10 +47,11 @@ setup-test: $(VENV)/.ready-test
 	@command -v ssh-keygen >/dev/null && command -v git >/dev/null || \
 		echo "Tests of signed approvals and trusted revisions need ssh-keygen and git (Debian: apt-get install openssh-client git)"
 
-$(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock requirements-oci.lock
-	@echo "Installing the SDK of Azure for the tests (half a minute) ..."
+$(VENV)/.ready-test: $(VENV)/.ready requirements-azure.lock requirements-oci.lock requirements-allocate.lock
+	@echo "Installing the SDK of Azure, DuckDB and Spark for the tests (a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-azure.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-oci.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-allocate.lock
 	@touch $@
 
 lock: setup
@@ -61,6 +62,9 @@ lock: setup
 		--no-emit-index-url --upgrade -c requirements.lock | awk '/^[^ ]/ {keep = /^pulumi-azure-native==/} keep' > requirements-azure.lock
 	$(BIN)/uv pip compile pyproject.toml --extra oci --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --upgrade -c requirements.lock | awk '/^[^ ]/ {keep = /^oras==/} keep' > requirements-oci.lock
+	$(BIN)/uv pip compile pyproject.toml --extra allocate --extra spark --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --no-emit-index-url --upgrade -c requirements.lock | awk 'NR == FNR {if (/^[^ ]/) seen[$$1] = 1; next} \
+		/^[^ ]/ {keep = !($$1 in seen)} keep' requirements.lock - > requirements-allocate.lock
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,6 +25,8 @@ NAMES = (
     "price",
     "test",
     "config-show",
+    "allocation",
+    "disputes",
 )
 """Every schema that ``spendgate schema NAME`` prints."""
 

@@ -7,6 +7,7 @@ are needed, so they are read off the protobuf wire format.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,9 +26,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal; ``text`` where it is a string."""
+    """A literal; ``text`` where it is a string, ``value`` where cel-cpp read it (None for null and for bytes)."""
 
     text: str | None = None
+    value: str | bool | int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _node(data: bytes) -> Node:
     expr = _fields(data)
     if 3 in expr:
         constant = _fields(_bytes(expr, 3))
-        return Constant(_text(constant, 6) if 6 in constant else None)
+        return Constant(_text(constant, 6) if 6 in constant else None, _literal(constant))
     if 4 in expr:
         return Name(_text(_fields(_bytes(expr, 4)), 1))
     if 5 in expr:
@@ -127,10 +129,10 @@ def _node(data: bytes) -> Node:
     if 7 in expr:
         return Parts(tuple(_node(_as_bytes(item)) for item in _fields(_bytes(expr, 7)).get(1, ())))
     if 8 in expr:
-        struct = _fields(_bytes(expr, 8))
-        entries = [_fields(_as_bytes(item)) for item in struct.get(2, ())]
+        record = _fields(_bytes(expr, 8))
+        entries = [_fields(_as_bytes(item)) for item in record.get(2, ())]
         items = tuple(_node(_bytes(entry, part)) for entry in entries for part in (3, 4) if part in entry)
-        return Parts(items, _text(struct, 1))
+        return Parts(items, _text(record, 1))
     if 9 in expr:
         loop = _fields(_bytes(expr, 9))
         # 1 and 8: the variables bound to an element; 3: the accumulator. 4 to 7: its initial value, the condition,
@@ -139,6 +141,25 @@ def _node(data: bytes) -> Node:
         bodies = tuple(_node(_bytes(loop, number)) for number in (4, 5, 6, 7) if number in loop)
         return Loop(_node(_bytes(loop, 2)), names, bodies)
     return Constant()
+
+
+def _literal(constant: _Wire) -> str | bool | int | float | None:
+    """The value of a ``Constant``: its kinds are null, bool, int64, uint64, double, string and bytes."""
+    for number, items in constant.items():
+        item = items[0]
+        match number, item:
+            case 2, int():
+                return bool(item)
+            case 3, int():
+                return item - (1 << 64) if item >> 63 else item
+            case 4, int():
+                return item
+            case 5, bytes():
+                value: float = struct.unpack("<d", item)[0]
+                return value
+            case 6, bytes():
+                return item.decode("utf-8")
+    return None
 
 
 def _fields(data: bytes) -> _Wire:

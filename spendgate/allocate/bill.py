@@ -1,0 +1,159 @@
+"""Bills: FOCUS exports as files or folders (CSV, gzip, Parquet, partitioned folders), in typed columns.
+
+DuckDB reads them. Amounts become DECIMAL(26, 12); a text that is no number is an error, with the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgate.allocate.focus import COLUMNS, LINE_ID, REQUIRED, Kind
+from spendgate.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz")
+PARQUET: Final = (".parquet", ".parq")
+
+
+def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None) -> ir.Table:
+    """The lines of all files, as their columns are written, with ``x_LineId``: the bill's own where ``line_id`` names
+    its column, else the file and the row in it.
+
+    Raises InputError for a path without bills, mixed formats, and files that cannot be read.
+    """
+    files = _files(paths)
+    names = [str(path) for path in files]
+    kinds = {"csv" if str(path).lower().endswith(CSV) else "parquet" for path in files}
+    if len(kinds) > 1:
+        raise InputError(
+            "the bill is partly CSV and partly Parquet", place=paths[0], remedy="Name the files of one format."
+        )
+    listed = ", ".join(map(_quoted, names))
+    if kinds == {"csv"}:
+        source = (
+            f"read_csv([{listed}], all_varchar=true, header=true, union_by_name=true, filename='x_File', "
+            "nullstr=['', 'NULL', 'null'], strict_mode=true, hive_partitioning=true, hive_types_autocast=false)"
+        )
+        number = "row_number() OVER ()"
+    else:
+        source = (
+            f"read_parquet([{listed}], union_by_name=true, filename='x_File', file_row_number=true, "
+            "hive_partitioning=true, hive_types_autocast=false)"
+        )
+        number = "file_row_number + 1"
+    try:
+        columns = [row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        if line_id is not None:
+            if line_id not in columns:
+                remedy = did_you_mean(line_id, columns) or f"Its columns: {', '.join(columns)}."
+                raise InputError(f"no column {line_id}", place=paths[0], remedy=remedy)
+            made = f'CAST("{line_id}" AS VARCHAR)'
+        else:
+            made = f"regexp_extract(x_File, '[^/]*$') || ':' || ({number})"
+        dropped = [name for name in ("x_File", "file_row_number", LINE_ID) if name in columns]
+        kept = f"* EXCLUDE ({', '.join(dropped)})" if dropped else "*"
+        connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
+        return connection.table("bill")
+    except Exception as error:
+        raise unreadable(error, paths[0]) from None
+
+
+def typed(table: ir.Table, cost: str, place: Path) -> ir.Table:
+    """The lines with FOCUS columns in their types. Raises InputError for a bill without a column that is needed."""
+    needed = (*REQUIRED, cost)
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        hints = [f"{name}: {near}" for name in missing if (near := did_you_mean(name, table.columns))]
+        raise InputError(
+            f"the bill lacks {', '.join(missing)}",
+            place=place,
+            remedy="; ".join(hints)
+            or "A FOCUS export has these columns; --columns maps those of another format (docs/allocation.md).",
+        )
+    return table.mutate(**{name: _typed(table, name) for name in table.columns if name in COLUMNS})
+
+
+def inside(table: ir.Table, month: str | None, currency: str | None) -> Any:
+    """Whether a line belongs to the month (of its charge period) and the currency that are asked for; None: all do."""
+    asked = []
+    if month is not None:
+        asked.append(_typed(table, "ChargePeriodStart").strftime("%Y-%m") == month)
+    if currency is not None:
+        asked.append(table.BillingCurrency == currency)
+    return reduce(and_, asked) if asked else None
+
+
+def faults(table: ir.Table, cost: str, chosen: Any) -> ir.Table:
+    """One row about the lines as they are written: how many of all lines have a cost or a time that is none, and of the
+    chosen ones how many there are, their currencies, and their costs at twelve decimals and at twenty."""
+    import ibis
+
+    def count(condition: Any) -> Any:
+        return ibis.cases((condition, 1), else_=0).sum().fill_null(0)
+
+    raw = table[cost]
+    exact = raw.strip().try_cast("decimal(38, 20)") if raw.type().is_string() else raw.cast("decimal(38, 20)")
+    return table.aggregate(
+        all_lines=table.count(),
+        lines=table.count() if chosen is None else count(chosen),
+        bad_cost=count(table[cost].notnull() & _typed(table, cost).isnull()),
+        no_cost=count(table[cost].isnull()),
+        bad_time=count(table.ChargePeriodStart.notnull() & _typed(table, "ChargePeriodStart").isnull()),
+        no_time=count(table.ChargePeriodStart.isnull()),
+        no_currency=count(table.BillingCurrency.isnull()),
+        currencies=table.BillingCurrency.nunique(where=chosen),
+        currency=table.BillingCurrency.min(where=chosen),
+        other_currency=table.BillingCurrency.max(where=chosen),
+        total=_typed(table, cost).sum(where=chosen).cast("decimal(38, 12)"),
+        exact=exact.sum(where=chosen),
+    )
+
+
+def unreadable(error: Exception, place: Path) -> InputError:
+    """What the engine says of a file, in a sentence."""
+    if isinstance(error, InputError):
+        return error
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return InputError(
+        f"the bill cannot be read: {first}",
+        place=place,
+        remedy="Is the file whole? Export it again, or name its columns with --columns.",
+    )
+
+
+def _typed(table: Any, name: str) -> Any:
+    column, kind = table[name], COLUMNS[name]
+    type_ = column.type()
+    if kind is Kind.TEXT:
+        return column if type_.is_string() else column.cast("string")
+    if kind is Kind.TIME:
+        return column.try_cast("timestamp") if type_.is_string() else column.cast("timestamp")
+    return column.strip().try_cast(kind.value) if type_.is_string() else column.cast(kind.value)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(one for one in path.rglob("*") if str(one).lower().endswith((*CSV, *PARQUET)))
+            if not inside:
+                raise InputError("no CSV or Parquet file lies in this folder", place=path)
+            found += inside
+        elif not path.exists():
+            raise InputError("no such bill", place=path)
+        elif str(path).lower().endswith((*CSV, *PARQUET)):
+            found.append(path)
+        else:
+            endings = ", ".join((*CSV, *PARQUET))
+            raise InputError("not a bill that can be read", place=path, remedy=f"Bills end with {endings}.")
+    return found
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

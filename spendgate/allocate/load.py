@@ -1,0 +1,140 @@
+"""Allocation rules and disputes from YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate import schemas
+from spendgate.allocate.model import (
+    OWNER,
+    Amount,
+    Dispute,
+    Driver,
+    Expression,
+    FixedShare,
+    Idle,
+    Layer,
+    Rule,
+    RuleSet,
+    Window,
+)
+from spendgate.errors import InputError, did_you_mean, raise_together
+from spendgate.yamlfile import YamlFile, read_yaml
+
+COLUMNS: Final = ("pool", "date", "capacity", *OWNER)
+"""What a driver table may hold besides its value, each in a column of that name unless the rules say another."""
+
+
+def load_rules(path: Path) -> RuleSet:
+    """The rules of one file. Raises InputError with line and column of every fault."""
+    file = read_yaml(path)
+    schemas.validate(file, "allocation")
+    data = file.data
+    drivers = {
+        name: Driver(
+            name,
+            body["unit"],
+            _expression(file, "drivers", name, "value"),
+            {key: body.get("columns", {}).get(key, key) for key in COLUMNS},
+            file.place("drivers", name),
+            body.get("file"),
+        )
+        for name, body in data.get("drivers", {}).items()
+    }
+    found = RuleSet(
+        name=data["metadata"]["name"],
+        amount=Amount(data.get("cost", "billed")),
+        rules=tuple(_rule(file, index) for index in range(len(data["rules"]))),
+        drivers=drivers,
+        aliases=data.get("aliases", {}),
+        place=file.place(),
+    )
+    raise_together(list(_faults(found)))
+    return found
+
+
+def load_disputes(path: Path) -> tuple[Dispute, ...]:
+    """The disputes of one file. Raises InputError with line and column of every fault."""
+    file = read_yaml(path)
+    schemas.validate(file, "disputes")
+    return tuple(
+        Dispute(
+            body["name"],
+            _expression(file, "disputes", index, "match"),
+            body["reason"],
+            body["openedBy"],
+            date.fromisoformat(str(body["opened"])),
+        )
+        for index, body in enumerate(file.data["disputes"])
+    )
+
+
+def _rule(file: YamlFile, index: int) -> Rule:
+    body: Mapping[str, Any] = file.data["rules"][index]
+    at = ("rules", index)
+    effective = body.get("effective", {})
+    return Rule(
+        name=body["name"],
+        layer=Layer(body["layer"]),
+        match=_expression(file, *at, "match"),
+        place=file.place(*at),
+        owner={key: _expression(file, *at, "owner", key) for key in body.get("owner", {})},
+        pool=_expression(file, *at, "pool") if "pool" in body else None,
+        driver=body.get("driver"),
+        window=Window(body.get("window", "day")),
+        minimum_share=str(body.get("minimumShare", 0)),
+        idle=Idle(body.get("idle", "proportional")),
+        platform={key: str(value) for key, value in body.get("platform", {}).items()},
+        shares=tuple(_fixed(share) for share in body.get("shares", ())),
+        split=body.get("split", "equal"),
+        starts=_day(effective.get("from")),
+        ends=_day(effective.get("until")),
+        dispute=body.get("dispute"),
+    )
+
+
+def _fixed(share: Mapping[str, Any]) -> FixedShare:
+    owner = {key: str(value) for key, value in share.items() if key in OWNER}
+    return FixedShare(owner, str(share.get("heads", share.get("percent", 1))))
+
+
+def _expression(file: YamlFile, *path: str | int) -> Expression:
+    value: Any = file.data
+    for part in path:
+        value = value[part]
+    return Expression(str(value), file.place(*path))
+
+
+def _day(value: Any) -> date | None:
+    return None if value is None else date.fromisoformat(str(value))
+
+
+def _faults(rules: RuleSet) -> Iterator[InputError]:
+    seen: dict[str, Rule] = {}
+    for rule in rules.rules:
+        if rule.name in seen:
+            yield InputError(
+                f'two rules are named "{rule.name}"; the first stands at {seen[rule.name].place}', place=rule.place
+            )
+        seen[rule.name] = rule
+        if rule.starts and rule.ends and rule.starts >= rule.ends:
+            yield InputError(f'rule "{rule.name}" ends before it starts, so it never holds', place=rule.place)
+        if rule.driver is not None and rule.driver not in rules.drivers:
+            remedy = did_you_mean(rule.driver, rules.drivers) or "Describe it under drivers:."
+            yield InputError(f'no driver "{rule.driver}"', place=rule.place, remedy=remedy)
+        if rule.split == "percent" and rule.shares:
+            total = sum((Decimal(share.weight) for share in rule.shares), Decimal(0))
+            if total > 100:
+                yield InputError(
+                    f'the shares of rule "{rule.name}" are {total} per cent of the whole', place=rule.place
+                )
+            elif total < 100 and not rule.platform:
+                yield InputError(
+                    f'the shares of rule "{rule.name}" are {total} per cent of the whole',
+                    place=rule.place,
+                    remedy="Let them add up to 100, or say under platform: who pays the rest.",
+                )
