@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.hours import OfficeHours
     from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
+    from spendgate_components.off_hours import OffHours, OffHoursArgs, ScaledWorkload, ScalingGroup
     from spendgate_components.tag_set import TagSet, TagSetArgs
     from spendgate_components.tags import WorkloadTags
     from spendgate_components.training_job import TrainingJob, TrainingJobArgs
@@ -34,7 +35,11 @@ _WHERE = {
     "InferenceEndpoint": "inference_endpoint",
     "InferenceEndpointArgs": "inference_endpoint",
     "Nodes": "gpu_node_pool",
+    "OffHours": "off_hours",
+    "OffHoursArgs": "off_hours",
     "OfficeHours": "hours",
+    "ScaledWorkload": "off_hours",
+    "ScalingGroup": "off_hours",
     "Replicas": "inference_endpoint",
     "TagSet": "tag_set",
     "TagSetArgs": "tag_set",
@@ -62,8 +67,12 @@ __all__ = [
     "InferenceEndpoint",
     "InferenceEndpointArgs",
     "Nodes",
+    "OffHours",
+    "OffHoursArgs",
     "OfficeHours",
     "Replicas",
+    "ScaledWorkload",
+    "ScalingGroup",
     "TagSet",
     "TagSetArgs",
     "TeamQuota",

@@ -14,6 +14,7 @@ from spendgate_components.checkpoint_store import CheckpointStore
 from spendgate_components.gpu_cluster import GpuCluster
 from spendgate_components.gpu_node_pool import GpuNodePool
 from spendgate_components.inference_endpoint import InferenceEndpoint
+from spendgate_components.off_hours import OffHours
 from spendgate_components.tag_set import TagSet
 from spendgate_components.training_job import TrainingJob
 from spendgate_components.workspace import Workspace
@@ -25,6 +26,7 @@ COMPONENTS: Final[list[type[pulumi.ComponentResource]]] = [
     GpuNodePool,
     InferenceEndpoint,
     TagSet,
+    OffHours,
     TrainingJob,
     Workspace,
 ]

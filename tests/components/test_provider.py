@@ -98,6 +98,7 @@ def test_every_component_and_every_argument_is_described() -> None:
         "GpuCluster",
         "GpuNodePool",
         "InferenceEndpoint",
+        "OffHours",
         "TagSet",
         "TrainingJob",
         "Workspace",
@@ -222,6 +223,19 @@ def test_what_another_program_declares_below_a_tag_set_carries_it(engine: Engine
         "project": "llm", "team": "ops", "owner": "nlp@example.com", "environment": "dev", "cost-center": "cc-4711",
         "review-by": "2027-01-31",
     }  # fmt: skip
+
+
+def test_off_hours_are_constructed_with_what_they_save(engine: Engine) -> None:
+    inputs = {
+        "tags": WHO, "platform": "aws", "instances": [UNKNOWN], "instanceType": "g5.xlarge",
+        "scalingGroups": [{"name": UNKNOWN, "size": 2}], "hours": {"start": "09:00", "end": "17:00"},
+    }  # fmt: skip
+    answer = engine.construct("OffHours", "nights", inputs)
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    assert answer.state["estimatedSaving"]["hoursOffPerWeek"] == 128
+    assert answer.state["estimatedSaving"]["monthly"] == pytest.approx(3 * 1.006 * 128 * 730 / 168, abs=0.01)
+    assert {"nights-start-group-0", "nights-stop-group-0"} < set(checked.names.values())
 
 
 def test_budgets_are_constructed(engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""What ``OffHours`` makes on each platform."""
