@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -408,6 +410,46 @@ def test_the_example_of_the_documentation_costs_what_it_says(check: CheckProgram
     example = section.split("```python\n")[1].split("```")[0]
     total = check(example).estimate.total.monthly
     assert f"${total.expected:,.0f} expected, at most ${total.high:,.0f}" in example
+
+
+AFTER_APPLY = """
+import json, pulumi
+class Cloud(pulumi.runtime.Mocks):
+    def new_resource(self, args):
+        more = {"endpoint": "https://1.eks", "certificateAuthority": {"data": "Q0E="}}
+        if args.typ.startswith("gcp"):
+            more = {"endpoint": "10.0.0.2", "masterAuth": {"clusterCaCertificate": "Q0E="}, "email": "n@ml"}
+        given = {**args.inputs, **more} if args.typ.endswith("Cluster") else args.inputs
+        if args.typ == "pulumi:providers:kubernetes":
+            print(args.inputs["kubeconfig"])
+        return [args.name + "-id", given]
+    def call(self, args):
+        return {}
+pulumi.runtime.set_mocks(Cloud(), preview=False)
+"""
+
+
+@pytest.mark.parametrize(("where", "server"), [(EKS, "https://1.eks"), (GKE, "https://10.0.0.2")], ids=["eks", "gke"])
+def test_what_lies_in_the_cluster_is_reached_without_credentials_of_its_own(where: str, server: str) -> None:
+    made = 'pools={"l4": ClusterPool("L4", Nodes(1))}, teams={"nlp": TeamQuota(1)}'
+    program = (
+        AFTER_APPLY
+        + TAGS
+        + f"""
+@pulumi.runtime.test
+def run():
+    made = GpuCluster("research", tags=tags, {where}, {made})
+    return pulumi.Output.all(made.kubeconfig, made.children["team-nlp-quota"].urn)
+run()
+"""
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    config = json.loads(done.stdout)
+    cluster = config["clusters"][0]["cluster"]
+    assert cluster == {"server": server, "certificate-authority-data": "Q0E="}
+    user = config["users"][0]["user"]
+    assert set(user) == {"exec"}
+    assert user["exec"]["command"] in ("aws", "gke-gcloud-auth-plugin")
 
 
 @st.composite

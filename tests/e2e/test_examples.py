@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from spendgate.schemas import schema
 from tests.conftest import ROOT, Run
 
+PACKS = sorted(path.parent.name for path in (ROOT / "packs").glob("*/pack.yaml"))
+
 EXAMPLES = {
     "llm-training": 1,
     "llm-training-fixed": 0,
@@ -83,6 +85,13 @@ def test_the_platform_costs_what_its_readme_says(reports: dict[str, dict[str, An
     for item, cost in by_item.items():
         assert f"${cost:,.2f}" in readme, item
     assert f"{report['inputs'][0]['resources']} resources" in readme
+
+
+def test_the_platform_passes_every_pack(spendgate: Run) -> None:
+    packs = [word for name in PACKS for word in ("--pack", name)]
+    done = spendgate("check", "examples/fine-tuning-platform", *packs, "--format", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["findings"] == []
 
 
 def test_totals_are_the_sum_of_the_lines(reports: dict[str, dict[str, Any]]) -> None:

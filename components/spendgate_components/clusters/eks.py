@@ -154,7 +154,7 @@ def kubeconfig(whole: Whole) -> Joined:
     """How to reach the cluster; the AWS CLI gets the token."""
 
     def text(endpoint: str, authority: Any) -> str:
-        data = authority["data"] if isinstance(authority, dict) else authority.data
+        data = authority.data if hasattr(authority, "data") else authority["data"]
         arguments = ["--region", whole.region, "eks", "get-token", "--cluster-name", whole.cluster_name]
         user = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",

@@ -137,7 +137,8 @@ def kubeconfig(whole: Whole) -> Joined:
     """How to reach the cluster; gke-gcloud-auth-plugin gets the token."""
 
     def text(endpoint: str, access: Any) -> str:
-        authority = access["cluster_ca_certificate"] if isinstance(access, dict) else access.cluster_ca_certificate
+        name = "cluster_ca_certificate"
+        authority = getattr(access, name) if hasattr(access, name) else access[name]
         user = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": "gke-gcloud-auth-plugin",
