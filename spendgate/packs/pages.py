@@ -128,7 +128,8 @@ def _settled(program: Program, item: Selected) -> str | None:
         value = program(Activation({"params": dict(item.params)}, {}))
     except EvalError:
         return None
-    return json.dumps(value, ensure_ascii=False, default=str)
+    # An engine gives the keys of a map in an order that changes from run to run; a pack is built the same each time.
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _written(rule: PatchRule) -> Iterable[str]:
