@@ -134,9 +134,10 @@ class GpuClusterArgs:
 class GpuCluster(CostAwareComponent):
     """A managed Kubernetes cluster for GPU work, private and with quotas, that knows what it costs at its largest.
 
-    Children on EKS: ``cluster-role`` and ``node-role`` with their policies, ``logs``, ``cluster``, ``system-template``,
-    ``system-nodes``; on GKE: ``node-account`` and its roles, ``cluster``, ``system-nodes``. Then those of each pool
-    (``<pool>-spot``) and, with teams, ``kubernetes`` (the provider) and each team's namespace and quota.
+    Children on EKS: ``cluster-role``, ``node-role`` and ``autoscaler-role`` with their policies, ``logs``, ``cluster``,
+    ``system-template``, ``system-nodes``; on GKE: ``node-account`` and its roles, ``cluster``, ``system-nodes``. Then
+    those of each pool (``<pool>-spot``) and, with teams, ``kubernetes`` (the provider) and each team's namespace and
+    quota.
     """
 
     estimated_cost: pulumi.Output[cost.EstimatedCost]
@@ -389,6 +390,7 @@ def _notes(whole: Whole, needs: Mapping[str, Need]) -> tuple[str, ...]:
         notes.append(told)
     if whole.args.platform == "eks":
         notes.append("the audit log is billed by the GiB, and has no line here without a usage file")
+        notes.append("pools change their size with the Cluster Autoscaler: without it each stays at its expected size")
     if whole.args.usage_dataset is not None:
         notes.append("the usage export is billed as storage of BigQuery, and has no line here")
     return tuple(notes)

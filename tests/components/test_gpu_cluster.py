@@ -116,6 +116,17 @@ def test_what_a_cluster_promises_is_in_its_inputs() -> None:
         assert on_google[pool]["nodeConfig"]["serviceAccount"].child == "node-account"
 
 
+def test_the_autoscaler_may_change_the_pools_of_its_own_cluster_only() -> None:
+    made = {key: child.inputs for key, child in by_key(cluster(cluster_name="mine")).items()}
+    assumed = json.loads(made["autoscaler-role"]["assumeRolePolicy"])["Statement"][0]
+    assert assumed["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    reads, writes = json.loads(made["autoscaler-policy"]["policy"])["Statement"]
+    assert all(re.search(r":(Describe|Get)", action) for action in reads["Action"])
+    assert writes["Condition"] == {"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/mine": "owned"}}
+    identity = made["autoscaler-identity"]
+    assert (identity["namespace"], identity["serviceAccount"]) == ("kube-system", "cluster-autoscaler")
+
+
 def test_a_control_plane_is_reached_from_named_networks_only() -> None:
     args = {"public_access_cidrs": ["203.0.113.0/24"], "kms_key": "key"}
     made = by_key(cluster(**args))["cluster"].inputs
@@ -310,12 +321,16 @@ OF_EKS = """\
 aws:cloudwatch/logGroup:LogGroup::research-logs
 aws:ec2/launchTemplate:LaunchTemplate::research-l4-template
 aws:ec2/launchTemplate:LaunchTemplate::research-system-template
+aws:eks/addon:Addon::research-identity-agent
 aws:eks/cluster:Cluster::research-cluster
 aws:eks/nodeGroup:NodeGroup::research-l4-on-demand
 aws:eks/nodeGroup:NodeGroup::research-l4-spot
 aws:eks/nodeGroup:NodeGroup::research-system-nodes
+aws:eks/podIdentityAssociation:PodIdentityAssociation::research-autoscaler-identity
+aws:iam/role:Role::research-autoscaler-role
 aws:iam/role:Role::research-cluster-role
 aws:iam/role:Role::research-node-role
+aws:iam/rolePolicy:RolePolicy::research-autoscaler-policy
 aws:iam/rolePolicyAttachment:RolePolicyAttachment::research-cluster-policy
 aws:iam/rolePolicyAttachment:RolePolicyAttachment::research-node-network
 aws:iam/rolePolicyAttachment:RolePolicyAttachment::research-node-policy
@@ -366,7 +381,7 @@ def test_options_of_the_cluster_hold_for_its_children(program: Path) -> None:
     )
     children = {one.name: one for one in run_program(program).resources if one.name.startswith("research-")}
     assert "research-kubernetes" not in children
-    assert len(children) == 14
+    assert len(children) == 18
     for name, child in children.items():
         assert child.options.protect, name
         assert child.provider is not None
@@ -383,7 +398,7 @@ def test_aliases_of_the_cluster_reach_the_engine_which_renames_children_by_them(
     assert made["research"].options.aliases == ("urn:pulumi:dev::platform::spendgate:index:GpuCluster::old",)
     # What the engine derives from it for a child holds for names that begin with the component's.
     children = [one for one in made.values() if "spendgate:index:GpuCluster$" in one.address]
-    assert len(children) == 12
+    assert len(children) == 16
     assert all(one.name.startswith("research-") for one in children)
 
 

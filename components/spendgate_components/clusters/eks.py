@@ -23,6 +23,19 @@ NODE_POLICIES: Final = {
 """What a node has to be allowed, and no more: to join, to pull images, to give pods addresses (Amazon EKS, node IAM
 role). What work reads and writes is granted to its own service account."""
 
+AUTOSCALER: Final = "cluster-autoscaler"
+"""The service account, in kube-system, that may change the size of the pools."""
+
+_AUTOSCALER_READS: Final = (
+    *(f"autoscaling:Describe{what}" for what in ("AutoScalingGroups", "AutoScalingInstances", "LaunchConfigurations")),
+    *(f"autoscaling:Describe{what}" for what in ("ScalingActivities", "Tags")),
+    *(f"ec2:Describe{what}" for what in ("Images", "InstanceTypes", "LaunchTemplateVersions")),
+    "ec2:GetInstanceTypesFromInstanceRequirements",
+    "eks:DescribeNodegroup",
+)
+_AUTOSCALER_WRITES: Final = ("autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup")
+"""What the Cluster Autoscaler needs (kubernetes/autoscaler, cluster-autoscaler/cloudprovider/aws/README.md)."""
+
 _SYSTEM_DISK: Final = 50
 """GiB of a system node."""
 _TAGGED: Final = ("instance", "volume", "network-interface")
@@ -32,19 +45,50 @@ def children(whole: Whole) -> tuple[Child, ...]:
     """The cluster with its roles and its log, and the system pool."""
     tags = aws_tags(whole.tags)
     return (
-        _role("cluster-role", "eks.amazonaws.com", tags),
+        _role("cluster-role", tags, "eks.amazonaws.com"),
         _attached("cluster-policy", "cluster-role", "AmazonEKSClusterPolicy"),
-        _role("node-role", "ec2.amazonaws.com", tags),
+        _role("node-role", tags, "ec2.amazonaws.com"),
         *(_attached(key, "node-role", policy) for key, policy in NODE_POLICIES.items()),
         _logs(whole, tags),
         _cluster(whole, tags),
         _template(whole, tags),
         _system(whole, tags),
+        *_autoscaler(whole, tags),
     )
 
 
-def _role(key: str, service: str, tags: dict[str, str]) -> Child:
-    assumed = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+def _autoscaler(whole: Whole, tags: dict[str, str]) -> tuple[Child, ...]:
+    """What the Cluster Autoscaler may do: to the groups of this cluster, which EKS tags as its own, and to no other."""
+    own = {"StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{whole.cluster_name}": "owned"}}
+    statements = [
+        {"Effect": "Allow", "Action": list(_AUTOSCALER_READS), "Resource": "*"},
+        {"Effect": "Allow", "Action": list(_AUTOSCALER_WRITES), "Resource": "*", "Condition": own},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    where = {"region": whole.region, "clusterName": Of("cluster", "name")}
+    agent = {**where, "addonName": "eks-pod-identity-agent", "tags": tags}
+    identity = {**where, "namespace": "kube-system", "serviceAccount": AUTOSCALER}
+    identity |= {"roleArn": Of("autoscaler-role", "arn"), "tags": tags}
+    tagged: dict[tuple[str, ...], Any] = {("tags",): tags}
+    return (
+        _role("autoscaler-role", tags, "pods.eks.amazonaws.com", "sts:TagSession"),
+        Child(
+            "autoscaler-policy", iam.RolePolicy, {"role": Of("autoscaler-role", "id"), "policy": policy}, (("policy",),)
+        ),
+        Child("identity-agent", eks.Addon, agent, (("addonName",),), tagged_at=tagged, after=("system-nodes",)),
+        Child(
+            "autoscaler-identity",
+            eks.PodIdentityAssociation,
+            identity,
+            keeps=(("namespace",), ("serviceAccount",)),
+            tagged_at=tagged,
+            after=("identity-agent",),
+        ),
+    )
+
+
+def _role(key: str, tags: dict[str, str], service: str, *more: str) -> Child:
+    assumed = {"Effect": "Allow", "Principal": {"Service": service}, "Action": ["sts:AssumeRole", *more]}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [assumed]})
     keeps = (("assumeRolePolicy",), ("managedPolicyArns",), ("inlinePolicies",))
     return Child(key, iam.Role, {"assumeRolePolicy": policy, "tags": tags}, keeps, tagged_at={("tags",): tags})
