@@ -60,8 +60,10 @@ def _value(value: Any, hint: Any, path: str) -> Any:
         isinstance(option, typing.ForwardRef) or typing.get_origin(option) is pulumi.Output for option in options
     )
     if isinstance(value, pulumi.Output) and not takes_outputs:
-        remedy = "Take it from the stack's configuration: what is chosen, and what it costs, depends on it."
-        raise ArgumentError(f"{path} is known only after apply", remedy=remedy)
+        remedy = (
+            "Take it from the stack's configuration, as no secret: what is chosen, and what it costs, depends on it."
+        )
+        raise ArgumentError(f"{path} is known only after apply, or secret", remedy=remedy)
     held = next((typing.get_args(option)[1] for option in options if typing.get_origin(option) is dict), None)
     if held is not None and is_dataclass(held) and isinstance(value, Mapping):
         return {key: _value(item, held, f"{path}.{key}") for key, item in value.items()}

@@ -166,7 +166,9 @@ def wire(make: type[pulumi.CustomResource], inputs: Mapping[str, Any], child: st
     names = _types.input_type_py_to_pulumi_names(kind)
     for name in inputs:
         if name not in names and name not in names.values():
-            remedy = did_you_mean(name, names) or f"See the arguments of {make.__name__}."
+            # Of the two spellings the one that the program writes.
+            spelt = names.values() if name != name.lower() else names
+            remedy = did_you_mean(name, spelt) or f"See the arguments of {make.__name__}."
             raise ArgumentError(f'{child} has no input "{name}"', remedy=remedy)
     found: dict[str, Any] = _wired(inputs, kind)
     return found

@@ -1,12 +1,13 @@
 """What children cost before they exist, by the same facts, prices and arithmetic as ``spendgate check``."""
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import pulumi
 
@@ -52,8 +53,34 @@ class EstimatedCost(TypedDict):
     """What the figures rest on."""
 
 
+SETTINGS: Final = "spendgate:settings"
+"""The setting of a stack that names the folder whose prices and discounts hold; relative to the program's folder."""
+
+VARIABLE: Final = "SPENDGATE_PROJECT"
+"""The same as an environment variable, which policy packs read as well."""
+
+
 def root_directory() -> Path:
-    """The folder of the program's Pulumi.yaml; where Pulumi does not say it, the working directory."""
+    """The folder whose prices and discounts hold: the one that the stack's configuration names, or the environment
+    variable, else that of the program. Raises ArgumentError where what is named is no folder."""
+    package, key = SETTINGS.split(":")
+    named, by = pulumi.Config(package).get(key), SETTINGS
+    if not named:
+        named, by = os.environ.get(VARIABLE), VARIABLE
+    folder = _program_directory()
+    if not named:
+        return folder
+    found = folder / Path(named).expanduser()
+    found = found.parent if found.is_file() else found
+    if not found.is_dir():
+        remedy = "Write the folder of a spendgate.yaml or of .spendgate/prices, relative to the program's folder."
+        raise ArgumentError(f'{by} is "{named}", and {found} is no folder', remedy=remedy)
+    return found
+
+
+def _program_directory() -> Path:
+    """The folder of the program's Pulumi.yaml; where Pulumi does not say it, as to a component provider, the working
+    directory: the engine starts plugins where the program lies."""
     try:
         return Path(pulumi.get_root_directory())
     except Exception:  # the SDK raises a plain Exception where there is none

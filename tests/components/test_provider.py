@@ -20,7 +20,7 @@ from spendgate.checking import compile_for_environments
 from spendgate.config import load_config
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
-from spendgate.resource import Declaration
+from spendgate.resource import Declaration, Secret
 from spendgate.rules.library import Faults
 from spendgate.rules.selection import library_of
 from spendgate.sources.deployment import Deployment
@@ -47,7 +47,7 @@ class Engine:
     deployment: Deployment
     address: str
 
-    def construct(self, component: str, name: str, inputs: dict[str, Any]) -> Any:
+    def construct(self, component: str, name: str, inputs: dict[str, Any], **config: str) -> Any:
         values = struct_pb2.Struct()
         values.update(inputs)
         return self.stub.Construct(
@@ -60,7 +60,7 @@ class Engine:
                 type=f"spendgate:index:{component}",
                 name=name,
                 inputs=values,
-                config={"aws:region": "us-west-2"},
+                config={"aws:region": "us-west-2", **{f"spendgate:{key}": value for key, value in config.items()}},
             ),
             timeout=120,
         )
@@ -243,6 +243,97 @@ def test_budgets_are_constructed(engine: Engine) -> None:
     checked = _checked(engine)
     assert [message(one) for one in objections(checked)] == []
     assert set(checked.names.values()) == {"month-monthly", "month-daily"}
+
+
+POOL = {
+    "tags": WHO, "platform": "eks", "accelerator": "L4", "nodes": {"min": 1, "max": 1}, "spot": False,
+    "cluster": "research", "subnetIds": ["subnet-1"], "nodeRoleArn": "arn:aws:iam::123456789012:role/nodes",
+}  # fmt: skip
+
+
+def priced(folder: Path) -> None:
+    """A platform team's own price of a machine, and a discount."""
+    prices = folder / ".spendgate" / "prices"
+    prices.mkdir(parents=True)
+    rows = (
+        "provider,item,region,purchase,price,source,as_of\naws,g6.xlarge,us-west-2,on_demand,0.5,contract,2026-10-01\n"
+    )
+    (prices / "private.csv").write_text(rows, encoding="utf-8")
+    settings = "discounts:\n  - {name: EDP, match: line.provider == 'aws', percent: 10}\n"
+    (folder / "spendgate.yaml").write_text(
+        f"apiVersion: spendgate.dev/v1\nkind: Config\npacks: [gpu-baseline]\n{settings}", encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("named", ["platform", "platform/spendgate.yaml"])
+def test_a_stack_names_the_folder_of_a_platform_teams_own_prices_and_discounts(named: str, engine: Engine) -> None:
+    public = engine.construct("GpuNodePool", "public", POOL).state["estimatedCost"]["monthly"]["expected"]
+    priced(engine.deployment.root / "platform")
+    answer = engine.construct("GpuNodePool", "ours", POOL, settings=named)
+    # A machine at half a dollar as agreed, and a disk of 100 GiB at 8 cents less ten percent.
+    assert answer.state["estimatedCost"]["monthly"]["expected"] == round(0.5 * 730 + 0.9 * 8, 2) != public
+    assert "$0.5000 an hour" in answer.state["instanceTypeReason"]
+
+
+def test_prices_in_the_folder_of_the_program_hold_where_none_is_named(engine: Engine) -> None:
+    priced(engine.deployment.root)
+    answer = engine.construct("GpuNodePool", "ours", POOL)
+    assert answer.state["estimatedCost"]["monthly"]["expected"] == round(0.5 * 730 + 0.9 * 8, 2)
+
+
+def test_settings_that_are_wrong_are_told_without_a_traceback(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        engine.construct("GpuNodePool", "ours", POOL, settings="plattform")
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert 'spendgate:settings is "plattform"' in refused.value.details()
+    (engine.deployment.root / "platform").mkdir()
+    (engine.deployment.root / "platform" / "spendgate.yaml").write_text("kind: Cnfig\n", encoding="utf-8")
+    with pytest.raises(grpc.RpcError) as refused:
+        engine.construct("GpuNodePool", "ours", POOL, settings="platform")
+    assert "spendgate.yaml" in refused.value.details()
+    assert "line 1" in refused.value.details() or ":1:" in refused.value.details()
+    assert 'File "' not in refused.value.details()
+
+
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "hunter22"}
+"""A secret in Pulumi's protocol."""
+
+
+def test_secrets_stay_secret_in_the_children_and_outside_of_what_is_told(engine: Engine) -> None:
+    inputs = {**POOL, "cluster": SECRET, "nodeRoleArn": SECRET}
+    answer = engine.construct("GpuNodePool", "train", inputs)
+    assert "hunter22" not in str(answer)
+    by_name = {resource.name: resource for resource in engine.deployment.resources.values()}
+    assert isinstance(by_name["train-on-demand"].properties["nodeRoleArn"], Secret)
+    assert isinstance(by_name["train-on-demand"].properties["clusterName"], Secret)
+    for name in by_name:
+        assert "hunter22" not in repr(by_name[name])
+
+
+@pytest.mark.parametrize(
+    ("component", "change", "told"),
+    [
+        ("GpuNodePool", {"tags": UNKNOWN}, "tags is known only after apply, or secret"),
+        ("GpuNodePool", {"tags": {**WHO, "team": UNKNOWN}}, "tags.team is known only after apply, or secret"),
+        ("GpuNodePool", {"nodes": {"max": UNKNOWN}}, "nodes.max is known only after apply, or secret"),
+        ("GpuNodePool", {"accelerator": UNKNOWN}, "accelerator is known only after apply, or secret"),
+        ("GpuNodePool", {"accelerator": SECRET}, "accelerator is known only after apply, or secret"),
+        ("GpuNodePool", {"labels": {"a": UNKNOWN}}, "labels.a is known only after apply"),
+        ("GpuNodePool", {"subnetIds": UNKNOWN}, "subnetIds is known only after apply"),
+        ("GpuNodePool", {"raw": UNKNOWN}, "raw is known only after apply"),
+        ("GpuNodePool", {"raw": {"template": {"userData": SECRET}}}, "raw is known only after apply, or secret"),
+        ("GpuNodePool", {"raw": {"template": {"userDatta": "x"}}}, 'did you mean "userData"?'),
+    ],
+)
+def test_what_has_to_be_known_and_is_not_is_refused_by_name_over_the_wire(
+    component: str, change: dict[str, Any], told: str, engine: Engine
+) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        engine.construct(component, "train", {**POOL, **change})
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, refused.value.details()
+    assert told in refused.value.details()
+    assert "hunter22" not in refused.value.details()
+    assert not [one for one in engine.deployment.resources.values() if one.custom]
 
 
 def test_wrong_arguments_are_refused_over_the_wire_and_nothing_is_registered(engine: Engine) -> None:
