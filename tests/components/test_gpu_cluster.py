@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ from spendgate_components.clusters.eks import NODE_POLICIES
 from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_cluster import LOG_DAYS, plan
 from tests.components.conftest import TAGS, CheckProgram, message, objections
+from tests.components.sdk_names import misspelt
 from tests.components.test_tags import WHO
 from tests.conftest import ROOT
 
@@ -191,6 +193,24 @@ def test_what_lies_in_the_cluster_is_of_the_kubernetes_api() -> None:
     for key, kind in (("team-nlp-namespace", "Namespace"), ("team-nlp-quota", "ResourceQuota")):
         manifest = {"apiVersion": "v1", "kind": kind, **made[key].inputs}
         kubernetes_validate.validate(manifest, "1.34", strict=True)
+
+
+@pytest.mark.parametrize("platform", ["eks", "gke"])
+def test_every_input_has_the_name_that_the_sdk_gives_it(platform: str) -> None:
+    own = {"usage_dataset": "usage", "network": "n", "subnetwork": "s"} if platform == "gke" else {}
+    args = cluster(
+        platform,
+        teams={"nlp": TeamQuota(1, cpu=3)},
+        kms_key="k",
+        public_access_cidrs=["10.0.0.0/8"],
+        version="1.33",
+        **own,
+    )
+    made = by_key(args)
+    assert {key: wrong for key, child in made.items() if (wrong := misspelt(child))} == {}
+    inputs = {**made["l4-spot"].inputs, "tagss": {}, "autoscaling": {"max": 1}, "scalingConfig": {"max": 1}}
+    top, nested = ("tagss", "autoscaling.max") if platform == "gke" else ("tagss", "scalingConfig.max")
+    assert {f"l4-spot.{top}", f"l4-spot.{nested}"} <= set(misspelt(replace(made["l4-spot"], inputs=inputs)))
 
 
 KUEUE_FIELDS: Mapping[str, Any] = {

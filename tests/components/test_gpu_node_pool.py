@@ -20,6 +20,7 @@ from spendgate_components.choice import choose
 from spendgate_components.component import Limits, judged
 from spendgate_components.gpu_node_pool import plan
 from tests.components.conftest import TAGS, CheckProgram, message, objections
+from tests.components.sdk_names import misspelt
 from tests.components.test_tags import WHO
 from tests.conftest import ROOT
 from tests.facts import sdk
@@ -294,6 +295,13 @@ def test_nodes_that_karpenter_may_start_are_told_and_held_to_the_limit() -> None
     assert planned.beside > 2000
     nodes = planned.children[1].inputs["spec"]
     assert nodes["limits"] == {"nvidia.com/gpu": "4"}
+
+
+@pytest.mark.parametrize("platform", ["eks", "gke", pytest.param("aks", marks=with_azure), "karpenter"])
+def test_every_input_has_the_name_that_the_sdk_gives_it(platform: str) -> None:
+    mixed = {} if platform == "karpenter" else {"on_demand_nodes": 1}
+    children = plan("train", pool(platform, **mixed), Catalogue.builtin()).children
+    assert {child.key: wrong for child in children if (wrong := misspelt(child))} == {}
 
 
 URNS = {
