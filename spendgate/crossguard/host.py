@@ -26,7 +26,6 @@ from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import in_force
 from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import Usage
-from spendgate.estimate.usage_file import usage_of
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
 from spendgate.gate import (
@@ -94,7 +93,7 @@ class PackHost:
 
     def _read_usage(self) -> None:
         """The project's usage file. While the stack is not whole, nothing is asked of its models and scenarios."""
-        self.usage: Usage = usage_of(self.settings.config.usage, self.settings.config.usage_place)
+        self.usage: Usage = self.settings.usage
 
     def _select(self, configured: Mapping[str, Configured] | None) -> None:
         selection = self.settings.selection(self.stack, configured)

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.config import Config, load_config
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.estimate.usage import Usage
+from spendgate.estimate.usage_file import usage_of
 from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Selected
 from spendgate.rules.selection import Pack, Setting, library_of, load_pack, select
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from spendgate.estimate.model import Range
     from spendgate.report.baseline import Baseline
     from spendgate.verdict import Finding
-    from spendgate.waivers.model import Rules
+    from spendgate.waivers.model import Waivers
     from spendgate.waivers.trust import Trusted
 
 PROJECT_VARIABLE: Final = "SPENDGATE_PROJECT"
@@ -53,15 +55,15 @@ class Configured:
 class PackSettings:
     """A pack with the settings of the project that it is asked about.
 
-    With ``trusted`` they are those of a git revision: ``rules`` are those for waivers, ``changed`` tells what the
-    checkout alters of it.
+    Where they are those of a git revision, so are ``waivers`` (else None), and ``changed`` tells what the checkout
+    alters of it.
     """
 
     pack: Pack
     config: Config
     library: Mapping[str, Guardrail]
-    trusted: Trusted | None = None
-    rules: Rules | None = None
+    usage: Usage
+    waivers: Waivers | None = None
     changed: tuple[Finding, ...] = ()
     baseline: tuple[Baseline, Path] | None = None
 
@@ -143,25 +145,31 @@ class PackSettings:
 def load_settings(pack: Pack, project: str) -> PackSettings:
     """The pack with the settings of ``project``, where its folder is found; else with the defaults."""
     folder = project_folder(project)
-    trusted = trusted_of(project)
-    if trusted is not None and folder is not None:
-        try:
+    with _trusted(project, folder) as trusted:
+        if trusted is not None and folder is not None:
             return replace(_trusted_settings(pack, folder, trusted), baseline=_baseline(folder))
-        except InputError as error:
-            raise trusted.named(error) from None
     config = load_config(folder)
     others = () if folder is None else _others(pack, config)
     # The budgets of a project feed the guardrails of this pack, be it among the project's packs or not.
     config = replace(config, packs=(pack, *others))
-    return PackSettings(pack, config, library_of(config.packs, config.policies), baseline=_baseline(folder))
+    library, usage = library_of(config.packs, config.policies), usage_of(config.usage, config.usage_place)
+    return PackSettings(pack, config, library, usage, baseline=_baseline(folder))
 
 
 def load_catalogue(project: str) -> Catalogue:
     """The prices that hold for ``project``: with its own, where its folder is found and has any."""
-    folder, trusted = project_folder(project), trusted_of(project)
-    if folder is None:
-        return Catalogue.builtin()
-    return Catalogue.of_project(folder if trusted is None else trusted.of(folder))
+    folder = project_folder(project)
+    with ExitStack() as held:
+        trusted = held.enter_context(_trusted(project, folder))
+        if folder is None:
+            return Catalogue.builtin()
+        if trusted is None:
+            return Catalogue.of_project(folder)
+        catalogue = Catalogue.of_project(trusted.of(folder))
+        if any(directory.is_relative_to(trusted.copy) for directory in catalogue.store.directories):
+            # Prices of one's own: they are read when they are first asked for.
+            atexit.register(held.pop_all().close)
+        return catalogue
 
 
 def _baseline(folder: Path | None) -> tuple[Baseline, Path] | None:
@@ -178,38 +186,34 @@ def _baseline(folder: Path | None) -> tuple[Baseline, Path] | None:
     return read_baseline(path), path
 
 
-def trusted_of(project: str) -> Trusted | None:
+@contextmanager
+def _trusted(project: str, folder: Path | None) -> Iterator[Trusted | None]:
     """The revision that SPENDGATE_TRUST_FROM names, of the repository that holds the program; None where it names none,
-    or no program is known yet.
+    or no program is known yet. All is read before the copy goes: an engine ends a pack without a word.
 
-    Raises InputError where there is no such revision, or the folder of the program is not found: judging by the
-    checkout then would be what was not asked for.
+    Raises InputError, with places in the revision, for what is wrong in it; where there is no such revision; and where
+    the folder of the program is not found: judging by the checkout then would be what was not asked for.
     """
     revision = os.environ.get(TRUST_VARIABLE)
     if revision is None or not project:
-        return None
-    folder = project_folder(project)
+        yield None
+        return
     if folder is None:
         raise InputError(
             f"{TRUST_VARIABLE} is set, and the folder of the program {project} is not found",
             remedy=f"Start pulumi in it, or name it in {PROJECT_VARIABLE}.",
         )
-    return _trusted_copy(folder, revision)
-
-
-@lru_cache(maxsize=4)
-def _trusted_copy(folder: Path, revision: str) -> Trusted | None:
-    """The copy that all settings of a preview are read from; it goes when the pack ends. Prices are read from it when
-    they are first asked for."""
     from spendgate.waivers.trust import trusted_copy
 
-    held = ExitStack()
-    trusted = held.enter_context(trusted_copy(folder, revision, TRUST_VARIABLE))
-    atexit.register(held.close)
-    return trusted
+    with trusted_copy(folder, revision, TRUST_VARIABLE) as trusted:
+        try:
+            yield trusted
+        except InputError as error:
+            raise (trusted.named(error) if trusted is not None else error) from None
 
 
 def _trusted_settings(pack: Pack, folder: Path, trusted: Trusted) -> PackSettings:
+    from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import TRUST_CHANGED
     from spendgate.waivers.trust import changed_files, changed_finding, settings_in
 
@@ -217,12 +221,13 @@ def _trusted_settings(pack: Pack, folder: Path, trusted: Trusted) -> PackSetting
     pack = _trusted_pack(pack, trusted)
     config = replace(config, packs=(pack, *_others(pack, config)))
     changed = changed_files(trusted, folder, config, rules)
+    library = library_of(config.packs, config.policies)
     return PackSettings(
         pack,
         config,
-        library_of(config.packs, config.policies),
-        trusted,
-        rules,
+        library,
+        usage_of(config.usage, config.usage_place),
+        waivers_in(rules, library, datetime.now(UTC), shown_as=trusted.shown),
         changed_finding(trusted, changed, rules.levels[TRUST_CHANGED]),
     )
 

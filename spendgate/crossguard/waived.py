@@ -26,8 +26,8 @@ def waivers_of(settings: PackSettings, project: str, now: datetime) -> Waivers:
 
     Raises InputErrors for wrong rules in its settings; what is wrong with the waivers is among their ``faults``.
     """
-    if settings.trusted is not None and settings.rules is not None:
-        return waivers_in(settings.rules, settings.library, now, shown_as=settings.trusted.shown)
+    if settings.waivers is not None:
+        return settings.waivers
     folder = project_folder(project)
     config: Config = settings.config
     return Waivers() if folder is None else waivers_in(rules_of(config, folder), settings.library, now)

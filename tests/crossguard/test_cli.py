@@ -221,3 +221,31 @@ def test_a_pack_at_level_remediate_changes_what_is_previewed_and_deployed(tmp_pa
         "project": "patched",
     }
     assert json.loads(tags["note"]["plaintext"]) == "s3cr3t"
+
+
+def test_a_change_cannot_waive_itself_in_a_preview_of_the_engine(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiver = (
+        "{id: W-1, guardrail: gpu-approved-models, resource: a100, expires: 2099-01-01, reason: r, owner: o, ticket: t}"
+    )
+    head = "apiVersion: spendgate.dev/v1\nkind: Config\nwaivers: {maxLength: 40000d}\n"
+    (project / ".gitignore").write_text("*\n!spendgate.yaml\n!.gitignore\n", "utf-8")
+    (project / "spendgate.yaml").write_text(head, "utf-8")
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
+    for arguments in (("init", "-q", "-b", "main"), ("add", "--all"), ("commit", "-q", "-m", "settings")):
+        subprocess.run(["git", "-C", str(project), *identity, *arguments], check=True, capture_output=True)
+    try:
+        (project / "waivers.yaml").write_text(
+            f"apiVersion: spendgate.dev/v1\nkind: Waivers\nwaivers:\n- {waiver}\n", "utf-8"
+        )
+        refused = "[mandatory] [severity: high]  gpu-approved-models  (aws:eks:NodeGroup: a100)"
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        arguments = ("preview", "--stack", "dev", "--policy-pack", str(BASELINE))
+        assert refused not in pulumi(project, *arguments).stdout
+        monkeypatch.setenv("SPENDGATE_TRUST_FROM", "main")
+        assert refused in pulumi(project, *arguments).stdout
+        assert list(tmp_path.glob("spendgate-trusted-*")) == []
+    finally:
+        for name in ("waivers.yaml", "spendgate.yaml", ".gitignore"):
+            (project / name).unlink()

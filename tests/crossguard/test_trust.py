@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spendgate.cli import main
 from tests.conftest import ROOT
 from tests.crossguard.conftest import BASELINE, Pack, started
 from tests.crossguard.test_waivers import GPU, HEAD, INSTANCE, entry, told_of
@@ -138,13 +138,30 @@ def test_a_revision_without_the_programs_folder_starts_no_pack(tmp_path: Path) -
     assert "SPENDGATE_PROJECT" in said
 
 
-def test_nothing_is_left_behind_when_the_engine_ends_the_pack(infra: Path, tmp_path_factory: Any) -> None:
+def test_nothing_is_left_behind_when_the_engine_kills_the_pack(infra: Path, tmp_path_factory: Any) -> None:
     temporary = tmp_path_factory.mktemp("copies")
     with started(BASELINE, cwd=infra, SPENDGATE_TRUST_FROM="main", TMPDIR=str(temporary)) as pack:
-        assert len(list(temporary.glob("spendgate-trusted-*"))) == 1
-        pack.process.send_signal(signal.SIGINT)  # how the engine ends what it started
+        pack.analyze(INSTANCE, "gpu", GPU)
+        pack.process.kill()
         pack.process.wait(30)
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("spendgate-*")) == []
+
+
+def test_own_prices_of_the_trusted_revision_hold(infra: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def price(amount: str, *more: str) -> None:
+        folder = str(infra / ".spendgate" / "prices")
+        assert main(["prices", "add", "aws", "p5.48xlarge", "us-east-1", amount, "--catalogue", folder, *more]) == 0
+
+    def month(**variables: str) -> str:
+        told = told_of(asked(infra, BASELINE, **variables)[1], "cost-estimate")
+        return next(text for _, text in told if "a month" in text)
+
+    price("10")
+    commit(infra)
+    git(infra, "branch", "-f", "main", "change")
+    price("20", "--replace")
+    assert "$14,600.00 a month" in month()
+    assert "$7,300.00 a month" in month(SPENDGATE_TRUST_FROM="main")
 
 
 def test_growth_over_an_earlier_report_is_judged_in_a_preview(infra: Path) -> None:
