@@ -20,6 +20,8 @@ EXAMPLES = {
     "gke-inference": 0,
     "fine-tuning-platform": 0,
     "fine-tuning-run": 0,
+    "rag-service": 0,
+    "research-sandbox": 0,
 }
 
 
@@ -86,6 +88,33 @@ def test_the_platform_costs_what_its_readme_says(reports: dict[str, dict[str, An
     for item, cost in by_item.items():
         assert f"${cost:,.2f}" in readme, item
     assert f"{report['inputs'][0]['resources']} resources" in readme
+
+
+@pytest.mark.parametrize("name", ["rag-service", "research-sandbox"])
+def test_each_line_of_the_month_is_in_the_readme(name: str, reports: dict[str, dict[str, Any]]) -> None:
+    report = reports[name]
+    assert not report["findings"]
+    readme = (ROOT / "examples" / name / "README.md").read_text(encoding="utf-8")
+    told = report["estimate"]["totals"]["monthly"]
+    figures = {told[bound] for bound in ("low", "expected", "high")}
+    figures |= {line["cost"]["monthly"]["expected"] for line in report["estimate"]["lines"]}
+    for figure in figures:
+        assert f"${figure:,.2f}" in readme, figure
+    assert f"{report['inputs'][0]['resources']} resources" in readme
+
+
+def test_what_the_sandbox_saves_is_what_its_readme_says(reports: dict[str, dict[str, Any]]) -> None:
+    machine = next(line for line in reports["research-sandbox"]["estimate"]["lines"] if line["item"] == "g5.xlarge")
+    saved = machine["cost"]["hourly"]["expected"] * 730 * (1 - 45 / 168)
+    assert f"${saved:,.2f} more" in (ROOT / "examples/research-sandbox/README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["rag-service", "research-sandbox"])
+def test_both_pass_every_pack(name: str, spendgate: Run) -> None:
+    packs = [word for pack in PACKS for word in ("--pack", pack)]
+    done = spendgate("check", f"examples/{name}", *packs, "--format", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["findings"] == []
 
 
 def test_the_platform_passes_every_pack(spendgate: Run) -> None:
