@@ -66,6 +66,11 @@ def _value(value: Any, hint: Any, path: str) -> Any:
         raise ArgumentError(f"{path} is known only after apply, or secret", remedy=remedy)
     held = next((typing.get_args(option)[1] for option in options if typing.get_origin(option) is dict), None)
     if held is not None and is_dataclass(held) and isinstance(value, Mapping):
+        for key, item in value.items():
+            if item is None:
+                raise ArgumentError(
+                    f"{path}.{key} says nothing", remedy=f"Write {getattr(held, '__name__', 'it')}(…), or leave it out."
+                )
         return {key: _value(item, held, f"{path}.{key}") for key, item in value.items()}
     nested = next((option for option in options if is_dataclass(option)), None)
     if nested is None or isinstance(value, nested):  # type: ignore[arg-type]

@@ -61,6 +61,11 @@ class ClusterPool:
     install_driver: bool | None = None
     """GKE: whether Google installs the GPU's driver. Default: true."""
 
+    def __post_init__(self) -> None:
+        given: Any = self.nodes
+        if isinstance(given, (tuple, list)):
+            object.__setattr__(self, "nodes", Nodes.from_sequence(given))
+
 
 @dataclass(frozen=True)
 class TeamQuota:

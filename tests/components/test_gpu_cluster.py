@@ -435,7 +435,10 @@ def write(program: Path, text: str) -> None:
 def test_pools_teams_and_a_misspelt_word_are_read_from_mappings(check: CheckProgram) -> None:
     with pytest.raises(InputError, match=r'no argument "pools\.l4\.node"\ndid you mean "nodes"\?'):
         check(f'GpuCluster("r1", tags=tags, {EKS}, pools={{"l4": {{"accelerator": "L4", "node": (0, 1)}}}})')
-    pools = 'pools={"l4": ClusterPool("L4", Nodes(1))}'
+    with pytest.raises(InputError, match=r"pools\.l4 says nothing\nWrite ClusterPool\(…\), or leave it out"):
+        check(f'GpuCluster("r1", tags=tags, {EKS}, pools={{"l4": None}})')
+    assert ClusterPool("L4", (0, 1, 4)).nodes == Nodes(4, min=0, expected=1)  # type: ignore[arg-type]
+    pools = 'pools={"l4": ClusterPool("L4", (0, 1))}'
     with pytest.raises(InputError, match=r"teams\.nlp\.accelerators is missing"):
         check(f'GpuCluster("r1", tags=tags, {EKS}, {pools}, teams={{"nlp": {{"cpu": 1}}}})')
 
