@@ -66,7 +66,7 @@ def _group(need: Need, group: Group, tags: dict[str, str]) -> Child:
 
 
 def _image(need: Need) -> str:
-    """The node image with the accelerator's drivers and device plugin (Amazon EKS API, AMITypes)."""
+    """The node image with the accelerator's drivers (Amazon EKS API, AMITypes)."""
     if need.choice.accelerator.vendor == "aws":
         return "AL2023_x86_64_NEURON"
     return "AL2023_ARM_64_NVIDIA" if need.choice.machine.architecture == "arm64" else "AL2023_x86_64_NVIDIA"
