@@ -31,7 +31,7 @@ COLUMNS: Final = ("pool", "date", "capacity", *OWNER)
 
 def load_rules(path: Path) -> RuleSet:
     """The rules of one file. Raises InputError with line and column of every fault."""
-    file = read_yaml(path)
+    file = _read(path)
     schemas.validate(file, "allocation")
     data = file.data
     drivers = {
@@ -59,7 +59,7 @@ def load_rules(path: Path) -> RuleSet:
 
 def load_disputes(path: Path) -> tuple[Dispute, ...]:
     """The disputes of one file. Raises InputError with line and column of every fault."""
-    file = read_yaml(path)
+    file = _read(path)
     schemas.validate(file, "disputes")
     return tuple(
         Dispute(
@@ -71,6 +71,21 @@ def load_disputes(path: Path) -> tuple[Dispute, ...]:
         )
         for index, body in enumerate(file.data["disputes"])
     )
+
+
+def _read(path: Path) -> YamlFile:
+    """The file with its days as text, which is how JSON Schema knows them."""
+    file = read_yaml(path)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.isoformat() if isinstance(value, date) else value
+
+    file.data = plain(file.data)
+    return file
 
 
 def _rule(file: YamlFile, index: int) -> Rule:

@@ -13,6 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
+from spendgate.allocate.findings import held
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import OWNER, Dispute, Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.shares import ALWAYS, DECIMALS, Share
@@ -144,9 +145,7 @@ def _allocated(
 
     lines = asked.lines
     numbered = list(enumerate(ordered, start=1))
-    conditions = [
-        (_holds(rule, lines, asked.over(lines, rule.match)), ibis.literal(number)) for number, rule in numbered
-    ]
+    conditions = [(held(rule, lines, asked.over(lines, rule.match)), ibis.literal(number)) for number, rule in numbered]
     ruled = lines.mutate(_rule=_first(conditions, ibis.literal(0)).cast("int16"))
 
     def by_rule(expression_of: Callable[[Rule], Any], null: Any) -> Any:
@@ -226,17 +225,6 @@ def _result(joined: Any, rules: RuleSet, numbered: Sequence[tuple[int, Rule]]) -
         x_Reason=reason,
         x_Dispute=joined._dispute,
     )
-
-
-def _holds(rule: Rule, lines: Any, condition: Any) -> Any:
-    import ibis
-
-    start = lines.ChargePeriodStart
-    if rule.starts is not None:
-        condition = (start >= ibis.timestamp(rule.starts.isoformat())) & condition
-    if rule.ends is not None:
-        condition = (start < ibis.timestamp(rule.ends.isoformat())) & condition
-    return condition
 
 
 def _first(pairs: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:

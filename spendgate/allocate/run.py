@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgate.allocate import bill, shares
 from spendgate.allocate.distinct import built_in, by_distinct_values, put
 from spendgate.allocate.drivers import files_of, read_uses
+from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Dispute, Layer, RuleSet
 from spendgate.allocate.plan import UNALLOCATED, Plan, in_order, plan, shares_table
@@ -61,6 +62,7 @@ class Outcome:
     by_owner: tuple[Mapping[str, Any], ...]
     unowned: tuple[Mapping[str, Any], ...]
     never: tuple[str, ...]
+    overlaps: tuple[Mapping[str, Any], ...]
     lost: tuple[Mapping[str, Any], ...]
     disputed: tuple[Mapping[str, Any], ...]
     missing: Mapping[str, tuple[str, ...]]
@@ -107,6 +109,31 @@ def tag_of_text(table: ir.Table, key: str) -> Any:
     return _json_text()(tags.cast("string"), f'$."{quoted}"')
 
 
+_JSON: Final = {
+    "pyspark": ("get_json_object", "$['{}']"),
+    "bigquery": ("json_value", '$."{}"'),
+    "snowflake": ("json_extract_path_text", '"{}"'),
+    "trino": ("json_extract_scalar", '$["{}"]'),
+}
+"""The function and the path by which an engine reads a text out of JSON."""
+
+
+def tag_elsewhere(dialect: str) -> Callable[[ir.Table, str], Any]:
+    """A tag's column on another engine, out of JSON text or of a map."""
+    name, path = _JSON[dialect]
+
+    def tag(table: ir.Table, key: str) -> Any:
+        import ibis
+
+        if TAGS not in table.columns:
+            return ibis.null("string")
+        if not table[TAGS].type().is_string():
+            return tag_of_text(table, key)
+        return built_in(name, ("string", "string"), "string")(table[TAGS], path.format(key))
+
+    return tag
+
+
 def _json_text() -> Any:
     return built_in("json_extract_string", ("string", "string"), "string")
 
@@ -131,7 +158,7 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
         counted = _counted(bill.faults(raw, cost, chosen), request)
         lines = table if chosen is None else table.filter(chosen)
         made = _written(connection, request, lines, partial)
-        outcome = _outcome(connection, request, made, partial, counted)
+        outcome = _outcome(connection, request, lines, made, partial, counted)
         if output.suffix.lower() == ".csv":
             connection.raw_sql(f"COPY {_parquet(partial)} TO {_quoted(str(partial) + '.csv')} (HEADER)")
             os.replace(f"{partial}.csv", partial)
@@ -142,6 +169,19 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
         partial.unlink(missing_ok=True)
         Path(f"{partial}.csv").unlink(missing_ok=True)
     return outcome
+
+
+def sql_of(request: Request, connection: Any, dialect: str) -> str:
+    """The allocation as one statement of another engine; the bill is the table ``bill`` there, the shares of pools the
+    table ``spendgate_shares``. Nothing is run. Raises InputError for an expression outside the column subset."""
+    import ibis
+
+    cost = request.rules.amount.column
+    lines = bill.typed(bill.open_bill(connection, request.bills, request.line_id), cost, request.bills[0])
+    put(connection, "spendgate_shares", shares_table(_shares(request, connection)))
+    table = connection.table("spendgate_shares")
+    tag = tag_of_text if dialect == "duckdb" else tag_elsewhere(dialect)
+    return str(ibis.to_sql(plan(lines, request.rules, table, tag, request.disputes).table, dialect=dialect))
 
 
 def _told(error: Exception, place: Path) -> Exception:
@@ -210,7 +250,9 @@ def _shares(request: Request, connection: Any) -> tuple[shares.Share, ...]:
     return tuple(found)
 
 
-def _outcome(connection: Any, request: Request, made: Plan, partial: Path, counted: Mapping[str, Any]) -> Outcome:
+def _outcome(
+    connection: Any, request: Request, lines: ir.Table, made: Plan, partial: Path, counted: Mapping[str, Any]
+) -> Outcome:
     """The result as it was written, held against the bill as it was read: two independent sums."""
     written = _parquet(partial)
 
@@ -233,8 +275,8 @@ def _outcome(connection: Any, request: Request, made: Plan, partial: Path, count
         GROUP BY ALL ORDER BY abs(cost) DESC, {owner_columns}""")
     unowned = rows(f"""
         SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account,
-               count(*) AS lines, sum(x_AllocatedCost) AS cost
-        FROM {_with(written, made, ("ServiceName", "SubAccountId"))} WHERE x_Layer = '{UNALLOCATED}'
+               any_value(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost
+        FROM {_with(written, made, ("ServiceName", "SubAccountId", TAGS))} WHERE x_Layer = '{UNALLOCATED}'
         GROUP BY ALL ORDER BY abs(cost) DESC, reason, rule, service, account LIMIT 20""")
     lost = rows(f"""
         SELECT x_Rule AS rule, x_Pool AS pool, CAST(ChargePeriodStart AS DATE) AS day, count(*) AS lines,
@@ -250,6 +292,7 @@ def _outcome(connection: Any, request: Request, made: Plan, partial: Path, count
             GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 10""")
         duplicates = tuple(str(row["id"]) for row in twice)
     matched = {row["rule"] for row in by_rule}
+    asked = tags_asked(in_order(request.rules))
     return Outcome(
         currency=counted["currency"],
         lines=counted["lines"],
@@ -261,8 +304,9 @@ def _outcome(connection: Any, request: Request, made: Plan, partial: Path, count
         rounding=Decimal(counted["exact"]) - Decimal(counted["total"]),
         by_rule=by_rule,
         by_owner=by_owner,
-        unowned=unowned,
+        unowned=tuple({**row, "hint": hint(row["tags"], asked)} for row in unowned),
         never=tuple(rule.name for rule in in_order(request.rules) if rule.name not in matched),
+        overlaps=overlaps(lines, counted["lines"], in_order(request.rules), tag_of_text),
         lost=lost,
         disputed=disputed,
         missing=made.missing,

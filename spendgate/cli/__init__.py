@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "run a Pulumi program's declaration through the guardrails, with its cost",
     "price": "what an instance type costs, by region and purchase option",
     "prices": "check a price catalogue, add a price of your own, or read the providers' lists",
+    "allocate": "who pays which line of a bill, by published rules",
     "guardrails": "list the guardrails, or explain one",
     "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",

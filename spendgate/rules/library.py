@@ -124,8 +124,13 @@ def _collect(library: dict[str, Guardrail], files: Iterable[Path], faults: Fault
 
 
 def guardrail_files(folder: Path) -> list[Path]:
-    """Guardrail files below ``folder``, in order; their tests (``*.test.yaml``) are not among them."""
-    return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(".test.yaml"))
+    """Guardrail files below ``folder``, in order; their tests (``*.test.yaml``) are not among them, nor are the rules
+    of who pays, which lie in a folder ``allocation``."""
+    return sorted(
+        path
+        for path in folder.rglob("*.yaml")
+        if not path.name.endswith(".test.yaml") and "allocation" not in path.relative_to(folder).parts[:-1]
+    )
 
 
 def _load_shipped(path: Path) -> Guardrail:

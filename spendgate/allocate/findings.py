@@ -1,0 +1,114 @@
+"""What an allocation shows about its own rules: which of them match the same lines, and which tag an unallocated line
+lacks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgate.allocate.expression import Columns, NoColumn, checked, column
+from spendgate.allocate.focus import LINE
+from spendgate.allocate.model import Layer, Rule
+from spendgate.rules.cel.syntax import Call, Constant, Name, Select, everything
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SAMPLE: Final = 200_000
+"""Lines that are asked all rules; of larger bills a sample is, and the counts are of the sample."""
+
+_BITS: Final = 60
+
+
+def overlaps(
+    lines: ir.Table, count: int, rules: Sequence[Rule], tag: Callable[[ir.Table, str], Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """Pairs of rules that match the same lines, with how many; the first of a pair decides. A rule outside the column
+    subset is not compared."""
+    import ibis
+
+    if count > SAMPLE:
+        lines = lines.sample(SAMPLE / count, method="block", seed=1)
+    columns = Columns(lines, tag=lambda key: tag(lines, key))
+    matches: dict[str, Any] = {}
+    for rule in rules:
+        try:
+            condition = column(checked(rule.match, LINE, ("bool",)).tree, columns)
+        except NoColumn:
+            continue
+        matches[rule.name] = held(rule, lines, condition)
+    names = list(matches)
+    if len(names) < 2:
+        return ()
+    masks = {}
+    for start in range(0, len(names), _BITS):
+        bits = [
+            ibis.cases((matches[name], ibis.literal(1 << place, "int64")), else_=ibis.literal(0, "int64"))
+            for place, name in enumerate(names[start : start + _BITS])
+        ]
+        masks[f"mask_{start // _BITS}"] = sum(bits[1:], bits[0])
+    grouped = lines.select(**masks).group_by(list(masks)).aggregate(lines=lambda table: table.count())
+    pairs: Counter[tuple[str, str]] = Counter()
+    for row in grouped.to_pyarrow().to_pylist():
+        found = [name for index, name in enumerate(names) if row[f"mask_{index // _BITS}"] >> (index % _BITS) & 1]
+        for other in found[1:]:
+            pairs[found[0], other] += row["lines"]
+    order = {name: index for index, name in enumerate(names)}
+    return tuple(
+        {"rule": rule, "other": other, "lines": number}
+        for (rule, other), number in sorted(pairs.items(), key=lambda item: (order[item[0][0]], order[item[0][1]]))
+    )
+
+
+def held(rule: Rule, lines: Any, condition: Any) -> Any:
+    """The condition, within the charge periods that the rule holds for."""
+    import ibis
+
+    start = lines.ChargePeriodStart
+    if rule.starts is not None:
+        condition = (start >= ibis.timestamp(rule.starts.isoformat())) & condition
+    if rule.ends is not None:
+        condition = (start < ibis.timestamp(rule.ends.isoformat())) & condition
+    return condition
+
+
+def tags_asked(rules: Iterable[Rule]) -> dict[str, str]:
+    """The tags by which direct rules find an owner, each with the first rule that does."""
+    asked: dict[str, str] = {}
+    for rule in rules:
+        if rule.layer is not Layer.DIRECT:
+            continue
+        for node in everything(checked(rule.match, LINE, ("bool",)).tree):
+            match node:
+                case (
+                    Select(operand=Name(name="tags"), field=key)
+                    | Call(function="_[_]", arguments=(Name(name="tags"), Constant(text=str() as key)))
+                    | Call(function="_in_", arguments=(Constant(text=str() as key), Name(name="tags")))
+                ):
+                    asked.setdefault(key, rule.name)
+    return asked
+
+
+def hint(tags: str | None, asked: Mapping[str, str]) -> str:
+    """What tag would have told who pays: one that is there under another spelling, else those that rules look for."""
+    own = _keys(tags)
+    plain = {_plain(key): key for key in own}
+    for key, rule in asked.items():
+        other = plain.get(_plain(key))
+        if other is not None and other != key:
+            return f'"{other}" is there; {rule} reads "{key}"'
+    return ", ".join(asked)
+
+
+def _keys(tags: str | None) -> tuple[str, ...]:
+    try:
+        found = json.loads(tags or "{}")
+    except ValueError:
+        return ()
+    return tuple(found) if isinstance(found, dict) else ()
+
+
+def _plain(key: str) -> str:
+    return "".join(letter for letter in key.lower() if letter.isalnum())

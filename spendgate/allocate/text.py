@@ -1,0 +1,161 @@
+"""The outcome of an allocation for a person at a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spendgate.allocate.model import OWNER
+from spendgate.allocate.run import Outcome
+from spendgate.money import show_money
+from spendgate.report.terminal import Text
+
+SHOWN: Final = 12
+"""Owners and unallocated groups that the terminal lists; the file has all of them."""
+
+
+def to_json(outcome: Outcome, output: str) -> dict[str, Any]:
+    """The outcome as plain data; amounts are texts, so that none is rounded."""
+    return {
+        "output": output,
+        "reconciles": outcome.reconciles,
+        "currency": outcome.currency,
+        "lines": outcome.lines,
+        "rows": outcome.rows,
+        "billed": _plain(outcome.billed),
+        "allocated": _plain(outcome.allocated),
+        "unallocated": {"cost": _plain(outcome.unallocated), "lines": outcome.unallocated_lines},
+        "rounding": _plain(outcome.rounding),
+        "rules": [_row(row) for row in outcome.by_rule],
+        "owners": [_row(row) for row in outcome.by_owner],
+        "unowned": [_row(row) for row in outcome.unowned],
+        "never": list(outcome.never),
+        "overlaps": [_row(row) for row in outcome.overlaps],
+        "lost": [_row(row) for row in outcome.lost],
+        "disputed": [_row(row) for row in outcome.disputed],
+        "missing_columns": {name: list(columns) for name, columns in outcome.missing.items()},
+        "duplicates": list(outcome.duplicates),
+    }
+
+
+def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | None = None) -> str:
+    """The outcome: the totals first, then who pays, then what nobody pays and why."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=width or min(shutil.get_terminal_size((100, 20)).columns, 120),
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+    )
+    currency = outcome.currency
+    verdict = "reconciles" if outcome.reconciles else "DOES NOT RECONCILE"
+    console.print(
+        Text(f"{show_money(outcome.billed, currency)} of {outcome.lines:,} lines: {verdict} with the bill", "bold")
+    )
+    part = "" if not outcome.billed else f" ({abs(outcome.unallocated) / abs(outcome.billed):.1%})"
+    console.print(
+        Text(
+            f"allocated {show_money(outcome.allocated, currency)}, "
+            f"unallocated {show_money(outcome.unallocated, currency)}{part} on {outcome.unallocated_lines:,} lines"
+        )
+    )
+    console.print()
+    console.print(_owners(outcome))
+    console.print(_rules(outcome))
+    if outcome.unowned:
+        console.print(_unowned(outcome))
+    for sentence in notes(outcome):
+        console.print(Text(sentence))
+    console.print(Text(f"Every line with its owner, rule and share: {output}"))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def notes(outcome: Outcome) -> list[str]:
+    """What finance should know of this run, one sentence each."""
+    told = []
+    if outcome.billed != outcome.allocated + outcome.unallocated:
+        gap = outcome.billed - outcome.allocated - outcome.unallocated
+        told.append(f"The lines written differ from the bill by {gap} {outcome.currency}.")
+    if outcome.duplicates:
+        told.append(f"Line ids that stand more than once: {', '.join(outcome.duplicates)}.")
+    if outcome.rounding:
+        told.append(f"The bill has {outcome.rounding} {outcome.currency} beyond twelve decimals.")
+    for row in outcome.overlaps:
+        told.append(
+            f"{row['lines']:,} lines match {row['rule']} and {row['other']}; {row['rule']} is asked first and decides."
+        )
+    if outcome.never:
+        told.append(f"No line matched: {', '.join(outcome.never)}.")
+    for name, columns in outcome.missing.items():
+        told.append(f"{name} reads {', '.join(columns)}, which this bill does not have: it counts as absent.")
+    for row in outcome.lost:
+        told.append(
+            f"{row['rule']}: nobody used pool {row['pool']} on {row['day']}; "
+            f"{show_money(row['cost'], outcome.currency)} stay unallocated."
+        )
+    for row in outcome.disputed:
+        told.append(
+            f"In dispute, {row['dispute']}: {row['lines']:,} lines, {show_money(row['cost'], outcome.currency)}."
+        )
+    return told
+
+
+def _owners(outcome: Outcome) -> Table:
+    fields = [name for name in OWNER if any(row[name] for row in outcome.by_owner)]
+    table = _table("Who pays", *(name.replace("_", " ") for name in fields), "cost")
+    for row in outcome.by_owner[:SHOWN]:
+        words = [row[name] or "" for name in fields]
+        if row["idle"] and words:
+            words[0] = f"{words[0] or 'the pool'} (idle)"
+        table.add_row(*map(Text, words), show_money(row["cost"], outcome.currency))
+    _more(table, outcome.by_owner, len(fields), outcome.currency)
+    return table
+
+
+def _rules(outcome: Outcome) -> Table:
+    table = _table("By rule", "rule", "layer", "lines", "cost")
+    for row in outcome.by_rule:
+        lines = f"{row['lines']:,}"
+        table.add_row(Text(row["rule"] or "none"), row["layer"], lines, show_money(row["cost"], outcome.currency))
+    return table
+
+
+def _unowned(outcome: Outcome) -> Table:
+    table = _table("Unallocated", "why", "service", "account", "tags that would tell", "cost")
+    for row in outcome.unowned[:SHOWN]:
+        why = f"{row['rule']}: {row['reason']}" if row["rule"] else row["reason"]
+        words = (why, row["service"] or "", row["account"] or "", row["hint"] or "")
+        table.add_row(*map(Text, words), show_money(row["cost"], outcome.currency))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in ("cost", "lines") else "left", overflow="fold")
+    return table
+
+
+def _more(table: Table, rows: Sequence[Mapping[str, Any]], fields: int, currency: str) -> None:
+    rest = rows[SHOWN:]
+    if rest:
+        words = [f"{len(rest):,} more", *([""] * (fields - 1))]
+        table.add_row(*words[:fields], show_money(sum((row["cost"] for row in rest), Decimal()), currency))
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value if isinstance(value, (str, int, bool, float)) or value is None else str(value)

@@ -1,0 +1,116 @@
+"""``spendgate allocate``: who pays which line of a bill, by published rules."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from spendgate.cli import new_parser
+from spendgate.errors import InputError
+from spendgate.writing import write_whole
+
+DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``spendgate allocate``."""
+    parser = new_parser("allocate", mixed=True)
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="BILL",
+        help="files or folders of a bill (CSV, gzip, Parquet); or: explain LINE_ID",
+    )
+    parser.add_argument("--rules", type=Path, metavar="FILE", help="allocation rules (YAML)")
+    parser.add_argument(
+        "--drivers",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="tables that shared pools are split by; without NAME, the file is named like its driver",
+    )
+    parser.add_argument("--disputes", type=Path, metavar="FILE", help="lines whose owner is contested")
+    parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
+    parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
+    parser.add_argument("--line-id", metavar="COLUMN", help="the bill's own line id (default: file and row)")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE|DIR", help="a .parquet or .csv file, or a folder")
+    parser.add_argument("--explain", choices=DIALECTS, metavar="DIALECT", help="print the SQL, and run nothing")
+    parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the summary")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Allocate; exit 1 where the result does not reconcile with the bill."""
+    if options.words[0] == "explain":
+        return _explain(options)
+    from spendgate.allocate.load import load_disputes, load_rules
+    from spendgate.allocate.run import Request, allocate, engine, sql_of
+
+    if options.rules is None:
+        raise InputError("--rules is missing", remedy="Start from policies/allocation/: docs/allocation.md.")
+    request = Request(
+        bills=tuple(map(Path, options.words)),
+        rules=load_rules(options.rules),
+        rules_file=options.rules,
+        drivers=_drivers(options.drivers),
+        disputes=load_disputes(options.disputes) if options.disputes else (),
+        month=_month(options.month),
+        currency=options.currency,
+        line_id=options.line_id,
+    )
+    if options.explain is not None:
+        with engine() as connection:
+            print(sql_of(request, connection, options.explain))
+        return 0
+    if options.output is None:
+        raise InputError("--output is missing", remedy="Name a .parquet or .csv file, or a folder.")
+    folder = options.output.suffix.lower() not in (".parquet", ".csv")
+    if folder:
+        options.output.mkdir(parents=True, exist_ok=True)
+    elif not options.output.parent.is_dir():
+        raise InputError("no such folder", place=options.output.parent)
+    lines = options.output / "allocated.parquet" if folder else options.output
+    with engine(lines.parent) as connection:
+        outcome = allocate(request, lines, connection)
+    from spendgate.allocate.text import to_json, to_text
+
+    summary = json.dumps(to_json(outcome, str(lines)), indent=2, ensure_ascii=False) + "\n"
+    if folder:
+        write_whole(options.output / "summary.json", summary)
+    told = summary if options.format == "json" else to_text(outcome, str(lines), color=sys.stdout.isatty())
+    print(told, end="")
+    return 0 if outcome.reconciles else 1
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from spendgate.allocate.explain import explain, told
+    from spendgate.allocate.run import engine
+
+    if len(options.words) != 2 or options.output is None:
+        raise InputError(
+            "explain takes one line id and where the allocation lies",
+            remedy="spendgate allocate explain LINE_ID --output FILE|DIR",
+        )
+    file = options.output / "allocated.parquet" if options.output.is_dir() else options.output
+    with engine() as connection:
+        print(told(explain(connection, file, options.words[1])))
+    return 0
+
+
+def _drivers(words: list[str]) -> dict[str, Path]:
+    named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in words]
+    return {name: Path(file) for name, _, file in named}
+
+
+def _month(text: str | None) -> str | None:
+    from datetime import date
+
+    if text is not None:
+        try:
+            date.fromisoformat(f"{text}-01")
+        except ValueError:
+            raise InputError(f'"{text}" is no month', remedy="Write it like 2026-03.") from None
+    return text
