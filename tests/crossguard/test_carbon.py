@@ -58,10 +58,9 @@ def test_the_carbon_of_a_resource_and_of_the_stack_is_known_to_the_pack(host: Pa
     early = host.analyze(
         analyzer_pb2.AnalyzeRequest(type=TYPE, name="gpu", urn=urn, properties=properties, provider=provider)
     )
-    assert [(item.policyName, "expected 1,647 kWh" in item.message) for item in early.diagnostics] == [
-        ("cool-machine", True)
-    ]
+    assert not early.diagnostics  # a schedule that stops it may follow
     whole = analyzer_pb2.AnalyzerResource(type=TYPE, name="gpu", urn=urn, properties=properties, provider=provider)
     late = host.analyze_stack(analyzer_pb2.AnalyzeStackRequest(resources=[whole]))
     messages = {item.policyName: item.message for item in late.diagnostics}
+    assert "expected 1,647 kWh" in messages["cool-machine"]
     assert "the expected month causes 685 kg CO2e (1,647 kWh); the budget is 500 kg" in messages["stack-carbon-budget"]
