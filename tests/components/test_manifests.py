@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -9,59 +10,80 @@ from typing import Any
 import pytest
 
 from spendgate.sources.pulumi_program import run_program
+from spendgate_components.provider import COMPONENTS
 from tests.components.conftest import TAGS
 from tests.components.manifests import custom_resources, manifest_of, problems
 
-JOB = """
-tags = dataclasses.replace(tags, model="ranker", dataset="clicks", run_type="fine-tuning")
-TrainingJob(
-    "tune", tags=tags, accelerator="L4", workers=2, max_hours=6, image="registry.example.com/trainer:1.4.2",
-    command=["python", "train.py"], checkpoint_uri="s3://checkpoints", namespace="research", service_account="trainer",
-    memory_gib=12, **WAY
-)
-"""
-ENDPOINT = """
-tags = dataclasses.replace(tags, model="ranker", model_version="3", environment="prod", review_by="2027-01-31")
-InferenceEndpoint(
-    "serve", tags=tags, accelerator="L4", image="registry.example.com/server:1.4.2", memory_gib=12,
-    requests_per_second=12, **WAY
-)
-"""
-
 PLACES = {"eks": "us-west-2", "karpenter": "us-east-1", "gke": "us-central1"}
-RUNS = {
-    "job": 'runs_as="job"',
-    "queued job": 'runs_as="job", queue="nlp", min_workers=1',
-    "jobset": 'runs_as="jobset"',
-    "queued jobset": 'runs_as="jobset", queue="nlp", gang=True',
-    "rayjob": 'runs_as="rayjob", min_workers=1',
-    "queued rayjob": 'runs_as="rayjob", queue="nlp", gang=True',
-}
 
-SERVERS = {
-    "deployment with keda": (
-        'replicas=(0, 4), metrics_url="http://prometheus.monitoring:9090", metrics_query="sum(rate(requests_total[1m]))"'
-    ),
-    "deployment with hpa": "replicas=(1, 4)",
-    "kserve": 'server="kserve", replicas=(0, 4)',
+JOBS = """
+tags = dataclasses.replace(tags, model="ranker", dataset="clicks", run_type="fine-tuning")
+ways = {
+    "job": {},
+    "queued-job": {"queue": "nlp", "min_workers": 1},
+    "set": {"runs_as": "jobset"},
+    "queued-set": {"runs_as": "jobset", "queue": "nlp", "gang": True},
+    "ray": {"runs_as": "rayjob", "min_workers": 1},
+    "queued-ray": {"runs_as": "rayjob", "queue": "nlp", "gang": True},
 }
+for name, way in ways.items():
+    TrainingJob(
+        name, tags=tags, platform="PLATFORM", region="REGION", accelerator="L4", workers=2, max_hours=6, memory_gib=12,
+        image="registry.example.com/trainer:1.4.2", command=["python", "train.py"], checkpoint_uri="s3://checkpoints",
+        namespace="research", service_account="trainer", **way,
+    )
+"""
+ENDPOINTS = """
+tags = dataclasses.replace(tags, model="ranker", model_version="3", environment="prod", review_by="2027-01-31")
+ways = {
+    "keda": {"replicas": (0, 4), "metrics_url": "http://prometheus:9090", "metrics_query": "sum(rate(requests[1m]))"},
+    "hpa": {"replicas": (1, 4)},
+    "kserve": {"replicas": (0, 4), "server": "kserve"},
+}
+for name, way in ways.items():
+    InferenceEndpoint(
+        name, tags=tags, platform="PLATFORM", region="REGION", accelerator="L4", memory_gib=12, requests_per_second=12,
+        image="registry.example.com/server:1.4.2", **way,
+    )
+"""
+CLUSTERS = """
+for quota in ("resource-quota", "kueue"):
+    GpuCluster(
+        quota, tags=tags, WHERE, quota=quota, pools={"l4": ClusterPool("L4", Nodes(4))},
+        teams={"nlp": TeamQuota(2, cpu=8, memory_gib=32), "vision": TeamQuota(2)},
+    )
+"""
+WORKSPACES = """
+for name, more in {"gpu": {"accelerator": "L4", "gpu_reason": "kernel-debugging", "memory_gib": 12}, "cpu": {}}.items():
+    Workspace(
+        name, tags=tags, platform="PLATFORM", region="REGION", image="lab:4.2.0", service_account="lab", **more
+    )
+"""
+OFF_HOURS = """
+for name, more in {"keda": {}, "cron": {"scheduler": "cronjob", "image": "registry.k8s.io/kubectl:v1.34.1"}}.items():
+    OffHours(
+        name, tags=tags, platform="kubernetes", namespace="research",
+        workloads=[{"name": "trainer"}, {"name": "cache", "kind": "StatefulSet"}], **more,
+    )
+"""
+POOL = """
+GpuNodePool(
+    "train", tags=tags, platform="karpenter", accelerator="L4", per_node=4, nodes=(0, 2), cluster="research",
+    region="us-west-2", node_role_name="nodes", labels={"zone": "lab"},
+)
+"""
 
 PROGRAMS = {
-    "pool with karpenter": """
-        GpuNodePool(
-            "train", tags=tags, platform="karpenter", accelerator="L4", per_node=4, nodes=(0, 2), cluster="research",
-            region="us-west-2", node_role_name="nodes", labels={"zone": "lab"},
-        )
-    """,
+    "pool with karpenter": POOL,
+    "off hours": OFF_HOURS,
+    "cluster on eks": CLUSTERS.replace(
+        "WHERE", 'platform="eks", region="us-west-2", subnet_ids=["subnet-1", "subnet-2"]'
+    ),
+    "cluster on gke": CLUSTERS.replace("WHERE", 'platform="gke", location="us-central1-a", project="ml"'),
     **{
-        f"{run} on {platform}": JOB.replace("WAY", f'dict(platform="{platform}", region="{region}", {how})')
+        f"{what} on {platform}": program.replace("PLATFORM", platform).replace("REGION", region)
+        for what, program in {"jobs": JOBS, "endpoints": ENDPOINTS, "workspaces": WORKSPACES}.items()
         for platform, region in PLACES.items()
-        for run, how in RUNS.items()
-    },
-    **{
-        f"{server} on {platform}": ENDPOINT.replace("WAY", f'dict(platform="{platform}", region="{region}", {how})')
-        for platform, region in PLACES.items()
-        for server, how in SERVERS.items()
     },
 }
 
@@ -78,6 +100,12 @@ def _declared(program: str, folder: Path) -> Any:
     text = f"import dataclasses\n{TAGS}\n{dedent(program)}"
     (folder / "__main__.py").write_text(text, encoding="utf-8")
     return run_program(folder, stack="dev").resources
+
+
+def test_every_component_that_makes_something_of_kubernetes_is_held_to_it() -> None:
+    others = {"BudgetGuard", "CheckpointStore", "TagSet"}
+    told = {word for program in PROGRAMS.values() for word in re.findall(r"^ *([A-Z]\w+)\($", program, re.M)}
+    assert told == {component.__name__ for component in COMPONENTS} - others
 
 
 PODS = {"spec": {"containers": [{"name": "worker", "image": "trainer:1"}]}}
