@@ -238,6 +238,44 @@ def test_off_hours_are_constructed_with_what_they_save(engine: Engine) -> None:
     assert {"nights-start-group-0", "nights-stop-group-0"} < set(checked.names.values())
 
 
+@pytest.mark.parametrize(
+    ("inputs", "children"),
+    [
+        (
+            {"platform": "batch", "subnetIds": [UNKNOWN], "securityGroupIds": [UNKNOWN], "instanceProfileArn": UNKNOWN},
+            {"tune-environment", "tune-queue", "tune-definition"},
+        ),
+        (
+            {"platform": "sagemaker", "roleArn": "arn:aws:iam::1:role/train", "outputUri": "s3://models"},
+            {"tune-pipeline"},
+        ),
+        ({"platform": "eks", "runsAs": "jobset", "queue": "nlp", "gang": True}, {"tune-jobset"}),
+        ({"platform": "eks", "runsAs": "rayjob", "minWorkers": 1, "command": ["python", "train.py"]}, {"tune-rayjob"}),
+    ],
+    ids=["batch", "sagemaker", "jobset", "rayjob"],
+)
+def test_jobs_of_every_kind_are_constructed_with_the_price_of_a_run(
+    inputs: dict[str, Any], children: set[str], engine: Engine
+) -> None:
+    tags = {**WHO, "model": "ranker", "dataset": "clicks", "runType": "fine-tuning"}
+    always = {
+        "tags": tags, "accelerator": "L4", "image": "registry.example.com/trainer:1.4.2", "maxHours": 6, "workers": 2,
+        "retries": 2, "checkpointUri": "s3://checkpoints", "maxCostPerRun": 90,
+    }  # fmt: skip
+    answer = engine.construct("TrainingJob", "tune", {**always, **inputs})
+    checked = _checked(engine)
+    assert [message(one) for one in objections(checked)] == []
+    assert set(checked.names.values()) == children
+    told = answer.state["estimatedCost"]
+    total = checked.estimate.total
+    for period, bounds in (("run", total.run.bounds), ("monthly", total.monthly.bounds)):
+        assert [told[period][word] for word in ("low", "expected", "high")] == [round(float(one), 2) for one in bounds]
+    # Numbers come over the wire as floats; what is one text has to hold whole numbers.
+    for resource in engine.deployment.resources.values():
+        for word in ("containerProperties", "pipelineDefinition"):
+            assert ".0" not in str(resource.properties.get(word, ""))
+
+
 def test_budgets_are_constructed(engine: Engine) -> None:
     engine.construct("BudgetGuard", "month", {"tags": WHO, "cloud": "aws", "monthlyUsd": 3000, "thresholds": [50, 100]})
     checked = _checked(engine)

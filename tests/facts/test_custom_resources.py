@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from spendgate.facts.model import Count, Kind
+from spendgate.facts import facts_of
+from spendgate.facts.model import Count, Facts, Kind
+from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Accelerator, Purchase
-from spendgate.resource import Declaration
+from spendgate.resource import Declaration, Resource
 from tests.facts.conftest import FactsOf, by_name
 
 H100X8 = Accelerator("nvidia", "H100", 80.0, 8.0)
@@ -142,3 +146,27 @@ def test_a_claimed_partition_is_chosen_by_attributes_and_so_unknown(custom: Fact
 
 def test_elastic_training_has_as_many_workers_as_its_bounds_allow(custom: FactsOf) -> None:
     assert custom("pytorch-elastic").count == Count(1, 2, 8)
+
+
+GPU_ONLY = {"containers": [{"name": "a", "image": "b", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]}
+
+
+def test_pods_of_several_templates_ask_for_what_goes_furthest_beyond_its_request() -> None:
+    def group(name: str, memory: str | None, limit: str) -> dict[str, object]:
+        resources = {"limits": {"nvidia.com/gpu": "1", "memory": limit}}
+        if memory is not None:
+            resources["requests"] = {"memory": memory}
+        containers = [{"name": "worker", "image": "trainer:1", "resources": resources}]
+        return {"groupName": name, "replicas": 1, "template": {"spec": {"containers": containers}}}
+
+    def facts(*groups: object) -> Facts:
+        head = {"template": {"spec": {"containers": [{"name": "head", "image": "ray:2"}]}}}
+        spec = {"rayClusterSpec": {"headGroupSpec": head, "workerGroupSpecs": list(groups)}}
+        found = Resource("kubernetes:ray.io/v1:RayJob", "tune", "urn:tune", {"spec": spec})
+        return facts_of(Declaration("project", "dev", Path(), (found,)), Catalogue.builtin())[0].facts
+
+    both = facts(group("a", "8Gi", "8Gi"), group("b", "8Gi", "16Gi"))
+    assert (both.memory_request_gib, both.memory_limit_gib) == (8, 16)
+    assert facts(group("a", "8Gi", "8Gi"), group("b", None, "8Gi")).memory_request_gib == 8  # limits are requests then
+    unsaid = facts(group("a", "8Gi", "8Gi"), {**group("b", "8Gi", "8Gi"), "template": {"spec": GPU_ONLY}})
+    assert (unsaid.memory_request_gib, unsaid.memory_limit_gib) == (None, None)

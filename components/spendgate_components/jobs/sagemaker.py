@@ -66,7 +66,7 @@ def _step(run: Run, tags: dict[str, str]) -> dict[str, Any]:
         work["Environment"] = {"CHECKPOINT_URI": args.checkpoint_uri}
     step: dict[str, Any] = {"Name": "train", "Type": "Training", "Arguments": work}
     if run.retries:
-        again = {"BackoffRate": 2.0, "IntervalSeconds": 60, "MaxAttempts": run.retries}
+        again = {"BackoffRate": 2, "IntervalSeconds": 60, "MaxAttempts": run.retries}
         # What failed before a machine was there; the training job itself starts again after a fault of its machines.
         step["RetryPolicies"] = [
             {"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"], **again},
