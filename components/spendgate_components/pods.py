@@ -1,4 +1,4 @@
-"""Pods that stay: which nodes they ask for, and what they take of them. Serving and notebooks share this."""
+"""Pods: which nodes they ask for, and what they take of them. Jobs, serving and notebooks share this."""
 
 from __future__ import annotations
 

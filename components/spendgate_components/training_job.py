@@ -23,6 +23,11 @@ KINDS: Final = ("job", "jobset", "rayjob")
 RUN_TYPES: Final = ("training", "fine-tuning", "batch-inference", "embedding", "data-preparation", "evaluation")
 """What a job may be for: those of the guardrail ``run-type-fits-kind`` (a test holds them together)."""
 
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LONGEST: Final = {"job": 50, "jobset": 33, "rayjob": 31}
+"""Characters of a name that leave room for what comes after it: the child's key, the provider's suffix, and what names
+pods of a JobSet (63 in all) or is left of 47 by KubeRay (MaxRayJobNameLength)."""
+
 _MOVING = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
 """Images whose version moves; as in the guardrail ``image-pinned``."""
 
@@ -158,6 +163,7 @@ class Run:
 def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
     """The children of a job. Raises ArgumentError; registers nothing."""
     _platform(args)
+    _named(name, args)
     _described(args)
     if _MOVING.search(args.image):
         raise ArgumentError(
@@ -187,7 +193,6 @@ def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
         min_memory_gib=None if provider == "gcp" else args.memory_gib,
         prefix="ml." if managed else "",
     )
-    _room(args, choice)
     least = whole_number("min_workers", workers if args.min_workers is None else args.min_workers, 1, workers)
     _together(args, workers, least)
     run = Run(
@@ -260,6 +265,13 @@ def _platform(args: TrainingJobArgs) -> None:
             "Write it as text, such as s3://bucket/runs: the definition is one text, which nobody could check else."
         )
         raise ArgumentError("checkpoint_uri is the output of another resource", remedy=remedy)
+
+
+def _named(name: str, args: TrainingJobArgs) -> None:
+    most = _LONGEST[args.runs_as or "job"]
+    if args.platform in CLUSTERS and (len(name) > most or not _NAME.fullmatch(name)):
+        remedy = f"Write lower-case letters, digits and hyphens, at most {most}: it names objects of Kubernetes."
+        raise ArgumentError(f'the component is called "{name}"', remedy=remedy)
 
 
 def _spot(args: TrainingJobArgs, workers: int) -> bool:
@@ -346,18 +358,6 @@ def _tags(args: TrainingJobArgs, spot: bool) -> dict[str, str]:
     if args.checkpoint_uri is not None and (spot or args.platform in CLUSTERS):
         tags["checkpointing"] = "true"
     return tags
-
-
-def _room(args: TrainingJobArgs, choice: Choice) -> None:
-    """That a worker's memory is known, and fits the node where the node's is known."""
-    has, asked = choice.machine.memory_gib, args.memory_gib
-    if asked is None:
-        if has is None:
-            remedy = "Write memory_gib=…, less than the machine has."
-            raise ArgumentError(f"the memory of {choice.machine.name} is not in the catalogue", remedy=remedy)
-    elif asked <= 0 or (has is not None and asked >= has):
-        remedy = "Write less than the node has, or another instance_type."
-        raise ArgumentError(f"memory_gib is {asked:g}, and {choice.machine.name} has {has or 0:g} GiB", remedy=remedy)
 
 
 def _described(args: TrainingJobArgs) -> None:

@@ -146,7 +146,7 @@ RAY_ARGS = {"runs_as": "rayjob", "command": ["python", "train.py"]}
         ({"workers": 0}, "Write a whole number of workers from 1 to 256."),
         ({"platform": "gke", "region": "us-central1"}, "Write memory_gib=…, less than the machine has."),
         ({"memory_gib": 5000}, "no machine with 1 × L4 is large enough"),
-        ({"memory_gib": 16, "instance_type": "g6.xlarge"}, "memory_gib is 16, and g6.xlarge has 16 GiB"),
+        ({"memory_gib": 16, "instance_type": "g6.xlarge"}, "memory_gib is 16, and g6.xlarge has 16"),
         ({"max_cost_per_run": 1}, "a run costs up to $"),
         ({"raw": {"job": {"spec": {"active_deadline_seconds": 864000}}}}, "spec.activeDeadlineSeconds is changed"),
         ({"raw": {"job": {"spec": {"parallelism": 64}}}}, "spec.parallelism is changed"),
@@ -220,3 +220,21 @@ def test_a_gang_of_aws_batch_outside_production_is_warned_of() -> None:
     one = judge(job(**BATCH_ARGS))[1].total.run
     assert one is not None
     assert estimate.total.run.high == 2 * one.high
+
+
+@pytest.mark.parametrize(("runs_as", "longest"), [("job", 50), ("jobset", 33), ("rayjob", 31)])
+def test_names_leave_room_for_those_of_pods(runs_as: str, longest: int) -> None:
+    args = job(runs_as=runs_as, command=["train"])
+    assert plan("a" * longest, args, Catalogue.builtin()).children
+    for name in ("a" * (longest + 1), "Tune", "tune_it"):
+        with pytest.raises(ArgumentError, match=f"Write lower-case letters, digits and hyphens, at most {longest}"):
+            plan(name, args, Catalogue.builtin())
+
+
+def test_workers_of_a_jobset_find_the_first_of_them() -> None:
+    spec = judge(job(runs_as="jobset", workers=4))[0][0].inputs["spec"]
+    pods = spec["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    values = {one["name"]: one.get("value") for one in pods["containers"][0]["env"]}
+    assert values["CHECKPOINT_URI"] == "s3://checkpoints"
+    assert values["MASTER_ADDR"] == "$(JOBSET_NAME)-workers-0-0.$(JOBSET_NAME)"
+    assert values["NNODES"] == "4"

@@ -9,6 +9,7 @@ import pulumi_aws.batch as batch
 
 from spendgate_components.child import Child, Of
 from spendgate_components.errors import ArgumentError
+from spendgate_components.pods import resources
 from spendgate_components.tags import aws_tags
 from spendgate_components.training_job import Run
 
@@ -109,16 +110,16 @@ def _together(run: Run) -> bool:
 
 
 def _container(run: Run) -> dict[str, Any]:
-    args, machine = run.args, run.choice.machine
-    # Of a machine's memory a part is the system's; Batch takes MiB.
-    cpu = int(args.cpu) if args.cpu is not None else max(1, int(machine.vcpu or 1))
-    memory = args.memory_gib if args.memory_gib is not None else (machine.memory_gib or 1) * 0.9
+    args = run.args
+    asked = resources(run.choice, args.cpu, args.memory_gib)["requests"]
+    # Batch takes whole vCPUs and MiB.
+    cpu, memory = int(float(asked["cpu"])), int(float(asked["memory"].removesuffix("Gi")) * 1024)
     found: dict[str, Any] = {
         "image": args.image,
         "resourceRequirements": [
             {"type": "GPU", "value": str(int(run.choice.accelerator.count))},
-            {"type": "VCPU", "value": str(cpu)},
-            {"type": "MEMORY", "value": str(int(memory * 1024))},
+            {"type": "VCPU", "value": str(max(1, cpu))},
+            {"type": "MEMORY", "value": str(memory)},
         ],
     }
     if args.command is not None:

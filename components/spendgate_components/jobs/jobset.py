@@ -31,7 +31,6 @@ def children(run: Run) -> tuple[Child, ...]:
         "replicatedJobs": [
             {"name": "workers", "replicas": 1, "template": {"metadata": {"labels": labels(run)}, "spec": job}}
         ],
-        "coordinator": {"replicatedJob": "workers", "jobIndex": 0, "podIndex": 0},
         "failurePolicy": {"maxRestarts": run.retries, "rules": _rules(run)},
         "network": {"enableDNSHostnames": True, "publishNotReadyAddresses": True},
         "ttlSecondsAfterFinished": 86400,
@@ -71,10 +70,12 @@ def _rules(run: Run) -> list[dict[str, Any]]:
 
 
 def _rendezvous(run: Run) -> list[dict[str, Any]]:
-    """How the workers find the first of them, in the variables that torchrun's launchers read."""
-    named = {"fieldRef": {"fieldPath": "metadata.labels['jobset.sigs.k8s.io/coordinator']"}}
+    """How the workers find the first of them, in the variables that torchrun's launchers read. A set gives each pod a
+    name of its own, below that of the set."""
+    named = {"fieldRef": {"fieldPath": "metadata.labels['jobset.sigs.k8s.io/jobset-name']"}}
     return [
-        {"name": "MASTER_ADDR", "valueFrom": named},
+        {"name": "JOBSET_NAME", "valueFrom": named},
+        {"name": "MASTER_ADDR", "value": "$(JOBSET_NAME)-workers-0-0.$(JOBSET_NAME)"},
         {"name": "MASTER_PORT", "value": "29500"},
         {"name": "NNODES", "value": str(run.workers)},
     ]

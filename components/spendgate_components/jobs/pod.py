@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spendgate_components.pods import node_selector, resources, tolerations
 from spendgate_components.tags import kubernetes_labels
 from spendgate_components.training_job import Run
 
@@ -12,15 +13,6 @@ SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
 
 INTERRUPTED: Final = [{"type": "DisruptionTarget", "status": "True"}]
 """How Kubernetes tells a pod whose node was taken back from one whose work failed (Pod disruption conditions)."""
-
-_SPOT_LABEL: Final = {
-    "eks": ("eks.amazonaws.com/capacityType", "SPOT", "ON_DEMAND"),
-    "karpenter": ("karpenter.sh/capacity-type", "spot", "on-demand"),
-    "gke": ("cloud.google.com/gke-spot", "true", None),
-}
-
-_SHARE_OF_NODE: Final = 0.8
-"""What a worker takes of a node's CPU and memory unless it says so: the rest is for the system and its daemons."""
 
 
 def labels(run: Run) -> dict[str, str]:
@@ -56,21 +48,11 @@ def environment(run: Run) -> list[dict[str, Any]]:
 
 
 def _spec(run: Run) -> dict[str, Any]:
-    args, machine, choice = run.args, run.choice.machine, run.choice
-    cpu = args.cpu if args.cpu is not None else max(1, int((machine.vcpu or 1) * _SHARE_OF_NODE))
-    memory = args.memory_gib if args.memory_gib is not None else max(1, int((machine.memory_gib or 1) * _SHARE_OF_NODE))
-    asked = {choice.resource: str(int(choice.accelerator.count)), "cpu": f"{cpu:g}", "memory": f"{memory:g}Gi"}
-    label, when_spot, otherwise = _SPOT_LABEL[args.platform]
-    bought = when_spot if run.spot else otherwise
-    selector = {"node.kubernetes.io/instance-type": machine.name, "topology.kubernetes.io/region": run.region}
-    if bought is not None:
-        selector[label] = bought
-    if choice.attached is not None:
-        selector["cloud.google.com/gke-accelerator"] = choice.attached
+    args = run.args
     container: dict[str, Any] = {
         "name": "worker",
         "image": args.image,
-        "resources": {"requests": dict(asked), "limits": dict(asked)},
+        "resources": resources(run.choice, args.cpu, args.memory_gib),
         "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
     }
     # Of a RayJob the head runs the command; its workers run Ray.
@@ -82,8 +64,8 @@ def _spec(run: Run) -> dict[str, Any]:
         "restartPolicy": "Never",
         # A spot node has two minutes (AWS) or half a minute (Google Cloud) from the notice to its end.
         "terminationGracePeriodSeconds": 25 if args.platform == "gke" else 110,
-        "nodeSelector": selector,
-        "tolerations": [{"key": choice.resource, "operator": "Exists", "effect": "NoSchedule"}],
+        "nodeSelector": node_selector(run.choice, args.platform, run.region, run.spot),
+        "tolerations": tolerations(run.choice),
         "containers": [container],
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
     }
