@@ -1,4 +1,4 @@
-"""``TagSet``: one validated tag set for everything below it, also for what other components declare."""
+"""``TagSet``: one validated tag set in each cloud's spelling, and in Python for everything below it."""
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
 from collections.abc import Callable, Mapping
@@ -27,13 +27,14 @@ class TagSetArgs:
     tags: WorkloadTags
     """Who pays, for what."""
     over: bool | None = None
-    """Whether they take the place of what a resource says itself. Default: false."""
+    """Python: whether they take the place of what a resource below says itself. Default: false."""
 
 
 class TagSet(pulumi.ComponentResource):
-    """A tag set that everything below it carries: every resource that has it as its parent, or as a parent's parent.
+    """A validated tag set as each cloud takes it. It makes nothing itself.
 
-    It makes nothing itself. In Python, ``WorkloadTags.below()`` does the same without a component.
+    In a program in Python, every resource that has it as its parent, or as a parent's parent, carries the tags. In
+    another language the engine asks only the program's own transforms: use the outputs there.
     """
 
     aws: pulumi.Output[dict[str, str] | None]

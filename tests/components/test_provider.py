@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from spendgate.checking import compile_for_environments
 from spendgate.config import load_config
@@ -204,76 +204,12 @@ def test_a_workspace_is_constructed_with_its_office_hours(engine: Engine) -> Non
     assert answer.state["officeHours"] == "09:00 to 17:00 on mon,tue,wed,thu,fri (Europe/Berlin)"
 
 
-def test_what_another_program_declares_below_a_tag_set_carries_it(engine: Engine) -> None:
-    """As the engine does for a program in any language: the transform is the provider's, and so is who answers it."""
+def test_a_tag_set_is_told_as_each_cloud_takes_it(engine: Engine) -> None:
     answer = engine.construct("TagSet", "llm", {"tags": WHO})
+    assert answer.urn.endswith("spendgate:index:TagSet::llm")
+    assert answer.state["aws"]["owner"] == answer.state["azure"]["owner"] == "nlp@example.com"
     assert answer.state["gcp"]["owner"] == "nlp_example_com"
-    tags = struct_pb2.Struct()
-    tags.update({"bucket": "weights", "tags": {"team": "ops"}})
-    with grpc.insecure_channel(engine.address) as channel:
-        monitor = resource_pb2_grpc.ResourceMonitorStub(channel)
-        monitor.RegisterResource(
-            resource_pb2.RegisterResourceRequest(
-                type="aws:s3/bucket:Bucket", name="weights", parent=answer.urn, custom=True, object=tags
-            ),
-            timeout=60,
-        )
-    made = next(one for one in engine.deployment.resources.values() if one.name == "weights")
-    assert made.properties["tags"] == {
-        "project": "llm", "team": "ops", "owner": "nlp@example.com", "environment": "dev", "cost-center": "cc-4711",
-        "review-by": "2027-01-31",
-    }  # fmt: skip
-
-
-def test_off_hours_are_constructed_with_what_they_save(engine: Engine) -> None:
-    inputs = {
-        "tags": WHO, "platform": "aws", "instances": [UNKNOWN], "instanceType": "g5.xlarge",
-        "scalingGroups": [{"name": UNKNOWN, "size": 2}], "hours": {"start": "09:00", "end": "17:00"},
-    }  # fmt: skip
-    answer = engine.construct("OffHours", "nights", inputs)
-    checked = _checked(engine)
-    assert [message(one) for one in objections(checked)] == []
-    assert answer.state["estimatedSaving"]["hoursOffPerWeek"] == 128
-    assert answer.state["estimatedSaving"]["monthly"] == pytest.approx(3 * 1.006 * 128 * 730 / 168, abs=0.01)
-    assert {"nights-start-group-0", "nights-stop-group-0"} < set(checked.names.values())
-
-
-@pytest.mark.parametrize(
-    ("inputs", "children"),
-    [
-        (
-            {"platform": "batch", "subnetIds": [UNKNOWN], "securityGroupIds": [UNKNOWN], "instanceProfileArn": UNKNOWN},
-            {"tune-environment", "tune-queue", "tune-definition"},
-        ),
-        (
-            {"platform": "sagemaker", "roleArn": "arn:aws:iam::1:role/train", "outputUri": "s3://models"},
-            {"tune-pipeline"},
-        ),
-        ({"platform": "eks", "runsAs": "jobset", "queue": "nlp", "gang": True}, {"tune-jobset"}),
-        ({"platform": "eks", "runsAs": "rayjob", "minWorkers": 1, "command": ["python", "train.py"]}, {"tune-rayjob"}),
-    ],
-    ids=["batch", "sagemaker", "jobset", "rayjob"],
-)
-def test_jobs_of_every_kind_are_constructed_with_the_price_of_a_run(
-    inputs: dict[str, Any], children: set[str], engine: Engine
-) -> None:
-    tags = {**WHO, "model": "ranker", "dataset": "clicks", "runType": "fine-tuning"}
-    always = {
-        "tags": tags, "accelerator": "L4", "image": "registry.example.com/trainer:1.4.2", "maxHours": 6, "workers": 2,
-        "retries": 2, "checkpointUri": "s3://checkpoints", "maxCostPerRun": 90,
-    }  # fmt: skip
-    answer = engine.construct("TrainingJob", "tune", {**always, **inputs})
-    checked = _checked(engine)
-    assert [message(one) for one in objections(checked)] == []
-    assert set(checked.names.values()) == children
-    told = answer.state["estimatedCost"]
-    total = checked.estimate.total
-    for period, bounds in (("run", total.run.bounds), ("monthly", total.monthly.bounds)):
-        assert [told[period][word] for word in ("low", "expected", "high")] == [round(float(one), 2) for one in bounds]
-    # Numbers come over the wire as floats; what is one text has to hold whole numbers.
-    for resource in engine.deployment.resources.values():
-        for word in ("containerProperties", "pipelineDefinition"):
-            assert ".0" not in str(resource.properties.get(word, ""))
+    assert answer.state["kubernetes"]["owner"] == "nlp_example.com"
 
 
 def test_budgets_are_constructed(engine: Engine) -> None:
