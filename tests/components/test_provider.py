@@ -26,7 +26,7 @@ from spendgate.rules.selection import library_of
 from spendgate.sources.deployment import Deployment
 from spendgate.sources.invokes import Answers
 from spendgate.sources.monitor import Monitor, serve
-from spendgate_components.provider import schema
+from spendgate_components.provider import COMPONENTS, schema
 from tests.components.conftest import PACKS, message, objections
 from tests.conftest import ROOT
 
@@ -308,6 +308,19 @@ def test_what_has_to_be_known_and_is_not_is_refused_by_name_over_the_wire(
     assert told in refused.value.details()
     assert "hunter22" not in refused.value.details()
     assert not [one for one in engine.deployment.resources.values() if one.custom]
+
+
+@pytest.mark.parametrize("component", sorted(COMPONENTS, key=lambda one: one.__name__), ids=lambda one: one.__name__)
+def test_every_argument_that_has_to_be_known_says_so_where_it_is_not(component: Any, engine: Engine) -> None:
+    described = schema()["resources"][f"spendgate:index:{component.__name__}"]["inputProperties"]
+    plain = [word for word, value in described.items() if value.get("plain")]
+    assert plain
+    for word in plain:
+        for value in (UNKNOWN, SECRET):
+            with pytest.raises(grpc.RpcError) as refused:
+                engine.construct(component.__name__, "one", {word: value})
+            assert refused.value.details().startswith(f"{word} is known only after apply, or secret"), word
+            assert "hunter22" not in refused.value.details()
 
 
 def test_wrong_arguments_are_refused_over_the_wire_and_nothing_is_registered(engine: Engine) -> None:
