@@ -31,7 +31,7 @@ COLUMNS: Final = ("pool", "date", "capacity", *OWNER)
 
 def load_rules(path: Path) -> RuleSet:
     """The rules of one file. Raises InputError with line and column of every fault."""
-    file = _read(path)
+    file = read_plain(path)
     schemas.validate(file, "allocation")
     data = file.data
     drivers = {
@@ -59,7 +59,7 @@ def load_rules(path: Path) -> RuleSet:
 
 def load_disputes(path: Path) -> tuple[Dispute, ...]:
     """The disputes of one file. Raises InputError with line and column of every fault."""
-    file = _read(path)
+    file = read_plain(path)
     schemas.validate(file, "disputes")
     return tuple(
         Dispute(
@@ -73,7 +73,7 @@ def load_disputes(path: Path) -> tuple[Dispute, ...]:
     )
 
 
-def _read(path: Path) -> YamlFile:
+def read_plain(path: Path) -> YamlFile:
     """The file with its days as text, which is how JSON Schema knows them."""
     file = read_yaml(path)
 

@@ -26,6 +26,7 @@ NAMES = (
     "test",
     "config-show",
     "allocation",
+    "allocation-test",
     "disputes",
 )
 """Every schema that ``spendgate schema NAME`` prints."""

@@ -172,7 +172,7 @@ def test_a_path_without_tests_is_an_error(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "own", PASSING)
     (tmp_path / "empty").mkdir()
     for path, says in (
-        (tmp_path / "empty", "no tests of guardrails here"),
+        (tmp_path / "empty", "no tests here"),
         (tmp_path / "nowhere", "no such file or folder"),
         (folder / "volume-size.yaml", r"Its test is .*volume-size\.test\.yaml"),
     ):

@@ -31,12 +31,14 @@ def to_json(report: Report) -> dict[str, Any]:
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
         "coverage": [_coverage(coverage) for coverage in report.coverage],
         "shortfalls": list(report.shortfalls),
+        "skipped": list(report.skipped),
         "errors": [_error(error) for error in report.errors],
     }
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
+        "kind": outcome.kind,
         "guardrail": outcome.guardrail,
         "case": outcome.case,
         "location": _place(outcome.place),
@@ -79,6 +81,7 @@ def _found(finding: Finding) -> dict[str, Any]:
 
 def _coverage(coverage: Coverage) -> dict[str, Any]:
     return {
+        "kind": coverage.kind,
         "guardrail": coverage.guardrail,
         "location": _place(coverage.place),
         "cases": coverage.cases,

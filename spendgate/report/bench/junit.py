@@ -19,7 +19,7 @@ def render(report: Report) -> str:
     root = Xml.Element(
         "testsuites",
         name="spendgate",
-        tests=str(len(report.outcomes) + len(report.shortfalls) + len(report.errors)),
+        tests=str(len(report.outcomes) + len(report.shortfalls) + len(report.errors) + len(report.skipped)),
         failures=str(failures),
         errors=str(len(report.errors)),
         time=f"{report.seconds:.3f}",
@@ -39,6 +39,12 @@ def render(report: Report) -> str:
                 Xml.SubElement(properties, "property", name="operands", value=value)
         for outcome in outcomes:
             _case(suite, outcome)
+    if report.skipped:
+        skipped = _suite(root, "skipped", len(report.skipped), 0)
+        skipped.set("skipped", str(len(report.skipped)))
+        for text in report.skipped:
+            case = Xml.SubElement(skipped, "testcase", classname="spendgate.skipped", name=_clean(text), time="0")
+            Xml.SubElement(case, "skipped", message=_clean(text))
     if report.shortfalls:
         _plain(root, "coverage", "failure", report.shortfalls)
     if report.errors:

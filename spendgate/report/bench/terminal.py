@@ -71,6 +71,8 @@ def explain(fault: Fault) -> Iterable[str]:
     """One fault in lines: what was expected, what was found, and what a near miss differs in."""
     if fault.text:
         yield fault.text
+        if fault.expected is None:
+            yield from (f"  {item.what}: expected {item.expected}, found {item.found}" for item in fault.differences)
     if fault.expected is None and fault.found is not None:
         yield f"not expected: {describe_found(fault.found)}"
         yield "  nothing else may occur; add it to expect, or change the case"
@@ -88,8 +90,14 @@ def _sum(report: Report, paint: Paint) -> Iterable[str]:
     yield ""
     for text in report.shortfalls:
         yield paint(f"✗ {text}", "red")
+    for text in report.skipped:
+        yield paint(f"– {text}", "yellow")
     failed = len(report.failed)
-    parts = [plural(len({item.guardrail for item in report.outcomes}), "guardrail")]
+    tested = {(item.kind, item.guardrail) for item in report.outcomes}
+    rules = sum(1 for kind, _ in tested if kind == "allocation")
+    parts = [plural(len(tested) - rules, "guardrail")] if len(tested) > rules or not rules else []
+    if rules:
+        parts.append(f"{plural(rules, 'file')} of allocation rules")
     parts.append(f"{plural(len(report.outcomes), 'case')}: {len(report.outcomes) - failed} passed, {failed} failed")
     if report.errors:
         parts.append(f"{plural(len(report.errors), 'error')}")

@@ -38,6 +38,9 @@ class Coverage:
 
     ``operands`` are the conditions inside its expressions, two ways each. They count apart: a guardrail whose
     expressions were all true and false once may still hold one that never decided anything.
+
+    Of a file of allocation rules (``kind`` is ``allocation``) a rule has two ways: it decides a line, and it is asked
+    about one that it does not match.
     """
 
     guardrail: str
@@ -49,6 +52,7 @@ class Coverage:
     lacks: tuple[str, ...]
     unmade: tuple[Gap, ...] = ()
     operands: tuple[Operand, ...] = ()
+    kind: str = "guardrail"
 
     @property
     def operand_ways(self) -> tuple[int, int]:

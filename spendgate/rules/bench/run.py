@@ -22,7 +22,8 @@ from spendgate.waivers.model import LEVELS, Rules, Waivers
 class Outcome:
     """How one case went; ``faults`` says what was missing or too much, and is empty when it went as expected.
 
-    ``statuses`` are those of all findings, or ``pass`` when there were none.
+    ``statuses`` are those of all findings, or ``pass`` when there were none. ``kind`` tells guardrails from
+    allocation rules (``allocation``), whose name stands under ``guardrail`` then.
     """
 
     guardrail: str
@@ -32,6 +33,7 @@ class Outcome:
     statuses: frozenset[str] = frozenset()
     holds_unknown: bool = False
     seconds: float = 0.0
+    kind: str = "guardrail"
 
 
 def run_file(path: Path, library: Mapping[str, Guardrail]) -> list[Outcome]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from spendgate.errors import InputError
+from spendgate.rules.bench.allocations import Paid, is_of_allocation, run_allocations
 from spendgate.rules.bench.cases import SUFFIX, Case, case_files, read_cases
 from spendgate.rules.bench.coverage import Coverage, Listener, coverage_of, operand_percent, percent
 from spendgate.rules.bench.run import Outcome, run_case
@@ -25,7 +26,8 @@ _IGNORED = {"node_modules", "__pycache__"}
 @dataclass(frozen=True, slots=True)
 class Suite:
     """Test files, the guardrails that they may test, and those among them whose coverage is asked for (``own``: they
-    lie where the tests lie). ``broken`` are guardrails that cannot be tested, for reasons that ``errors`` tell."""
+    lie where the tests lie). ``broken`` are guardrails that cannot be tested, for reasons that ``errors`` tell;
+    ``allocations`` are tests of rules of who pays."""
 
     files: tuple[Path, ...]
     library: Mapping[str, Guardrail]
@@ -33,18 +35,20 @@ class Suite:
     broken: frozenset[str] = frozenset()
     errors: tuple[InputError, ...] = ()
     seconds: float = 0.0
+    allocations: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a run of tests went. ``coverage`` holds the guardrails whose every case was run; ``seconds`` is the time it
-    took to read, compile and run."""
+    took to read, compile and run. ``skipped`` says what was left out, and why."""
 
     outcomes: tuple[Outcome, ...]
     coverage: tuple[Coverage, ...]
     errors: tuple[InputError, ...] = ()
     shortfalls: tuple[str, ...] = field(default=())
     seconds: float = 0.0
+    skipped: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -68,7 +72,9 @@ def collect(paths: Iterable[Path], policies: Iterable[Path] = ()) -> Suite:
     """
     start = perf_counter()
     given = tuple(paths)
-    files = _test_files(given)
+    tests = _test_files(given)
+    allocations = tuple(path for path in tests if is_of_allocation(path))
+    files = tuple(path for path in tests if path not in allocations)
     sources: dict[Path, None] = {}
     beside: dict[Path, None] = {}
     for folder in policies:
@@ -98,7 +104,7 @@ def collect(paths: Iterable[Path], policies: Iterable[Path] = ()) -> Suite:
             except InputError as error:
                 errors.extend(getattr(error, "errors", (error,)))
                 broken.add(name)
-    return Suite(files, library, own, frozenset(broken), tuple(errors), perf_counter() - start)
+    return Suite(files, library, own, frozenset(broken), tuple(errors), perf_counter() - start, allocations)
 
 
 @lru_cache(maxsize=1)
@@ -115,9 +121,7 @@ def _test_files(paths: Iterable[Path]) -> tuple[Path, ...]:
         if path.is_dir():
             found = [item for item in case_files(path) if not _is_ignored(item, path)]
             if not found:
-                raise InputError(
-                    "no tests of guardrails here", place=path, remedy=f"A test lies beside its guardrail: NAME{SUFFIX}."
-                )
+                raise InputError("no tests here", place=path, remedy=f"A test lies beside what it tests: NAME{SUFFIX}.")
         elif not path.exists():
             raise InputError("no such file or folder", place=path)
         elif not path.name.endswith(SUFFIX):
@@ -148,8 +152,9 @@ def _is_ignored(path: Path, below: Path) -> bool:
 def _is_guardrail(path: Path) -> bool:
     """Whether a file means to be a guardrail: it says so, or a test of its name lies beside it. A project's folder
     holds other YAML as well (Pulumi.yaml, manifests)."""
-    if path.with_name(path.stem + SUFFIX).is_file():
-        return True
+    test = path.with_name(path.stem + SUFFIX)
+    if test.is_file():
+        return not is_of_allocation(test)
     try:
         return _KIND.search(path.read_text(encoding="utf-8", errors="replace")) is not None
     except OSError:
@@ -188,18 +193,24 @@ def run_suite(suite: Suite, filters: Sequence[str] = (), progress: Callable[[str
         except InputError as error:
             errors.update({str(one): one for one in getattr(error, "errors", (error,))})
             partly.add(path.name.removesuffix(SUFFIX))
-    if filters and not errors and not any(outcomes.values()):
+    paid = run_allocations(suite.allocations, filters) if suite.allocations else Paid()
+    errors.update({str(error): error for error in paid.errors})
+    if filters and not errors and not any(outcomes.values()) and not paid.outcomes:
         words = " or ".join(f'"{word}"' for word in filters)
         raise InputError(f"no case has {words} in its name or in that of its guardrail")
     return Report(
-        tuple(outcome for group in outcomes.values() for outcome in group),
-        tuple(
-            coverage_of(compiled, listeners[name], outcomes[name])
-            for name, compiled in suite.own.items()
-            if name not in partly and (outcomes[name] or not filters)
+        (*(outcome for group in outcomes.values() for outcome in group), *paid.outcomes),
+        (
+            *(
+                coverage_of(compiled, listeners[name], outcomes[name])
+                for name, compiled in suite.own.items()
+                if name not in partly and (outcomes[name] or not filters)
+            ),
+            *paid.coverage,
         ),
         tuple(errors.values()),
         seconds=suite.seconds + perf_counter() - start,
+        skipped=paid.skipped,
     )
 
 
