@@ -104,7 +104,7 @@ class InferenceEndpointArgs:
     """Kubernetes: deployment (default) or kserve (an InferenceService)."""
     scaler: str | None = None
     """Deployment: hpa (by CPU, at least one copy) or keda (by a query of Prometheus, from none). Default: keda where
-    the fewest are none."""
+    the fewest are none or there is a query."""
     metrics_url: str | None = None
     """KEDA: the address of Prometheus, as http://prometheus.monitoring:9090."""
     metrics_query: str | None = None
@@ -187,6 +187,7 @@ def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
     _belongs(args)
     _described(args)
     _image(args)
+    _scales(args)
     provider = "aws" if args.platform in ("sagemaker", "eks", "karpenter") else "gcp"
     region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
     per_replica = whole_number(
@@ -306,6 +307,21 @@ def _belongs(args: InferenceEndpointArgs) -> None:
         if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
             takes = ", ".join(name for name, words in _OF_PLATFORM.items() if one in words)
             raise ArgumentError(f"{one} is for {takes}, not for {args.platform}", remedy="Leave it out.")
+
+
+def _scales(args: InferenceEndpointArgs) -> None:
+    """That what is said of the autoscaler is what there will be: nothing is passed over in silence."""
+    metrics = [one for one in ("metrics_url", "metrics_query") if getattr(args, one) is not None]
+    if args.server == "kserve" and (metrics or args.scaler is not None):
+        words = [*metrics, *(["scaler"] if args.scaler is not None else [])]
+        remedy = "Leave it out: KServe scales by the requests that it sees."
+        raise ArgumentError(f"{' and '.join(words)} is for a Deployment, not for KServe", remedy=remedy)
+    if metrics and args.scaler == "hpa":
+        remedy = 'Leave it out, or write scaler="keda".'
+        raise ArgumentError(f"{' and '.join(metrics)} is for KEDA, not for a HorizontalPodAutoscaler", remedy=remedy)
+    if args.output_uri is not None and args.replicas.min:
+        remedy = "Leave it out, or write replicas=(0, …)."
+        raise ArgumentError("output_uri is for an endpoint that empties itself", remedy=remedy)
 
 
 def _described(args: InferenceEndpointArgs) -> None:

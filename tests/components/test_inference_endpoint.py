@@ -104,9 +104,9 @@ def test_outside_production_an_endpoint_that_empties_itself_passes_all_packs(
     [
         ("sagemaker", {"output_uri": None}),
         ("cloudrun", {}),
-        ("eks", {"scaler": "hpa"}),
-        ("karpenter", {}),
-        ("gke", {"scaler": "hpa"}),
+        ("eks", {"metrics_url": None, "metrics_query": None}),
+        ("karpenter", {"scaler": "keda"}),
+        ("gke", {"scaler": "hpa", "metrics_url": None, "metrics_query": None}),
         ("eks", {"server": "kserve", "metrics_url": None, "metrics_query": None}),
     ],
 )
@@ -159,10 +159,13 @@ def test_the_bounds_are_those_of_the_guardrails() -> None:
         ("eks", {"replicas": Replicas(11)}, "Write at most 10: ten, or ten times the expected ones."),
         ("eks", {"replicas": Replicas(4, min=3), "tags": PRODUCTION}, "keeps 3 × L4 up without a request; at most 2"),
         ("eks", {"spot": True, "tags": PRODUCTION}, "spot capacity does not serve production"),
-        ("eks", {"scaler": "hpa"}, "a HorizontalPodAutoscaler keeps at least one replica up"),
+        ("eks", {"scaler": "hpa", "metrics_url": None, "metrics_query": None}, "a HorizontalPodAutoscaler keeps at least one replica up"),
         ("eks", {"metrics_query": None}, "metrics_query is missing for KEDA"),
-        ("eks", {"server": "kserve", "replicas": Replicas(4, expected=2)}, "how many there are on average in a usage file"),
+        ("eks", {"server": "kserve", "metrics_url": None, "metrics_query": None, "replicas": Replicas(4, expected=2)}, "how many there are on average in a usage file"),
         ("eks", {"server": "tgi"}, "Write one of deployment, kserve."),
+        ("eks", {"server": "kserve"}, "metrics_url and metrics_query is for a Deployment, not for KServe"),
+        ("eks", {"scaler": "hpa", "replicas": Replicas(2, min=1), "tags": PRODUCTION}, 'or write scaler="keda".'),
+        ("sagemaker", {"replicas": Replicas(2, min=1), "tags": PRODUCTION}, "Leave it out, or write replicas=(0, …)."),
         ("eks", {"target_utilisation": 7}, "Write a share from 0.1 to 1, such as 0.7."),
         ("eks", {"requests_per_second": 0}, "Write what one replica answers, such as 12.5."),
         ("eks", {"memory_gib": 16, "instance_type": "g6.xlarge"}, "memory_gib is 16, and g6.xlarge has 16"),
@@ -230,7 +233,9 @@ def test_what_starts_the_first_machine_of_an_asynchronous_endpoint_is_an_alarm()
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_objects_are_valid_for_the_api_of_kubernetes(environment: str) -> None:
     tags = {"environment": environment, "review_by": "2027-01-31"}
-    change = {"scaler": "hpa", "replicas": Replicas(3, min=1)} if environment == "prod" else {}
+    change: dict[str, Any] = {}
+    if environment == "prod":
+        change = {"replicas": Replicas(3, min=1), "metrics_url": None, "metrics_query": None}
     made = children("eks", tags=tags, service_account="serve", command=["serve"], model_uri="s3://weights", **change)
     kinds = {"deployment": "Deployment apps/v1", "service": "Service v1"}
     if environment == "prod":
@@ -257,7 +262,11 @@ def endpoints(draw: st.DrawFn) -> InferenceEndpointArgs:
     }
     if platform in ("eks", "gke", "karpenter"):
         change["server"] = draw(st.sampled_from(["deployment", "kserve"]))
+        if least or change["server"] == "kserve":
+            change |= {"metrics_url": None, "metrics_query": None}
         change["memory_gib"] = 8
+    if platform == "sagemaker" and least:
+        change["output_uri"] = None
     return endpoint(platform, **change)
 
 

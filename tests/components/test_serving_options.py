@@ -39,7 +39,7 @@ def every_child() -> list[Any]:
         tags = PRODUCTION if platform == "vertex" else {}
         args = endpoint(platform, tags=tags, replicas=Replicas(3, min=least))
         found[f"endpoint-{platform}"] = made(plan_endpoint("x", args, CATALOGUE))
-    warm = endpoint("sagemaker", tags=PRODUCTION, replicas=Replicas(2, min=1), model_uri="s3://w/model.tar.gz")
+    warm = endpoint("sagemaker", tags=PRODUCTION, replicas=Replicas(2, min=1), model_uri="s3://w", output_uri=None)
     found["endpoint-warm"] = made(plan_endpoint("x", warm, CATALOGUE))
     for platform in WORKSPACES:
         more = {**GPU, **({"memory_gib": 12} if platform == "gke" else {})}

@@ -68,7 +68,8 @@ def _service(served: Served, name: str, labels: dict[str, str]) -> Child:
 
 
 def _autoscaler(served: Served, name: str, labels: dict[str, str]) -> Child:
-    scaler = one_of("scaler", served.args.scaler or ("hpa" if served.least else "keda"), ("hpa", "keda"))
+    usual = "keda" if served.least == 0 or served.args.metrics_query else "hpa"
+    scaler = one_of("scaler", served.args.scaler or usual, ("hpa", "keda"))
     if scaler == "keda":
         return _keda(served, name, labels)
     if not served.least:
