@@ -65,6 +65,7 @@ def test_what_components_declare_is_the_same_with_the_real_engine(tmp_path: Path
 
 REMOTE = """
 import pulumi, pulumi_aws as aws
+from spendgate_components import WorkloadTags
 
 class Remote(pulumi.ComponentResource):
     aws: pulumi.Output[dict]
@@ -73,7 +74,16 @@ class Remote(pulumi.ComponentResource):
         super().__init__("spendgate:index:TagSet", name, {"tags": tags, "aws": None}, None, remote=True)
 
 who = {"project": "llm", "team": "nlp", "owner": "nlp@example.com", "environment": "dev", "costCenter": "cc-4711"}
+TAGS_OF_ALL = {"project": "llm", "team": "nlp", "owner": "x@example.com", "environment": "dev", "cost_center": "cc-4711"}
 made = Remote("llm", who)
+
+class Store(pulumi.ComponentResource):
+    def __init__(self, name, opts):
+        inputs = {"tags": who, "cloud": "aws", "region": "us-west-2", "accessLogBucket": "logs"}
+        super().__init__("spendgate:index:CheckpointStore", name, inputs, opts, remote=True)
+
+more = WorkloadTags(**TAGS_OF_ALL, extra={"ticket": "FIN-42"})
+Store("far", pulumi.ResourceOptions(transforms=[more.below()]))
 aws.s3.Bucket("tagged", tags=made.aws, opts=pulumi.ResourceOptions(parent=made))
 """
 
@@ -90,10 +100,13 @@ def test_a_tag_set_of_the_component_provider_gives_its_tags_to_other_programs(
     plugin.chmod(0o755)
     (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\n", encoding="utf-8")
     (tmp_path / "__main__.py").write_text(REMOTE, encoding="utf-8")
-    found = next(one for one in run_preview(tmp_path, stack="dev").resources if one.name == "tagged")
-    assert found.properties["tags"] == {
+    found = {one.name: one.properties for one in run_preview(tmp_path, stack="dev").resources}
+    own = {
         "project": "llm", "team": "nlp", "owner": "nlp@example.com", "environment": "dev", "cost-center": "cc-4711",
     }  # fmt: skip
+    assert found["tagged"]["tags"] == own
+    # The other way round: a transform of the program reaches what a component of another process declares.
+    assert found["far-bucket"]["tags"] == {**own, "data-stage": "checkpoints", "ticket": "FIN-42"}
 
 
 def declared(declaration: Declaration) -> dict[str, Any]:
