@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import bench, check, estimate, pack, plan, preview, start_pack, startup
+from benchmarks import allocate, bench, check, estimate, pack, plan, preview, start_pack, startup
 
 LIMITS = {
     "check / bare": 1.25,
@@ -20,6 +20,10 @@ LIMITS = {
     "pack process to its first answer, s": 0.8,
     "preview with gpu-baseline / silent pack": 1.10,
     "spendgate test --shipped, s": 5.0,
+    "allocate, 100,000 lines, s": 2.0,
+    "allocate / by hand": 1.5,
+    "allocate, peak MiB": 2048.0,
+    "allocate, ten times the lines, times the time": 10.0,
     "check / conftest, time": 1.0,
     "check / conftest, memory": 1.5,
 }
@@ -34,6 +38,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], dict[str, float]]]] = {
     "start_pack": ("start of a pack", start_pack.measure),
     "preview": ("preview, 1,000 resources", preview.measure),
     "bench": ("tests of the library", bench.measure),
+    "allocate": ("allocation of a bill, forty rules", allocate.measure),
 }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.asking import put, rows_of
 from spendgate.allocate.focus import LINE, TAGS
 from spendgate.allocate.model import Expression
+from spendgate.allocate.tags import built_in
 from spendgate.errors import InputError
 from spendgate.rules import cel
 from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, children
@@ -20,23 +21,15 @@ MOST: Final = 200_000
 """Combinations that are worked out; an expression that meets more of them belongs into the subset."""
 
 
-def put(connection: Any, name: str, table: Any) -> None:
-    """Keep an Arrow table in the engine under a name, until it is closed."""
-    connection.con.register(f"{name}_arrow", table)
-    connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {name}_arrow")
-    connection.con.unregister(f"{name}_arrow")
-
-
 def by_distinct_values(connection: Any) -> Callable[[ir.Table, Expression, Node, str], ir.Table]:
     """What ``plan`` asks to add a column of such an expression."""
 
     def add(lines: ir.Table, expression: Expression, tree: Node, name: str) -> ir.Table:
-        import pyarrow as pa
 
         read = sorted(_reads(tree))
         key = _key(lines, read)
         keyed = lines.mutate(_key=key)
-        values = keyed.select("_key").distinct().limit(MOST + 1).to_pyarrow().column("_key").to_pylist()
+        values = [row["_key"] for row in rows_of(connection, keyed.select("_key").distinct().limit(MOST + 1))]
         if len(values) > MOST:
             raise InputError(
                 f"more than {MOST:,} combinations of what the expression reads",
@@ -46,12 +39,8 @@ def by_distinct_values(connection: Any) -> Callable[[ir.Table, Expression, Node,
             )
         program = cel.engine().compile(expression.text, cel.environment(LINE))
         answers = [_answer(program, read, text) for text in values]
-        kind = pa.bool_() if any(isinstance(item, bool) for item in answers) else pa.string()
-        put(
-            connection,
-            f"spendgate{name}",
-            pa.table({f"{name}_key": pa.array(values, pa.string()), name: pa.array(answers, kind)}),
-        )
+        kind = "BOOLEAN" if any(isinstance(item, bool) for item in answers) else "VARCHAR"
+        put(connection, f"spendgate{name}", {f"{name}_key": ("VARCHAR", values), name: (kind, answers)})
         table = connection.table(f"spendgate{name}")
         joined = keyed.left_join(table, keyed._key == table[f"{name}_key"])
         return joined.drop("_key", f"{name}_key")
@@ -88,19 +77,6 @@ def _key(lines: ir.Table, read: list[tuple[str, str]]) -> Any:
 
 def _quote() -> Any:
     return built_in("to_json", ("string",), "string")
-
-
-@lru_cache
-def built_in(name: str, takes: tuple[str, ...], gives: str) -> Any:
-    """A function of the engine that ibis does not know, of one or two arguments; the types are ibis' by name."""
-    import ibis
-
-    def of_one(first: Any) -> None: ...
-
-    def of_two(first: Any, second: Any) -> None: ...
-
-    function = of_one if len(takes) == 1 else of_two
-    return ibis.udf.scalar.builtin(name=name, signature=(takes, gives))(function)
 
 
 def _answer(program: Any, read: list[tuple[str, str]], key: str) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, PARQUET
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import ROW
@@ -24,7 +25,7 @@ def read_uses(connection: Any, driver: Driver, file: Path, window: Window) -> di
     Raises InputError: no such file or column, a value that is negative or no number, a date that is none.
     """
     table = _table(connection, file)
-    _known(table.columns, driver, file)
+    known_columns(table.columns, driver, file)
     tree = checked(driver.value, ROW, ("double", "int")).tree
     columns = Columns(table, tag=lambda _: None)
     try:
@@ -46,7 +47,14 @@ def read_uses(connection: Any, driver: Driver, file: Path, window: Window) -> di
         **{field: table[names[field]].cast("string") for field in OWNER if names[field] in table.columns},
     }
     shown = {name: expression for name, expression in asked.items() if expression is not None}
-    rows = table.select(**shown).to_pyarrow().to_pylist()
+    return uses_of(rows_of(connection, table.select(**shown)), driver, file, window)
+
+
+def uses_of(
+    rows: Iterable[Mapping[str, str | None]], driver: Driver, file: Path, window: Window
+) -> dict[tuple[str, date], Use]:
+    """What the rows of a table say: each has a ``date`` and a ``value``, and may have a ``pool``, a ``capacity`` and
+    fields of an owner, all as text. Raises InputError with the row."""
     uses: dict[tuple[str, date], Use] = {}
     for number, row in enumerate(rows, start=1):
         use = uses.setdefault((row.get("pool") or "", _window(row["date"], window, file, number)), Use())
@@ -74,7 +82,8 @@ def _table(connection: Any, file: Path) -> Any:
         raise InputError(f"the driver table cannot be read: {first}", place=file) from None
 
 
-def _known(columns: tuple[str, ...], driver: Driver, file: Path) -> None:
+def known_columns(columns: tuple[str, ...], driver: Driver, file: Path) -> None:
+    """Raise InputError for a table without a day or an owner."""
     if driver.columns["date"] not in columns:
         near = did_you_mean(driver.columns["date"], columns)
         remedy = near or f"Say which one holds the day: drivers.{driver.name}.columns: {{date: …}}."

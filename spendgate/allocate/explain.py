@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, unreadable
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
@@ -22,7 +23,7 @@ def explain(connection: Any, file: Path, line_id: str) -> Sequence[Mapping[str, 
         table = read(str(file))
         if LINE_ID not in table.columns:
             raise InputError(f"this is no allocation: it has no column {LINE_ID}", place=file)
-        rows: list[dict[str, Any]] = table.filter(table[LINE_ID] == line_id).to_pyarrow().to_pylist()
+        rows: list[dict[str, Any]] = rows_of(connection, table.filter(table[LINE_ID] == line_id))
     except Exception as error:
         raise unreadable(error, file) from None
     if not rows:

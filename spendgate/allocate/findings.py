@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.asking import rows_of
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Layer, Rule
-from spendgate.rules.cel.syntax import Call, Constant, Name, Select, everything
+from spendgate.allocate.tags import AddTags, tags_read
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,7 +24,7 @@ _BITS: Final = 60
 
 
 def overlaps(
-    lines: ir.Table, count: int, rules: Sequence[Rule], tag: Callable[[ir.Table, str], Any]
+    connection: Any, lines: ir.Table, count: int, rules: Sequence[Rule], add_tags: AddTags
 ) -> tuple[Mapping[str, Any], ...]:
     """Pairs of rules that match the same lines, with how many; the first of a pair decides. A rule outside the column
     subset is not compared."""
@@ -31,31 +32,35 @@ def overlaps(
 
     if count > SAMPLE:
         lines = lines.sample(SAMPLE / count, method="block", seed=1)
-    columns = Columns(lines, tag=lambda key: tag(lines, key))
+    trees = [checked(rule.match, LINE, ("bool",)).tree for rule in rules]
+    names = {f"_tag_{index}": key for index, key in enumerate(tags_read(trees))}
+    lines = add_tags(lines, names)
+    of_key = {key: name for name, key in names.items()}
+    columns = Columns(lines, tag=lambda key: lines[of_key[key]])
     matches: dict[str, Any] = {}
-    for rule in rules:
+    for rule, tree in zip(rules, trees, strict=True):
         try:
-            condition = column(checked(rule.match, LINE, ("bool",)).tree, columns)
+            condition = column(tree, columns)
         except NoColumn:
             continue
         matches[rule.name] = held(rule, lines, condition)
-    names = list(matches)
-    if len(names) < 2:
+    compared = list(matches)
+    if len(compared) < 2:
         return ()
     masks = {}
-    for start in range(0, len(names), _BITS):
+    for start in range(0, len(compared), _BITS):
         bits = [
             ibis.cases((matches[name], ibis.literal(1 << place, "int64")), else_=ibis.literal(0, "int64"))
-            for place, name in enumerate(names[start : start + _BITS])
+            for place, name in enumerate(compared[start : start + _BITS])
         ]
         masks[f"mask_{start // _BITS}"] = sum(bits[1:], bits[0])
     grouped = lines.select(**masks).group_by(list(masks)).aggregate(lines=lambda table: table.count())
     pairs: Counter[tuple[str, str]] = Counter()
-    for row in grouped.to_pyarrow().to_pylist():
-        found = [name for index, name in enumerate(names) if row[f"mask_{index // _BITS}"] >> (index % _BITS) & 1]
+    for row in rows_of(connection, grouped):
+        found = [name for index, name in enumerate(compared) if row[f"mask_{index // _BITS}"] >> (index % _BITS) & 1]
         for other in found[1:]:
             pairs[found[0], other] += row["lines"]
-    order = {name: index for index, name in enumerate(names)}
+    order = {name: index for index, name in enumerate(compared)}
     return tuple(
         {"rule": rule, "other": other, "lines": number}
         for (rule, other), number in sorted(pairs.items(), key=lambda item: (order[item[0][0]], order[item[0][1]]))
@@ -78,16 +83,9 @@ def tags_asked(rules: Iterable[Rule]) -> dict[str, str]:
     """The tags by which direct rules find an owner, each with the first rule that does."""
     asked: dict[str, str] = {}
     for rule in rules:
-        if rule.layer is not Layer.DIRECT:
-            continue
-        for node in everything(checked(rule.match, LINE, ("bool",)).tree):
-            match node:
-                case (
-                    Select(operand=Name(name="tags"), field=key)
-                    | Call(function="_[_]", arguments=(Name(name="tags"), Constant(text=str() as key)))
-                    | Call(function="_in_", arguments=(Constant(text=str() as key), Name(name="tags")))
-                ):
-                    asked.setdefault(key, rule.name)
+        if rule.layer is Layer.DIRECT:
+            for key in tags_read([checked(rule.match, LINE, ("bool",)).tree]):
+                asked.setdefault(key, rule.name)
     return asked
 
 

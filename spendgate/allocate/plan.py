@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.asking import Table
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.findings import held
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import OWNER, Dispute, Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.shares import ALWAYS, DECIMALS, Share
+from spendgate.allocate.tags import AddTags, tags_read
 from spendgate.errors import InputError
-from spendgate.rules.cel.syntax import Node
+from spendgate.rules.cel.syntax import Constant, Node
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -27,6 +29,8 @@ SHARE_TYPE: Final = f"decimal({DECIMALS + 1}, {DECIMALS})"
 COST_TYPE: Final = "decimal(38, 12)"
 
 UNALLOCATED: Final = "unallocated"
+
+POOLED: Final = (Layer.PROPORTIONAL, Layer.FIXED)
 
 ORDER: Final = (Layer.OVERRIDE, Layer.DIRECT, Layer.PROPORTIONAL, Layer.FIXED)
 
@@ -44,74 +48,108 @@ def in_order(rules: RuleSet) -> tuple[Rule, ...]:
     return tuple(rule for layer in ORDER for rule in rules.rules if rule.layer is layer)
 
 
-def shares_table(shares: Sequence[Share]) -> Any:
-    """The shares as an Arrow table, with the columns that ``plan`` joins."""
-    from decimal import Decimal
-
-    import pyarrow as pa
-
-    share = pa.decimal128(DECIMALS + 1, DECIMALS)
+def shares_table(shares: Sequence[Share]) -> Table:
+    """The shares, with the columns that ``plan`` joins."""
 
     def decimals(units: int) -> Decimal:
         return Decimal(units).scaleb(-DECIMALS)
 
-    data: dict[str, Any] = {
-        "s_rule": pa.array([one.rule for one in shares], pa.int16()),
-        "s_pool": pa.array([one.pool for one in shares], pa.string()),
-        "s_window": pa.array([one.window for one in shares], pa.date32()),
-        "s_share": pa.array([decimals(one.units) for one in shares], share),
-        "s_before": pa.array([decimals(one.before) for one in shares], share),
-        "s_after": pa.array([decimals(one.before + one.units) for one in shares], share),
-        "s_idle": pa.array([one.idle for one in shares], pa.bool_()),
-        "s_first": pa.array([one.first for one in shares], pa.bool_()),
+    return {
+        "s_rule": ("SMALLINT", [one.rule for one in shares]),
+        "s_pool": ("VARCHAR", [one.pool for one in shares]),
+        "s_window": ("DATE", [one.window for one in shares]),
+        "s_share": (SHARE_TYPE, [decimals(one.units) for one in shares]),
+        "s_before": (SHARE_TYPE, [decimals(one.before) for one in shares]),
+        "s_after": (SHARE_TYPE, [decimals(one.before + one.units) for one in shares]),
+        "s_idle": ("BOOLEAN", [one.idle for one in shares]),
+        "s_first": ("BOOLEAN", [one.first for one in shares]),
+        **{f"s_{name}": ("VARCHAR", [one.owner[index] for one in shares]) for index, name in enumerate(OWNER)},
     }
-    for index, name in enumerate(OWNER):
-        data[f"s_{name}"] = pa.array([one.owner[index] for one in shares], pa.string())
-    return pa.table(data)
+
+
+def rules_table(rules: RuleSet) -> Table:
+    """The rules, with the columns that ``plan`` joins: names, and owners that the rules themselves name."""
+    ordered = in_order(rules)
+
+    def owner(rule: Rule, name: str) -> str | None:
+        text = _constant(rule.owner.get(name))
+        return rules.aliases.get(name, {}).get(text, text) or None if text is not None else None
+
+    return {
+        "r_rule": ("SMALLINT", list(range(len(ordered) + 1))),
+        "r_name": ("VARCHAR", [None, *(rule.name for rule in ordered)]),
+        "r_layer": ("VARCHAR", [None, *(rule.layer for rule in ordered)]),
+        "r_driver": ("VARCHAR", [None, *(rule.driver for rule in ordered)]),
+        "r_pooled": ("BOOLEAN", [False, *(rule.layer in POOLED for rule in ordered)]),
+        **{f"r_{name}": ("VARCHAR", [None, *(owner(rule, name) for rule in ordered)]) for name in OWNER},
+    }
+
+
+def _constant(expression: Expression | None) -> str | None:
+    """The text of an expression that is nothing but one."""
+    tree = None if expression is None else checked(expression, LINE, ("string",)).tree
+    return tree.text if isinstance(tree, Constant) else None
 
 
 Distinct = Callable[["ir.Table", Expression, "Node", str], "ir.Table"]
 """Adds a column of the given name that holds what an expression outside the subset gives for each line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the lines are joined with: ``rules_table`` and ``shares_table``, as tables of the engine."""
+
+    rules: ir.Table
+    shares: ir.Table
+
+
 def plan(
     lines: ir.Table,
     rules: RuleSet,
-    shares: ir.Table,
-    tag: Callable[[ir.Table, str], Any],
+    tables: Tables,
+    add_tags: AddTags,
     disputes: Sequence[Dispute] = (),
     distinct: Distinct | None = None,
 ) -> Plan:
     """The lines with their owners, shares and amounts.
 
-    ``tag`` gives a tag's column; ``distinct``, where given, works out an expression outside the subset once for each
-    combination of the values that it reads. Raises InputError for an expression that can be neither.
+    ``add_tags`` makes columns of tags; ``distinct``, where given, works out an expression outside the subset once for
+    each combination of the values that it reads. Raises InputError for an expression that can be neither.
     """
     ordered = in_order(rules)
-    asked = _Asked(lines, tag, distinct)
+    wanted: dict[Expression, tuple[str, str]] = {}
     for rule in ordered:
-        asked.read(rule.match, "bool", rule.name)
+        wanted[rule.match] = ("bool", rule.name)
         for expression in (*rule.owner.values(), *((rule.pool,) if rule.pool else ())):
-            asked.read(expression, "string", rule.name)
+            wanted[expression] = ("string", rule.name)
     for dispute in disputes:
-        asked.read(dispute.match, "bool", dispute.name)
-    return Plan(_allocated(asked, rules, ordered, shares, disputes), asked.missing)
+        wanted[dispute.match] = ("bool", dispute.name)
+    asked = _Asked(lines, wanted, add_tags, distinct)
+    return Plan(_allocated(asked, rules, ordered, tables, disputes), asked.missing)
 
 
 class _Asked:
     """Every expression of the rules, checked once, and written over whichever table holds the lines."""
 
-    def __init__(self, lines: ir.Table, tag: Callable[[ir.Table, str], Any], distinct: Distinct | None) -> None:
-        self.lines = lines
-        self.tag = tag
+    def __init__(
+        self,
+        lines: ir.Table,
+        wanted: Mapping[Expression, tuple[str, str]],
+        add_tags: AddTags,
+        distinct: Distinct | None,
+    ) -> None:
+        self.trees = {expression: checked(expression, LINE, (type_,)).tree for expression, (type_, _) in wanted.items()}
+        self.tags = {key: f"_tag_{index}" for index, key in enumerate(tags_read(self.trees.values()))}
+        self.lines = add_tags(lines, {name: key for key, name in self.tags.items()})
         self.distinct = distinct
-        self.trees: dict[Expression, Node] = {}
         self.computed: dict[Expression, str] = {}
         self.missing: dict[str, tuple[str, ...]] = {}
+        for expression, (_, who) in wanted.items():
+            self._read(expression, who)
 
-    def read(self, expression: Expression, wanted: str, who: str) -> None:
-        """Check the expression, and work out at once what has no column form."""
-        tree = self.trees[expression] = checked(expression, LINE, (wanted,)).tree
+    def _read(self, expression: Expression, who: str) -> None:
+        """Work out at once what has no column form, and note what the bill lacks."""
+        tree = self.trees[expression]
         columns = self._columns(self.lines)
         try:
             column(tree, columns)
@@ -135,90 +173,88 @@ class _Asked:
         return column(self.trees[expression], self._columns(table))
 
     def _columns(self, table: ir.Table) -> Columns:
-        return Columns(table, tag=lambda key: self.tag(table, key))
+        return Columns(table, tag=lambda key: table[self.tags[key]])
 
 
 def _allocated(
-    asked: _Asked, rules: RuleSet, ordered: Sequence[Rule], shares: ir.Table, disputes: Sequence[Dispute]
+    asked: _Asked, rules: RuleSet, ordered: Sequence[Rule], tables: Tables, disputes: Sequence[Dispute]
 ) -> ir.Table:
     import ibis
 
     lines = asked.lines
-    numbered = list(enumerate(ordered, start=1))
-    conditions = [(held(rule, lines, asked.over(lines, rule.match)), ibis.literal(number)) for number, rule in numbered]
+    conditions = [
+        (held(rule, lines, asked.over(lines, rule.match)), ibis.literal(number))
+        for number, rule in enumerate(ordered, start=1)
+    ]
     ruled = lines.mutate(_rule=_first(conditions, ibis.literal(0)).cast("int16"))
 
-    def by_rule(expression_of: Callable[[Rule], Any], null: Any) -> Any:
-        made = [(number, found) for number, rule in numbered if (found := expression_of(rule)) is not None]
-        return _first([(ruled._rule == number, found) for number, found in made], null)
+    def by_rule(expression_of: Callable[[Rule], Expression | None]) -> Any:
+        """A text by the rule that decides; rules that say the same are one case. An empty text is none."""
+        said: dict[str, tuple[Expression, list[int]]] = {}
+        for number, rule in enumerate(ordered, start=1):
+            expression = expression_of(rule)
+            if expression is not None and _constant(expression) is None:
+                said.setdefault(expression.text, (expression, []))[1].append(number)
+        cases = [(ruled._rule.isin(numbers), asked.over(ruled, expression)) for expression, numbers in said.values()]
+        return _first(cases, nothing).nullif("") if cases else nothing
 
     nothing = ibis.null("string")
-
-    def owner(name: str) -> Any:
-        made = by_rule(lambda rule: _text(asked, ruled, rule.owner.get(name)), nothing)
-        return _renamed(made, rules.aliases.get(name, {}))
-
     day = ruled.ChargePeriodStart.date()
     windows = {Window.DAY: day, Window.MONTH: day.truncate("M")}
+    fixed = [number for number, rule in enumerate(ordered, start=1) if rule.layer is Layer.FIXED]
+    always = [(ruled._rule.isin(fixed), ibis.literal(ALWAYS))] if fixed else []
+    spans = {
+        window: [number for number, rule in enumerate(ordered, start=1) if rule.pool and rule.window is window]
+        for window in Window
+    }
     placed = ruled.mutate(
-        **{f"_{name}": owner(name) for name in OWNER},
-        _pool=by_rule(
-            lambda rule: ibis.literal("") if rule.layer is Layer.FIXED else _text(asked, ruled, rule.pool), nothing
-        ),
-        _window=by_rule(
-            lambda rule: (
-                ibis.literal(ALWAYS)
-                if rule.layer is Layer.FIXED
-                else windows[rule.window]
-                if rule.layer is Layer.PROPORTIONAL
-                else None
-            ),
+        **{
+            f"_{name}": _renamed(by_rule(lambda rule, name=name: rule.owner.get(name)), rules.aliases.get(name, {}))  # type: ignore[misc]
+            for name in OWNER
+        },
+        _pool=_first([(ruled._rule.isin(fixed), ibis.literal(""))] if fixed else [], by_rule(lambda rule: rule.pool)),
+        _window=_first(
+            [*always, *((ruled._rule.isin(numbers), windows[span]) for span, numbers in spans.items() if numbers)],
             ibis.null("date"),
         ),
         _dispute=_first([(asked.over(ruled, one.match), ibis.literal(one.name)) for one in disputes], nothing),
     )
-    joined = placed.left_join(
+    shares = tables.shares
+    joined = placed.left_join(tables.rules, placed._rule == tables.rules.r_rule).left_join(
         shares,
         [placed._rule == shares.s_rule, placed._pool == shares.s_pool, placed._window == shares.s_window],
     )
-    return _result(joined, rules, numbered)
+    return _result(joined, rules.amount.column, any(rule.layer in POOLED for rule in ordered))
 
 
-def _result(joined: Any, rules: RuleSet, numbered: Sequence[tuple[int, Rule]]) -> ir.Table:
+def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
     import ibis
 
     nothing = ibis.null("string")
-    pooled = [number for number, rule in numbered if rule.layer in (Layer.PROPORTIONAL, Layer.FIXED)]
     shared = joined.s_rule.notnull()
-    one = ibis.literal(1).cast(SHARE_TYPE)
-    cost = joined[rules.amount.column]
+    cost = joined[cost_column]
     amount = shared.ifelse(
         (cost * joined.s_after).cast(COST_TYPE) - (cost * joined.s_before).cast(COST_TYPE), cost.cast(COST_TYPE)
     )
-    owners = {name: ibis.coalesce(joined[f"s_{name}"], joined[f"_{name}"]) for name in OWNER}
-    owned = _any([column.notnull() for column in owners.values()])
+    owners = {name: ibis.coalesce(joined[f"s_{name}"], joined[f"_{name}"], joined[f"r_{name}"]) for name in OWNER}
     idle = joined.s_idle.fill_null(False)
-    names = [(joined._rule == number, ibis.literal(rule.name)) for number, rule in numbered]
-    drivers = [(joined._rule == number, ibis.literal(rule.driver)) for number, rule in numbered if rule.driver]
-    layers = [(joined._rule == number, ibis.literal(str(rule.layer))) for number, rule in numbered]
-    lost = joined._rule.isin(pooled) & ~shared if pooled else ibis.literal(False)
-    settled = ~lost & (owned | (shared & idle))
+    lost = joined.r_pooled & ~shared if pools else ibis.literal(False)
+    settled = ~lost & (ibis.coalesce(*owners.values()).notnull() | (shared & idle))
     reason = ibis.cases(
+        (settled, nothing),
         (joined._rule == 0, "no rule matches"),
         (lost, "the driver has no use of this pool in this window"),
-        (~settled, "the rule names no owner"),
-        else_=nothing,
+        else_="the rule names no owner",
     )
-    own = {column: owners[name] for name, column in OWNER.items()}
-    kept = [joined[name] for name in joined.columns if not name.startswith(("_", "s_"))]
+    kept = [joined[name] for name in joined.columns if not name.startswith(("_", "s_", "r_"))]
     return joined.select(
         *kept,
-        **own,
-        x_Rule=_first(names, nothing),
-        x_Layer=settled.ifelse(_first(layers, nothing), UNALLOCATED),
-        x_Driver=_first(drivers, nothing),
+        **{column_: owners[name] for name, column_ in OWNER.items()},
+        x_Rule=joined.r_name,
+        x_Layer=settled.ifelse(joined.r_layer, UNALLOCATED),
+        x_Driver=joined.r_driver,
         x_Pool=joined._pool.nullif(""),
-        x_Share=ibis.coalesce(joined.s_share, one),
+        x_Share=ibis.coalesce(joined.s_share, ibis.literal(1).cast(SHARE_TYPE)),
         x_Idle=idle,
         x_FirstShare=joined.s_first.fill_null(True),
         x_AllocatedCost=amount,
@@ -231,15 +267,6 @@ def _first(pairs: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:
     import ibis
 
     return ibis.cases(*pairs, else_=otherwise) if pairs else otherwise
-
-
-def _any(conditions: Sequence[Any]) -> Any:
-    return reduce(lambda one, other: one | other, conditions)
-
-
-def _text(asked: _Asked, table: Any, expression: Expression | None) -> Any:
-    """An owner's field; an empty text is none."""
-    return None if expression is None else asked.over(table, expression).nullif("")
 
 
 def _renamed(column_: Any, aliases: Mapping[str, str]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,12 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate import bill, shares
-from spendgate.allocate.distinct import built_in, by_distinct_values, put
+from spendgate.allocate.asking import put, rows_of, rows_of_sql
+from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Dispute, Layer, RuleSet
-from spendgate.allocate.plan import UNALLOCATED, Plan, in_order, plan, shares_table
+from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
+from spendgate.allocate.tags import built_in, duckdb_tags, tags_elsewhere
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,51 +95,6 @@ def engine(folder: Path | None = None) -> Iterator[Any]:
             connection.disconnect()
 
 
-def tag_of_text(table: ir.Table, key: str) -> Any:
-    """A tag's column, out of JSON text or of a map."""
-    import ibis
-
-    if TAGS not in table.columns:
-        return ibis.null("string")
-    tags = table[TAGS]
-    type_ = tags.type()
-    if type_.is_map():
-        return tags.get(key, ibis.null("string"))
-    if type_.is_struct():
-        return tags[key].cast("string") if key in type_.names else ibis.null("string")
-    quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-    return _json_text()(tags.cast("string"), f'$."{quoted}"')
-
-
-_JSON: Final = {
-    "pyspark": ("get_json_object", "$['{}']"),
-    "bigquery": ("json_value", '$."{}"'),
-    "snowflake": ("json_extract_path_text", '"{}"'),
-    "trino": ("json_extract_scalar", '$["{}"]'),
-}
-"""The function and the path by which an engine reads a text out of JSON."""
-
-
-def tag_elsewhere(dialect: str) -> Callable[[ir.Table, str], Any]:
-    """A tag's column on another engine, out of JSON text or of a map."""
-    name, path = _JSON[dialect]
-
-    def tag(table: ir.Table, key: str) -> Any:
-        import ibis
-
-        if TAGS not in table.columns:
-            return ibis.null("string")
-        if not table[TAGS].type().is_string():
-            return tag_of_text(table, key)
-        return built_in(name, ("string", "string"), "string")(table[TAGS], path.format(key))
-
-    return tag
-
-
-def _json_text() -> Any:
-    return built_in("json_extract_string", ("string", "string"), "string")
-
-
 def _valid_json() -> Any:
     return built_in("json_valid", ("string",), "bool")
 
@@ -153,9 +110,10 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
     chosen = bill.inside(raw, request.month, request.currency)
     found = _shares(request, connection)
     put(connection, "spendgate_shares", shares_table(found))
+    put(connection, "spendgate_rules", rules_table(request.rules))
     partial = output.with_name(f".{output.name}.part")
     try:
-        counted = _counted(bill.faults(raw, cost, chosen), request)
+        counted = _counted(connection, bill.faults(raw, cost, chosen), request)
         lines = table if chosen is None else table.filter(chosen)
         made = _written(connection, request, lines, partial)
         outcome = _outcome(connection, request, lines, made, partial, counted)
@@ -172,16 +130,20 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
 
 
 def sql_of(request: Request, connection: Any, dialect: str) -> str:
-    """The allocation as one statement of another engine; the bill is the table ``bill`` there, the shares of pools the
-    table ``spendgate_shares``. Nothing is run. Raises InputError for an expression outside the column subset."""
+    """The allocation as one statement of another engine; the bill is the table ``bill`` there, the rules and the shares
+    of pools are ``spendgate_rules`` and ``spendgate_shares``. Nothing is run.
+
+    Raises InputError for an expression outside the column subset.
+    """
     import ibis
 
     cost = request.rules.amount.column
     lines = bill.typed(bill.open_bill(connection, request.bills, request.line_id), cost, request.bills[0])
     put(connection, "spendgate_shares", shares_table(_shares(request, connection)))
-    table = connection.table("spendgate_shares")
-    tag = tag_of_text if dialect == "duckdb" else tag_elsewhere(dialect)
-    return str(ibis.to_sql(plan(lines, request.rules, table, tag, request.disputes).table, dialect=dialect))
+    put(connection, "spendgate_rules", rules_table(request.rules))
+    tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))
+    tags = duckdb_tags if dialect == "duckdb" else tags_elsewhere(dialect)
+    return str(ibis.to_sql(plan(lines, request.rules, tables, tags, request.disputes).table, dialect=dialect))
 
 
 def _told(error: Exception, place: Path) -> Exception:
@@ -189,9 +151,9 @@ def _told(error: Exception, place: Path) -> Exception:
     return bill.unreadable(error, place) if type(error).__module__ == "_duckdb" else error
 
 
-def _counted(faults: ir.Table, request: Request) -> Mapping[str, Any]:
+def _counted(connection: Any, faults: ir.Table, request: Request) -> Mapping[str, Any]:
     """The first look at the bill. Raises InputError for lines that cannot be placed, and for mixed currencies."""
-    row: dict[str, Any] = faults.to_pyarrow().to_pylist()[0]
+    row: dict[str, Any] = rows_of(connection, faults)[0]
     place, cost = request.bills[0], request.rules.amount.column
     asked = f" of {request.month}" if request.month else ""
     told = [
@@ -234,8 +196,8 @@ def _written(connection: Any, request: Request, lines: ir.Table, partial: Path) 
 
 
 def _planned(connection: Any, request: Request, lines: ir.Table) -> Plan:
-    table = connection.table("spendgate_shares")
-    return plan(lines, request.rules, table, tag_of_text, request.disputes, by_distinct_values(connection))
+    tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))
+    return plan(lines, request.rules, tables, duckdb_tags, request.disputes, by_distinct_values(connection))
 
 
 def _shares(request: Request, connection: Any) -> tuple[shares.Share, ...]:
@@ -257,7 +219,7 @@ def _outcome(
     written = _parquet(partial)
 
     def rows(sql: str) -> tuple[Mapping[str, Any], ...]:
-        return tuple(connection.con.sql(sql).to_arrow_table().to_pylist())
+        return tuple(rows_of_sql(connection, sql))
 
     (totals,) = rows(f"""
         SELECT count(*) AS rows, count(*) FILTER (x_FirstShare) AS lines,
@@ -306,7 +268,7 @@ def _outcome(
         by_owner=by_owner,
         unowned=tuple({**row, "hint": hint(row["tags"], asked)} for row in unowned),
         never=tuple(rule.name for rule in in_order(request.rules) if rule.name not in matched),
-        overlaps=overlaps(lines, counted["lines"], in_order(request.rules), tag_of_text),
+        overlaps=overlaps(connection, lines, counted["lines"], in_order(request.rules), duckdb_tags),
         lost=lost,
         disputed=disputed,
         missing=made.missing,

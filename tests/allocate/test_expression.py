@@ -14,7 +14,8 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Expression
-from spendgate.allocate.run import engine, tag_of_text
+from spendgate.allocate.run import engine
+from spendgate.allocate.tags import duckdb_tags
 from spendgate.errors import InputError, Place
 from spendgate.rules import cel
 
@@ -93,7 +94,9 @@ def answers(duck: Any, rows: list[dict[str, Any]]) -> tuple[dict[str, list[bool]
     table = raw.mutate(
         ChargePeriodStart=raw.ChargePeriodStart.cast("timestamp"), BilledCost=raw.BilledCost.cast("decimal(26, 12)")
     )
-    columns = Columns(table, tag=lambda key: tag_of_text(table, key))
+    names = {"team": "_team", "owner": "_owner", "cost center": "_center"}
+    table = duckdb_tags(table, {name: key for key, name in names.items()})
+    columns = Columns(table, tag=lambda key: table[names[key]])
     made = {
         f"e{index}": column(checked(Expression(text, PLACE), LINE, ("bool",)).tree, columns).fill_null(False)
         for index, text in enumerate(EXPRESSIONS)
@@ -128,7 +131,7 @@ def test_what_has_no_column_form_says_which_part_has_none(text: str, part: str) 
     table = ibis.table({"BilledCost": "decimal(26, 12)", "Tags": "string"}, name="bill")
     tree = checked(Expression(text, PLACE), LINE, ("bool",)).tree
     with pytest.raises(NoColumn, match=part):
-        column(tree, Columns(table, tag=lambda key: tag_of_text(table, key)))
+        column(tree, Columns(table, tag=lambda key: table.Tags))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Tags as columns: each tag that a rule reads becomes one column, read once a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgate.allocate.focus import TAGS
+from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, everything
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+AddTags = Callable[["ir.Table", Mapping[str, str]], "ir.Table"]
+"""Adds columns by name, each with the tag of a key; the lines keep all that they have."""
+
+
+def tags_read(trees: Iterable[Node]) -> tuple[str, ...]:
+    """The keys of the tags that expressions read one by one, in order."""
+    found: dict[str, None] = {}
+    for tree in trees:
+        for node in everything(tree):
+            match node:
+                case (
+                    Select(operand=Name(name="tags"), field=key)
+                    | Call(function="_[_]", arguments=(Name(name="tags"), Constant(text=str() as key)))
+                    | Call(function="_in_", arguments=(Constant(text=str() as key), Name(name="tags")))
+                ):
+                    found[key] = None
+    return tuple(found)
+
+
+def duckdb_tags(lines: ir.Table, names: Mapping[str, str]) -> ir.Table:
+    """Tags of JSON text, of a map or of a struct; the text is parsed once for all of them."""
+    if not names or TAGS not in lines.columns or not lines[TAGS].type().is_string():
+        return _one_by_one(lines, names, lambda column, key: None)
+    paths = [_path(key) for key in names.values()]
+    texts = built_in("json_extract_string", ("string", "array<string>"), "array<string>")
+    parsed = lines.mutate(_tags=texts(lines[TAGS], paths))
+    return parsed.mutate(**{name: parsed._tags[index] for index, name in enumerate(names)}).drop("_tags")
+
+
+def tags_elsewhere(dialect: str) -> AddTags:
+    """The same on another engine: one of the dialects of ``--explain``."""
+    function, path = _JSON[dialect]
+
+    def text(column: Any, key: str) -> Any:
+        return built_in(function, ("string", "string"), "string")(column, path.format(key))
+
+    return lambda lines, names: _one_by_one(lines, names, text)
+
+
+_JSON: Final = {
+    "duckdb": ("json_extract_string", '$."{}"'),
+    "pyspark": ("get_json_object", "$['{}']"),
+    "bigquery": ("json_value", '$."{}"'),
+    "snowflake": ("json_extract_path_text", '"{}"'),
+    "trino": ("json_extract_scalar", '$["{}"]'),
+}
+"""The function and the path by which an engine reads a text out of JSON."""
+
+
+def _one_by_one(lines: ir.Table, names: Mapping[str, str], text: Callable[[Any, str], Any]) -> ir.Table:
+    import ibis
+
+    nothing = ibis.null("string")
+    if not names:
+        return lines
+    if TAGS not in lines.columns:
+        return lines.mutate(**dict.fromkeys(names, nothing))
+    column = lines[TAGS]
+    type_ = column.type()
+    if type_.is_map():
+        made = {name: column.get(key, nothing) for name, key in names.items()}
+    elif type_.is_struct():
+        made = {name: column[key].cast("string") if key in type_.names else nothing for name, key in names.items()}
+    else:
+        made = {name: text(column.cast("string"), key) for name, key in names.items()}
+    return lines.mutate(**made)
+
+
+def _path(key: str) -> str:
+    quoted = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'$."{quoted}"'
+
+
+@lru_cache
+def built_in(name: str, takes: Sequence[str], gives: str) -> Any:
+    """A function of the engine that ibis does not know, of one or two arguments; the types are ibis' by name."""
+    import ibis
+
+    def of_one(first: Any) -> None: ...
+
+    def of_two(first: Any, second: Any) -> None: ...
+
+    function = of_one if len(takes) == 1 else of_two
+    return ibis.udf.scalar.builtin(name=name, signature=(tuple(takes), gives))(function)
