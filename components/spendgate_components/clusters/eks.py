@@ -125,7 +125,8 @@ def _cluster(whole: Whole, tags: dict[str, str]) -> Child:
         "roleArn": Of("cluster-role", "arn"),
         "vpcConfig": network,
         "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
-        # At its end of standard support it is upgraded, where extended support would cost six times the fee.
+        # At the end of standard support it is upgraded: extended support is 0.60 USD an hour, standard support 0.10
+        # (AWS containers blog, "Amazon EKS extended support for Kubernetes versions pricing", since 2024-04-01).
         "upgradePolicy": {"supportType": "STANDARD"},
         "enabledClusterLogTypes": ["audit", "authenticator"],
         "deletionProtection": whole.args.tags.in_production,
