@@ -159,6 +159,10 @@ def kubernetes_labels(tags: Mapping[str, str]) -> dict[str, str]:
     characters (Kubernetes, labels and selectors). Other characters become ``_``."""
     found: dict[str, str] = {}
     for key, value in tags.items():
+        if key.endswith("-"):
+            raise ArgumentError(
+                f"tag {key} ends with a hyphen, which no Kubernetes label does", remedy="Write a letter or digit there."
+            )
         _at_most("Kubernetes", key, len(value), 63, "value")
         label = re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9]+$", "", re.sub(r"[^A-Za-z0-9_.-]", "_", value))
         if not label:

@@ -100,6 +100,11 @@ def test_every_tag_arrives_the_run_ends_and_the_limit_holds(arguments: Arguments
             assert (one.facts.count.min, one.facts.count.max) == (0, workers)
 
 
+def test_a_tag_that_is_no_label_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="tag x- ends with a hyphen"):
+        kubernetes_labels({"x-": "0"})
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arguments=jobs().filter(lambda one: one["platform"] in CLUSTERS))
 def test_every_pod_has_every_label_and_every_object_is_one_that_the_api_takes(arguments: Arguments) -> None:
