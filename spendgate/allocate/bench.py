@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
 
+from spendgate.allocate.asking import rows_of_sql
 from spendgate.allocate.cases import Case, CaseFile, Expected
 from spendgate.allocate.expression import checked
 from spendgate.allocate.focus import LINE, LINE_ID, ROW, TAGS
@@ -138,13 +139,13 @@ def _run(file: CaseFile, cases: Sequence[Case], connection: Any) -> list[Result]
             bills=(_csv(folder / "bill.csv", lines),),
             rules=replace(file.rules, rules=tuple(_apart(rule) for rule in file.rules.rules)),
             rules_file=file.rules_file,
-            drivers={name: _table(folder, driver, cases) for name, driver in file.rules.drivers.items()},
+            drivers={name: _table(connection, folder, driver, cases) for name, driver in file.rules.drivers.items()},
             disputes=tuple(_contested(one, number) for number, case in enumerate(cases) for one in case.disputes),
             line_id=LINE_NUMBER,
         )
         allocate(request, folder / "allocated.parquet", connection)
-        written = connection.read_parquet(str(folder / "allocated.parquet"))
-        rows: list[Row] = written.select(CASE, LINE_ID, "x_FirstShare", *FIELDS.values()).to_pyarrow().to_pylist()
+        columns = ", ".join((CASE, LINE_ID, *FIELDS.values()))
+        rows = rows_of_sql(connection, f"SELECT {columns} FROM read_parquet({_quoted(folder / 'allocated.parquet')})")
     seconds = (perf_counter() - start) / len(cases)
     return [_result(case, [row for row in rows if row[CASE] == str(n)], seconds) for n, case in enumerate(cases)]
 
@@ -177,7 +178,7 @@ def _plain(value: Any) -> str:
     return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
 
 
-def _table(folder: Path, driver: Driver, cases: Sequence[Case]) -> Path:
+def _table(connection: Any, folder: Path, driver: Driver, cases: Sequence[Case]) -> Path:
     """The driver's rows of all cases, each pool with the number of its case; without any row, its columns."""
     pool = driver.columns["pool"]
     rows = [
@@ -187,13 +188,16 @@ def _table(folder: Path, driver: Driver, cases: Sequence[Case]) -> Path:
     ]
     if rows:
         return _csv(folder / f"{driver.name}.csv", rows)
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    nothing = {driver.columns[name]: pa.array([], pa.string()) for name in ("pool", "date", *OWNER)}
-    numbers = {name: pa.array([], pa.float64()) for name in _reads(driver)}
-    pq.write_table(pa.table({**nothing, **numbers}), path := folder / f"{driver.name}.parquet")
+    types = {driver.columns[name]: "VARCHAR" for name in ("pool", "date", *OWNER)}
+    types |= dict.fromkeys(_reads(driver), "DOUBLE")
+    columns = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in types.items())
+    path = folder / f"{driver.name}.parquet"
+    connection.con.execute(f"COPY (SELECT {columns} WHERE false) TO {_quoted(path)} (FORMAT parquet)")
     return path
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _reads(driver: Driver) -> Iterator[str]:

@@ -188,12 +188,13 @@ def _allocated(
     ]
     ruled = lines.mutate(_rule=_first(conditions, ibis.literal(0)).cast("int16"))
 
-    def by_rule(expression_of: Callable[[Rule], Expression | None]) -> Any:
-        """A text by the rule that decides; rules that say the same are one case. An empty text is none."""
+    def by_rule(expression_of: Callable[[Rule], Expression | None], named: bool = True) -> Any:
+        """A text by the rule that decides; rules that say the same are one case. An empty text is none, and so
+        is, where ``named``, a text that stands in the rules: those are joined."""
         said: dict[str, tuple[Expression, list[int]]] = {}
         for number, rule in enumerate(ordered, start=1):
             expression = expression_of(rule)
-            if expression is not None and _constant(expression) is None:
+            if expression is not None and not (named and _constant(expression) is not None):
                 said.setdefault(expression.text, (expression, []))[1].append(number)
         cases = [(ruled._rule.isin(numbers), asked.over(ruled, expression)) for expression, numbers in said.values()]
         return _first(cases, nothing).nullif("") if cases else nothing
@@ -212,7 +213,9 @@ def _allocated(
             f"_{name}": _renamed(by_rule(lambda rule, name=name: rule.owner.get(name)), rules.aliases.get(name, {}))  # type: ignore[misc]
             for name in OWNER
         },
-        _pool=_first([(ruled._rule.isin(fixed), ibis.literal(""))] if fixed else [], by_rule(lambda rule: rule.pool)),
+        _pool=_first(
+            [(ruled._rule.isin(fixed), ibis.literal(""))] if fixed else [], by_rule(lambda rule: rule.pool, False)
+        ),
         _window=_first(
             [*always, *((ruled._rule.isin(numbers), windows[span]) for span, numbers in spans.items() if numbers)],
             ibis.null("date"),

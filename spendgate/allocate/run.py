@@ -118,7 +118,7 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
         made = _written(connection, request, lines, partial)
         outcome = _outcome(connection, request, lines, made, partial, counted)
         if output.suffix.lower() == ".csv":
-            connection.raw_sql(f"COPY {_parquet(partial)} TO {_quoted(str(partial) + '.csv')} (HEADER)")
+            connection.raw_sql(f"COPY (FROM {_parquet(partial)}) TO {_quoted(str(partial) + '.csv')} (HEADER)")
             os.replace(f"{partial}.csv", partial)
         os.replace(partial, output)
     except Exception as error:

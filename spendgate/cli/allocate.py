@@ -23,7 +23,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="BILL",
         help="files or folders of a bill (CSV, gzip, Parquet); or: explain LINE_ID",
     )
-    parser.add_argument("--rules", type=Path, metavar="FILE", help="allocation rules (YAML)")
+    parser.add_argument(
+        "--rules",
+        action="append",
+        metavar="FILE|NAME",
+        help="allocation rules (YAML), or the name of shipped ones; repeat it for rules behind others",
+    )
     parser.add_argument(
         "--drivers",
         nargs="+",
@@ -46,15 +51,19 @@ def run(options: argparse.Namespace) -> int:
     """Allocate; exit 1 where the result does not reconcile with the bill."""
     if options.words[0] == "explain":
         return _explain(options)
-    from spendgate.allocate.load import load_disputes, load_rules
+    from spendgate.allocate.library import find_rules
+    from spendgate.allocate.load import load_disputes
     from spendgate.allocate.run import Request, allocate, engine, sql_of
 
     if options.rules is None:
-        raise InputError("--rules is missing", remedy="Start from policies/allocation/: docs/allocation.md.")
+        raise InputError(
+            "--rules is missing", remedy="Name a file, or shipped rules such as by-tags: docs/allocation.md."
+        )
+    rules, rules_file = find_rules(options.rules)
     request = Request(
         bills=tuple(map(Path, options.words)),
-        rules=load_rules(options.rules),
-        rules_file=options.rules,
+        rules=rules,
+        rules_file=rules_file,
         drivers=_drivers(options.drivers),
         disputes=load_disputes(options.disputes) if options.disputes else (),
         month=_month(options.month),

@@ -87,6 +87,13 @@ def test_a_pool_is_split_by_use_of_its_day_with_weights(tmp_path: Path) -> None:
     assert outcome.reconciles
 
 
+def test_a_pool_may_be_one_text_for_all_lines(tmp_path: Path) -> None:
+    use = [{"date": "2026-03-01", "pool": "all", "team": "nlp", "hours": "1", "weight": "1"}]
+    rules = POOL.replace("columns.x_Cluster", "'\"all\"'")
+    _, found = run(tmp_path, [line("5", ServiceName="Kubernetes")], rules, {"gpu-hours": use})
+    assert owners(found) == [("nlp", "proportional", Decimal(5))]
+
+
 @pytest.mark.parametrize(
     ("split", "expected"),
     [
