@@ -6,10 +6,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spendgate.cli import new_parser
 from spendgate.errors import InputError
 from spendgate.writing import write_whole
+
+if TYPE_CHECKING:
+    from spendgate.allocate.model import RuleSet
 
 DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
 
@@ -42,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
     parser.add_argument("--line-id", metavar="COLUMN", help="the bill's own line id (default: file and row)")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE|DIR", help="a .parquet or .csv file, or a folder")
+    parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier allocation, for month over month")
     parser.add_argument("--explain", choices=DIALECTS, metavar="DIALECT", help="print the SQL, and run nothing")
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the summary")
     return parser
@@ -82,16 +87,29 @@ def run(options: argparse.Namespace) -> int:
     elif not options.output.parent.is_dir():
         raise InputError("no such folder", place=options.output.parent)
     lines = options.output / "allocated.parquet" if folder else options.output
+    if options.previous is not None and not folder:
+        raise InputError("--previous is for the report of a folder", remedy="Give --output a folder.")
+    from spendgate.allocate.text import notes, to_json, to_text
+
     with engine(lines.parent) as connection:
         outcome = allocate(request, lines, connection)
-    from spendgate.allocate.text import to_json, to_text
+        data = to_json(outcome, str(lines))
+        if folder:
+            data |= {"notes": notes(outcome), "rules_name": request.rules.name, "rule_texts": _texts(request.rules)}
+        summary = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        if folder:
+            write_whole(options.output / "summary.json", summary)
+            from spendgate.allocate.report.write import write_report
 
-    summary = json.dumps(to_json(outcome, str(lines)), indent=2, ensure_ascii=False) + "\n"
-    if folder:
-        write_whole(options.output / "summary.json", summary)
+            write_report(connection, options.output, data, options.previous)
     told = summary if options.format == "json" else to_text(outcome, str(lines), color=sys.stdout.isatty())
     print(told, end="")
     return 0 if outcome.reconciles else 1
+
+
+def _texts(rules: RuleSet) -> list[dict[str, str]]:
+    """The published rules, as the report shows them."""
+    return [{"name": rule.name, "match": rule.match.text.strip()} for rule in rules.rules]
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -1,0 +1,75 @@
+"""The table that an allocation wrote, read again: what reports, figures and budgets are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.allocate.bill import CSV, unreadable
+from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS
+from spendgate.allocate.model import OWNER
+from spendgate.allocate.plan import UNALLOCATED
+from spendgate.errors import InputError
+
+FILE: Final = "allocated.parquet"
+"""The table's name in the folder of an allocation."""
+
+STATUS: Final = f"""CASE WHEN x_Layer = '{UNALLOCATED}' THEN 'unallocated' WHEN x_Dispute IS NOT NULL THEN 'disputed'
+    WHEN x_Team IS NULL THEN 'no-team' ELSE 'invoiced' END"""
+"""Where each amount goes: to a team's invoice, or why not. Each row is of one of the four."""
+
+
+def open_allocated(connection: Any, path: Path, view: str = "allocated") -> None:
+    """Make the table of a folder or a file the view ``allocated``, with the FOCUS columns that it lacks as nothing.
+
+    Raises InputError where there is none, or the file is something else.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.exists():
+        raise InputError("no such allocation", place=file, remedy="`spendgate allocate … --output DIR` writes one.")
+    try:
+        kind = "read_csv" if str(file).lower().endswith(CSV) else "read_parquet"
+        source = f"{kind}({quoted(str(file))})"
+        columns = {row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        for needed in (LINE_ID, "x_AllocatedCost", "x_Layer", "x_Share", *OWNER.values()):
+            if needed not in columns:
+                raise InputError(f"this is no allocation: it has no column {needed}", place=file)
+        absent = [
+            f'CAST(NULL AS {_TYPES.get(kind_.value, "VARCHAR")}) AS "{name}"'
+            for name, kind_ in COLUMNS.items()
+            if name not in columns
+        ]
+        absent += [] if TAGS in columns else [f"CAST(NULL AS VARCHAR) AS {TAGS}"]
+        more = "".join(f", {column}" for column in absent)
+        connection.raw_sql(
+            f"CREATE OR REPLACE TEMP VIEW {view} AS "
+            f"SELECT *{more}, {STATUS} AS status, strftime(ChargePeriodStart, '%Y-%m') AS month FROM {source}"
+        )
+    except Exception as error:
+        raise unreadable(error, file) from None
+
+
+_TYPES: Final = {"string": "VARCHAR", "timestamp": "TIMESTAMP"}
+
+
+def rows(connection: Any, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """What a query gives, row by row; ``values`` are what its question marks stand for."""
+    found: list[dict[str, Any]] = connection.con.sql(sql, params=list(values)).to_arrow_table().to_pylist()
+    return found
+
+
+def currency_of(connection: Any, view: str = "allocated") -> str:
+    """The one currency of an allocation."""
+    (row,) = rows(connection, f"SELECT min(BillingCurrency) AS currency FROM {view}")
+    return str(row["currency"])
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def owner_words(row: Mapping[str, Any]) -> str:
+    """An owner's fields as one text."""
+    return ", ".join(f"{name.replace('_', ' ')} {row[column]}" for name, column in OWNER.items() if row.get(column))

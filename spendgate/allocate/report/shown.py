@@ -1,0 +1,48 @@
+"""What the pages show, and small pieces that several parts of them use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from spendgate.allocate.report.figures import Figures
+from spendgate.allocate.report.invoices import Invoice, Sums
+from spendgate.allocate.report.markup import Safe
+from spendgate.money import show_money
+
+NO_TEAM: Final = Safe('<span class="soft">no team</span>')
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page shows: the summary of the run as it is written, the figures, invoices, and KPIs where there are."""
+
+    summary: Mapping[str, Any]
+    figures: Figures
+    invoices: Sequence[Invoice]
+    sums: Sums
+    kpis: Sequence[Mapping[str, Any]] = field(default=())
+
+    @property
+    def currency(self) -> str:
+        return str(self.summary["currency"])
+
+    def money(self, amount: Any) -> str:
+        return show_money(Decimal(amount or 0), self.currency)
+
+
+def amount_of(report: Report, amount: Any) -> str:
+    """Money, or nothing where it is none."""
+    return report.money(amount) if amount else ""
+
+
+def bar(amount: Any, whole: Decimal) -> Safe:
+    """A part of the whole in per cent, with a bar beside it that wide."""
+    if not whole:
+        return Safe("")
+    part = Decimal(amount or 0) / whole
+    width = min(max(float(part), 0.0), 1.0) * 100
+    drawn = f'<span class="bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>'
+    return Safe(f'<span class="part">{drawn}<span>{part:.1%}</span></span>')

@@ -1,0 +1,289 @@
+"""The chargeback report and the invoices: what they show, how they add up, and that data cannot become markup."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
+
+from spendgate.allocate.report import figures
+from spendgate.allocate.report.cents import in_cents, rounded, show_cents
+from spendgate.allocate.report.files import OURS, page_name
+from spendgate.allocate.report.markup import text, visible
+from spendgate.cli import main
+from tests.allocate.bills import HEAD, line, write_csv
+
+RULES = """
+drivers:
+  gpu-hours: {unit: GPU-hours, value: row.hours}
+rules:
+  - name: team-tag
+    layer: direct
+    match: has(tags.team)
+    owner: {team: tags.team, product: tags.product, environment: tags.env}
+  - name: cluster
+    layer: proportional
+    match: line.ServiceName == "Kubernetes"
+    pool: columns.x_Cluster
+    driver: gpu-hours
+  - name: by-project
+    layer: direct
+    match: has(tags.project)
+    owner: {project: tags.project}
+"""
+
+DISPUTES = """
+apiVersion: spendgate.dev/v1
+kind: Disputes
+disputes:
+  - {name: wrong-node, match: tags.disputed == 'yes', reason: shared, openedBy: nlp, opened: 2026-03-05}
+"""
+
+USE = [
+    {"date": "2026-03-01", "pool": "a", "team": "nlp", "hours": "2"},
+    {"date": "2026-03-01", "pool": "a", "team": "vision", "hours": "1"},
+]
+
+
+def allocated(folder: Path, rows: Sequence[Mapping[str, str]], *words: str, out: str = "out") -> Path:
+    """The folder that the command writes for a bill of these lines."""
+    (folder / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    (folder / "disputes.yaml").write_text(DISPUTES, encoding="utf-8")
+    table = write_csv(folder / "gpu-hours.csv", USE)
+    bill = write_csv(folder / "bill.csv", rows)
+    base = ["allocate", str(bill), "--rules", str(folder / "rules.yaml"), "--drivers", str(table)]
+    assert main([*base, "--disputes", str(folder / "disputes.yaml"), "--output", str(folder / out), *words]) == 0
+    return folder / out
+
+
+def mixed() -> list[dict[str, str]]:
+    return [
+        line("10.004", tags={"team": "nlp", "product": "search", "env": "production"}),
+        line("20.003", tags={"team": "vision"}),
+        line("5", tags={"team": "vision", "disputed": "yes"}),
+        line("9", ServiceName="Kubernetes", x_Cluster="a"),
+        line("3", tags={"project": "p-one"}),
+        line("2.50", tags={"Team": "nlp"}),
+    ]
+
+
+class Page(HTMLParser):
+    """What stands in a page: its tags, its text, and the captions, heads and links."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(1 for found, _ in self.tags if found == tag)
+
+
+def read(file: Path) -> Page:
+    return Page(file.read_text(encoding="utf-8"))
+
+
+def test_the_report_says_where_every_cent_of_the_bill_goes(tmp_path: Path) -> None:
+    out = allocated(tmp_path, mixed())
+    found = json.loads((out / "invoices" / "invoices.json").read_text(encoding="utf-8"))
+    assert found["billed_cents"] == 4951  # 49.507
+    assert {one["team"]: one["cents"] for one in found["invoices"]} == {"nlp": 1601, "vision": 2300}
+    assert (found["disputed_cents"], found["no_team_cents"], found["unallocated_cents"]) == (500, 300, 250)
+    words = " ".join(read(out / "report.html").words)
+    for shown in ("Reconciles.", "$49.51", "$16.01", "$23.00", "wrong-node", '"Team" is there; team-tag reads "team"'):
+        assert shown in words
+
+
+def test_showback_has_all_of_the_bill_and_chargeback_what_is_invoiced(tmp_path: Path) -> None:
+    words = " ".join(read(allocated(tmp_path, mixed()) / "report.html").words)
+    showback, chargeback = (words.index(title) for title in ("Showback: who used what", "Chargeback: what teams pay"))
+    assert "$28.00" in words[showback:chargeback]  # vision with what it contests
+    assert "Held back in dispute" in words[chargeback:]
+
+
+def test_one_drills_from_a_team_to_its_lines_and_their_rule(tmp_path: Path) -> None:
+    page = read(allocated(tmp_path, mixed()) / "report.html")
+    links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert "invoices/nlp.html" in links
+    assert {link[1:] for link in links if link and link.startswith("#")} <= ids
+    words = " ".join(page.words)
+    for shown in ("bill.csv:4", "gpu-hours", "66.67%", "SELECT * FROM 'allocated.parquet' WHERE x_Team = 'nlp'"):
+        assert shown in words
+
+
+def test_an_invoice_says_what_share_of_which_pool_by_which_driver(tmp_path: Path) -> None:
+    words = " ".join(read(allocated(tmp_path, mixed()) / "invoices" / "nlp.html").words)
+    assert re.search(r"cluster\s+Kubernetes\s+pool\s+a\s*,\s+by\s+gpu-hours\s+66.67%\s+1\s+\$6\.00", words)
+    assert "To pay $16.01" in words
+
+
+def test_a_bill_of_several_months_is_shown_month_over_month(tmp_path: Path) -> None:
+    rows = [line("10", day="2026-02-03", tags={"team": "nlp"}), line("15", day="2026-03-03", tags={"team": "nlp"})]
+    words = " ".join(read(allocated(tmp_path, rows) / "report.html").words)
+    assert "from 2026-02 to 2026-03" in words
+    assert "+$5.00 +50.0%" in words
+
+
+def test_an_earlier_allocation_is_compared_and_a_month_done_again_stands_beside_what_it_was(tmp_path: Path) -> None:
+    rows = [line("10", day="2026-02-03", tags={"team": "nlp"}), line("8", day="2026-03-03", tags={"team": "nlp"})]
+    earlier = allocated(tmp_path, rows, out="earlier")
+    rows = [line("15", day="2026-03-03", tags={"team": "nlp"})]
+    words = " ".join(read(allocated(tmp_path, rows, "--previous", str(earlier)) / "report.html").words)
+    assert "2026-02 2026-03 before 2026-03" in words
+    assert "$10.00 $8.00 $15.00 +$7.00" in words
+
+
+def test_an_earlier_allocation_in_another_currency_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = allocated(tmp_path, [{**line("1", tags={"team": "nlp"}), "BillingCurrency": "EUR"}], out="earlier")
+    words = ["allocate", str(write_csv(tmp_path / "b.csv", [line("1")])), "--rules", str(tmp_path / "rules.yaml")]
+    words += ["--drivers", str(tmp_path / "gpu-hours.csv"), "--output", str(tmp_path / "out")]
+    assert main([*words, "--previous", str(earlier)]) == 2
+    assert "the earlier allocation is in EUR, this one in USD" in capsys.readouterr().err
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "&lt;b&gt;",
+    "\u202egnp.exe",
+    "a\u0000b\u0007",
+    "../../etc/passwd",
+    "nul",
+    "مرحبا",
+    "{{7*7}}",
+]
+
+
+def test_what_stands_in_tags_and_names_never_becomes_markup(tmp_path: Path) -> None:
+    rows = [
+        line(str(5 + n), tags={"team": bad, "product": bad}, ResourceId=bad, ChargeDescription=bad, ServiceName=bad)
+        for n, bad in enumerate(HOSTILE)
+    ]
+    rows += [line("1", tags={bad: "x"}, ServiceName=bad) for bad in HOSTILE]
+    out = allocated(tmp_path, [{name: value.replace("\0", "") for name, value in row.items()} for row in rows])
+    for file in [out / "report.html", *(out / "invoices").glob("*.html")]:
+        page = read(file)
+        assert {tag for tag, _ in page.tags}.isdisjoint({"script", "img", "b", "iframe", "link", "object"})
+        for tag, attributes in page.tags:
+            assert not [name for name in attributes if name.startswith("on")], (file, tag)
+            link = attributes.get("href")
+            assert link is None or re.fullmatch(r"#[a-z0-9-]+|invoices/[a-z0-9._-]+|\.\./report\.html", link)
+        markup = file.read_text(encoding="utf-8")
+        assert "\u202e" not in markup
+        assert "\x07" not in markup
+        assert "default-src 'none'" in markup
+        assert "http" not in re.sub(r"http-equiv", "", markup)
+    assert "⟨U+202E⟩gnp.exe" in "".join(read(out / "report.html").words)
+
+
+def test_the_page_has_headings_captions_and_headed_rows_and_columns(tmp_path: Path) -> None:
+    page = read(allocated(tmp_path, mixed()) / "report.html")
+    assert page.count("h1") == 1
+    assert page.count("table") == page.count("caption") > 5
+    assert all(attributes.get("scope") in ("row", "col") for tag, attributes in page.tags if tag == "th")
+    assert ("html", {"lang": "en"}) in page.tags
+    framed = [attributes for tag, attributes in page.tags if attributes.get("class") == "scroll"]
+    assert all(attributes["tabindex"] == "0" and attributes["aria-label"] for attributes in framed)
+
+
+def test_a_page_of_many_lines_and_teams_stays_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    rows = [line(f"{1 + n % 97}", tags={"team": f"team-{n % 300}", "product": f"p{n}"}) for n in range(6000)]
+    out = allocated(tmp_path, rows)
+    assert (out / "report.html").stat().st_size < 600_000
+    words = " ".join(read(out / "report.html").words)
+    assert f"{300 - figures.OWNERS} more teams" in words
+    assert f"The {figures.DRILLED} largest of 300 owners are here" in words
+    assert f"{20 - figures.LINES} smaller rows" in words
+    assert len(list((out / "invoices").glob("*.html"))) == 300
+
+
+def test_pages_of_teams_that_are_gone_are_removed_and_other_files_stay(tmp_path: Path) -> None:
+    out = allocated(tmp_path, mixed())
+    (out / "invoices" / "notes.html").write_text("mine", encoding="utf-8")
+    allocated(tmp_path, [line("1", tags={"team": "vision"})])
+    left = sorted(file.name for file in (out / "invoices").iterdir())
+    assert left == ["invoices.json", "notes.html", "vision.html"]
+
+
+amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=12)
+
+
+@given(st.lists(amounts, min_size=1, max_size=20), st.sampled_from(["USD", "JPY", "KWD"]))
+def test_cents_add_up_and_none_is_off_by_a_whole_one(parts: list[Decimal], currency: str) -> None:
+    places = {"USD": 2, "JPY": 0, "KWD": 3}[currency]
+    whole = rounded(sum(parts, Decimal()), currency)
+    cents = in_cents(parts, whole, currency)
+    assert sum(cents) == whole
+    assert all(abs(part.scaleb(places) - own) < 1 for part, own in zip(parts, cents, strict=True))
+
+
+def test_charges_and_credits_that_cancel_keep_their_cents() -> None:
+    assert in_cents([Decimal("1000.004"), Decimal("-1000")], 0, "USD") == [100000, -100000]
+
+
+def test_a_currency_without_cents_has_none() -> None:
+    assert show_cents(-1234, "JPY") == "-1,234 JPY"
+    assert show_cents(-123456, "USD") == "-$1,234.56"
+
+
+@given(st.lists(st.text(max_size=80), max_size=12, unique=True))
+def test_every_team_has_a_file_of_its_own_on_every_file_system(teams: list[str]) -> None:
+    names = [page_name(team) for team in teams]
+    assert len({name.casefold() for name in names}) == len(teams)
+    assert all(OURS.fullmatch(name) for name in names)
+
+
+def test_teams_that_differ_in_case_alone_do_not_share_a_file() -> None:
+    assert len({page_name(team).casefold() for team in ("NLP", "nlp", "Nlp", "n/lp", "nul", "con")}) == 6
+
+
+@given(st.text())
+def test_escaped_text_has_no_markup_and_nothing_hidden(value: str) -> None:
+    made = text(value)
+    assert not set(made) & set("<>\"'")
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x7f-\x9f]", visible(value))
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+def test_a_browser_shows_the_page_and_runs_nothing(tmp_path: Path) -> None:
+    rows = [line("5", tags={"team": bad.replace("\0", "")}) for bad in HOSTILE]
+    out = allocated(tmp_path, rows)
+    assert BROWSER is not None
+    words = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run(
+        [*words, "--enable-logging=stderr", "--dump-dom", (out / "report.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    page = Page(done.stdout)
+    assert {"script", "img"}.isdisjoint(tag for tag, _ in page.tags)
+    assert page.count("details") == len(HOSTILE)
+    assert "Content Security Policy" not in done.stderr
