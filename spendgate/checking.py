@@ -19,6 +19,7 @@ from spendgate.errors import InputError, InputErrors, Place
 from spendgate.verdict import Checked, Finding
 
 if TYPE_CHECKING:
+    from spendgate.allocate.project import Projection
     from spendgate.config import Config
     from spendgate.estimate.usage import Usage
     from spendgate.report.baseline import Baseline
@@ -45,6 +46,7 @@ def check_file(
     ignore_waivers: bool = False,
     baseline: Baseline | None = None,
     as_declared: bool = False,
+    allocation: Projection | None = None,
 ) -> Checked:
     """Put a file of ``pulumi preview --json`` or ``pulumi stack export`` through the gate, by the spendgate.yaml at or
     above the project that it lies in. Raises InputError for anything that keeps it from being checked."""
@@ -53,7 +55,7 @@ def check_file(
     declaration = read_declaration(path)
     with _trusted(declaration.root, trust_from) as trusted:
         prepared = prepare(declaration.root, settings, packs, trusted=trusted, ignore_waivers=ignore_waivers)
-        return judged(path, declaration, prepared, carbon, savings, usage, baseline, as_declared)
+        return judged(path, declaration, prepared, carbon, savings, usage, baseline, as_declared, allocation)
 
 
 def check_directory(
@@ -73,6 +75,7 @@ def check_directory(
     ignore_waivers: bool = False,
     baseline: Baseline | None = None,
     as_declared: bool = False,
+    allocation: Projection | None = None,
 ) -> Checked:
     """Run one Pulumi project through the gate. Raises InputError for anything that keeps it from being checked.
 
@@ -105,7 +108,9 @@ def check_directory(
             raise InputErrors(one for fault in faults for one in getattr(fault, "errors", (fault,))) from None
         finally:
             started.set()
-        return judged(directory, declaration, preparing.result(), carbon, savings, usage, baseline, as_declared)
+        return judged(
+            directory, declaration, preparing.result(), carbon, savings, usage, baseline, as_declared, allocation
+        )
 
 
 def _trusted(directory: Path, revision: str | None) -> AbstractContextManager[Trusted | None]:
@@ -125,6 +130,7 @@ def judged(
     usage: Usage | None = None,
     baseline: Baseline | None = None,
     as_declared: bool = False,
+    allocation: Projection | None = None,
 ) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
     from spendgate.estimate.usage import NONE as NO_USAGE
@@ -163,11 +169,17 @@ def judged(
         previous=baseline.of(declaration.project, declaration.stack) if baseline else None,
         as_declared=as_declared,
         shown=_from_here(declaration.root),
+        allocation=prepared.allocation if allocation is None else allocation,
     )
     remarks = prepared.remarks
     if baseline and baseline.of(declaration.project, declaration.stack) is None:
         whose = f"{declaration.project}, stack {declaration.stack}"
         remarks = (*remarks, f"the baseline holds no estimate of {whose}: growth is not measured")
+    if checked.allocation is not None and baseline is not None:
+        from spendgate.allocate.projected import against
+
+        before, why_not = baseline.paid(declaration.project, declaration.stack)
+        checked = replace(checked, allocation=against(checked.allocation, before, why_not))
     estimate = with_old_prices(checked.estimate, project.max_price_age, prepared.now.date())
     checked = replace(checked, estimate=estimate)
     return replace(
@@ -196,6 +208,7 @@ class Prepared:
     remarks: tuple[str, ...] = ()
     usage: Usage | None = None
     faults: tuple[InputError, ...] = ()
+    allocation: Projection | None = None
 
 
 def prepare(
@@ -230,7 +243,22 @@ def prepare(
     else:
         waivers = waivers_in(rules_of(config, directory), (*library, *faults.left_out), now)
     remarks = (*_idle(library, config, directory), *((IGNORED,) if ignore_waivers else ()))
-    return Prepared(config, compiled, waivers, now, remarks=remarks, usage=usage, faults=tuple(faults.errors))
+    paid_by = _projection(config)
+    told = tuple(faults.errors)
+    return Prepared(config, compiled, waivers, now, remarks=remarks, usage=usage, faults=told, allocation=paid_by)
+
+
+def _projection(config: Config) -> Projection | None:
+    """The allocation rules that the configuration names, ready to be asked."""
+    if config.allocation is None:
+        return None
+    from spendgate.allocate.project import load_projection
+
+    named = config.allocation
+    for file in named.files:
+        if not file.is_file():
+            raise InputError(f'no such file: "{file.name}"', place=named.place, remedy=f"It is looked for as {file}.")
+    return load_projection(named.rules, named.drivers)
 
 
 def _prepare_trusted(
@@ -253,6 +281,7 @@ def _prepare_trusted(
     try:
         config, rules = trust.settings_in(trusted, directory, file=settings, packs=packs)
         usage = usage_of(config.usage, config.usage_place)
+        paid_by = _projection(config)
         library = library_of(config.packs, config.policies, faults)
         compiled = compile_for_environments(config, library, faults)
     except InputError as error:
@@ -271,6 +300,7 @@ def _prepare_trusted(
         (remark, IGNORED) if ignore_waivers else (remark,),
         usage,
         tuple(trusted.named(error) for error in faults.errors),
+        paid_by,
     )
 
 

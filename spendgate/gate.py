@@ -33,12 +33,13 @@ from spendgate.rules.vocabulary import (
     unknown_run,
     unknown_stack,
 )
-from spendgate.verdict import Checked, Finding
+from spendgate.verdict import Checked, Finding, Priced
 from spendgate.waivers.apply import Applied, apply, costs_by_address
 from spendgate.waivers.decide import Context
 from spendgate.waivers.model import Waivers
 
 if TYPE_CHECKING:
+    from spendgate.allocate.project import Projection
     from spendgate.prices.catalogue import Catalogue
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -61,13 +62,15 @@ def check(
     previous: Range | None = None,
     as_declared: bool = False,
     shown: Callable[[Place], Place] | None = None,
+    allocation: Projection | None = None,
 ) -> Checked:
     """Facts, estimate and findings of one declaration, with what ``waivers`` let pass marked so; with ``carbon``, also
     its footprint.
 
     With ``savings``, also the cheaper ways that the guardrails allow, at prices no older than ``max_price_age`` days.
     ``usage`` is how much is used, ``discounts`` what the project pays below list prices, ``previous`` the month of an
-    earlier estimate of the same stack, ``shown`` how a finding names a place (as the declaration does, unless given).
+    earlier estimate of the same stack, ``shown`` how a finding names a place (as the declaration does, unless given),
+    ``allocation`` the rules of who pays the estimate.
     What guardrails at level ``remediate`` patch is judged as patched, which is how a served pack has it deployed; with
     ``as_declared`` nothing is patched.
     ``now`` is an aware datetime. A declaration that is incomplete is checked as far as it goes, with ``error`` set.
@@ -131,6 +134,19 @@ def check(
             fresh=fresh,
             price=lambda workload: estimate_today((workload,), catalogue, alone, percents, now).lines,
         )
+    paid = None
+    if allocation is not None:
+        from spendgate.allocate.project import project
+
+        paid = project(
+            allocation,
+            estimate,
+            workloads,
+            day=now.date(),
+            name=declaration.project,
+            stack=declaration.stack,
+            environment=environment,
+        )
     return Checked(
         path=declaration.root,
         project=declaration.project,
@@ -147,12 +163,42 @@ def check(
         messages=declaration.messages,
         guardrails=tuple(compiled.selected for compiled in guardrails),
         footprint=footprint if carbon else None,
+        allocation=paid,
+        priced=_priced(workloads, estimate),
         waivers=waived.uses,
         faults=waivers.faults,
         savings=cheaper,
         remedies=mending.remedies(waived.findings, workloads, estimate, context, shown) if mending is not None else (),
         error=InputError(declaration.incomplete, place=declaration.root) if declaration.incomplete else None,
     )
+
+
+_NAMES = ("name", "bucket", "identifier", "clusterIdentifier", "nodeGroupName", "clusterName", "displayName")
+"""Properties in which a program says what the provider is to call a resource."""
+
+
+def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, ...]:
+    with_lines = {line.resource for line in estimate.lines}
+    return tuple(
+        Priced(
+            address=resource.address,
+            type=resource.type,
+            name=resource.name,
+            kind=str(workload.facts.kind),
+            names=_names_of(resource, workload.facts.tags),
+            ids=resource.ids,
+            tags=workload.facts.tags,
+            sized=workload.facts.size_gib is not None,
+        )
+        for workload in workloads
+        if (resource := workload.resource).address in with_lines
+    )
+
+
+def _names_of(resource: Resource, tags: Mapping[str, str]) -> tuple[str, ...]:
+    declared = (resource.properties.get(key) for key in _NAMES)
+    given = (resource.name, *(text for text in declared if isinstance(text, str) and text), tags.get("Name"))
+    return tuple(dict.fromkeys(text for text in given if text))
 
 
 def estimate_today(

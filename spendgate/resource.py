@@ -101,7 +101,8 @@ class Resource:
     ``type`` is the type token (``aws:ec2/instance:Instance``), ``address`` the URN. ``dependencies`` are the
     URNs it depends on, ``property_dependencies`` the same by top-level property. ``position`` is the line of
     the user's program that declared it, relative to the project where it lies inside it. ``external`` marks
-    a resource that is read (``.get``), not managed.
+    a resource that is read (``.get``), not managed. ``ids`` are what the provider calls it, where it exists and the
+    source says so.
     """
 
     type: str
@@ -116,6 +117,7 @@ class Resource:
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     position: Place | None = None
+    ids: tuple[str, ...] = ()
 
     @property
     def package(self) -> str:

@@ -17,6 +17,7 @@ from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 if TYPE_CHECKING:
+    from spendgate.allocate.projected import Allocation
     from spendgate.config import Report
     from spendgate.remedy.model import Remedy
     from spendgate.waivers.apply import Use
@@ -76,13 +77,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Priced:
+    """A resource that has cost lines, as far as a bill can tell it: ``names`` are its name in the program and those
+    that it declares for the provider, ``ids`` what the provider calls it. ``sized``: it declares how much it stores."""
+
+    address: str
+    type: str
+    name: str
+    kind: str
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    tags: Mapping[str, str]
+    sized: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """One input and what was found in it. ``error`` is set when it could not be read (to its end).
 
     ``waivers`` tells what became of each waiver that is for it; ``faults`` is wrong input beside it, without which it
     was checked all the same (entries of waivers.yaml). ``remarks`` is what a reader has to know of how it was checked.
     ``reports`` are those that its configuration wants written. ``remedies`` are patches: what those that are applied
-    mend is no finding, the others are proposed for findings.
+    mend is no finding, the others are proposed for findings. ``allocation`` is who pays the estimate, where rules say
+    so; ``priced`` are the resources that have cost lines.
     """
 
     path: Path
@@ -107,6 +124,8 @@ class Checked:
     reports: tuple[Report, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     error: InputError | None = None
+    allocation: Allocation | None = None
+    priced: tuple[Priced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,16 @@ class Verdict:
         """The carbon of all cost lines; None where it was not asked for."""
         found = [checked.footprint for checked in self.inputs if checked.footprint is not None]
         return sum(found[1:], found[0]) if found else None
+
+    @property
+    def allocation(self) -> Allocation | None:
+        """Who pays all cost lines; None where no rules say so."""
+        found = [checked.allocation for checked in self.inputs if checked.allocation is not None]
+        if not found:
+            return None
+        from spendgate.allocate.projected import together
+
+        return together(found)
 
     @property
     def unmapped(self) -> Counter[str]:

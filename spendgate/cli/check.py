@@ -16,6 +16,7 @@ from spendgate.errors import InputError, InputErrors
 from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
+    from spendgate.allocate.project import Projection
     from spendgate.estimate.usage import Usage
 
 STDIN = Path("-")
@@ -55,6 +56,19 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ignore-waivers", action="store_true", help="report as if nothing were waived")
     parser.add_argument("--usage", type=Path, metavar="FILE", help="another usage file than the project's")
+    parser.add_argument(
+        "--allocation",
+        action="append",
+        metavar="RULES",
+        help="also who pays how much a month, by these allocation rules: a file, or shipped ones by name",
+    )
+    parser.add_argument(
+        "--drivers",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="a table that shared pools of --allocation are split by; without NAME, the file is named like its driver",
+    )
     parser.add_argument(
         "--baseline", type=Path, metavar="FILE", help="an earlier JSON report that growth is measured against"
     )
@@ -108,6 +122,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             remedy = "Name the file as usage: in spendgate.yaml; it is then read from that revision."
             raise InputError("--usage and --trust-from: the file could be the change's own", remedy=remedy)
         usage = _named_usage(options.usage)
+        allocation = _named_allocation(options)
         if path == STDIN or path.is_file():
             progress.say(f"reading {path} …")
             _refuse_for_files(path, options)
@@ -122,6 +137,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
                 ignore_waivers=options.ignore_waivers,
                 as_declared=options.as_declared,
                 baseline=options.baseline,
+                allocation=allocation,
             )
         progress.say(f"running {path} …")
         return check_directory(
@@ -140,6 +156,7 @@ def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], 
             ignore_waivers=options.ignore_waivers,
             as_declared=options.as_declared,
             baseline=options.baseline,
+            allocation=allocation,
         )
     except InputError as error:
         from spendgate.sources.positions import from_here
@@ -173,6 +190,22 @@ def _named_usage(file: Path | None) -> Usage | None:
     from spendgate.estimate.usage_file import read_usage
 
     return read_usage(file)
+
+
+def _named_allocation(options: argparse.Namespace) -> Projection | None:
+    """The allocation rules that the command line names, in the place of the project's."""
+    if options.allocation is None:
+        if options.drivers:
+            remedy = "Name the rules with --allocation, or the table beside them in spendgate.yaml."
+            raise InputError("--drivers is for --allocation", remedy=remedy)
+        return None
+    if options.trust_from is not None:
+        remedy = "Name the file as allocation: in spendgate.yaml; it is then read from that revision."
+        raise InputError("--allocation and --trust-from: the file could be the change's own", remedy=remedy)
+    from spendgate.allocate.project import load_projection
+
+    named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in options.drivers]
+    return load_projection(options.allocation, {name: Path(file) for name, _, file in named})
 
 
 def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:

@@ -42,6 +42,21 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class AllocationFiles:
+    """The allocation rules that a spendgate.yaml names (files, or names of shipped ones), with driver tables by name,
+    and the place that names them."""
+
+    rules: tuple[Path | str, ...]
+    drivers: Mapping[str, Path]
+    place: Place
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files among them."""
+        return (*(rules for rules in self.rules if isinstance(rules, Path)), *self.drivers.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
@@ -64,6 +79,7 @@ class Config:
     usage: Path | None = None
     usage_place: Place | None = None
     reports: tuple[Report, ...] = ()
+    allocation: AllocationFiles | None = None
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -150,7 +166,21 @@ def _project(yaml: YamlFile, base: Path, demand: Demand | None) -> Config:
         usage_place=yaml.place("usage") if "usage" in yaml.data else None,
         reports=tuple(_report(yaml, index) for index in range(len(yaml.data.get("reports", ())))),
         yaml=yaml,
+        allocation=_allocation(yaml, base),
     )
+
+
+def _allocation(yaml: YamlFile, base: Path) -> AllocationFiles | None:
+    """``allocation:`` names the rules, or the rules and the tables of their drivers, relative to the file."""
+    found = yaml.data.get("allocation")
+    if found is None:
+        return None
+    named: dict[str, Any] = found if isinstance(found, dict) else {"rules": found}
+    words = named["rules"] if isinstance(named["rules"], list) else [named["rules"]]
+    is_file = [Path(word).suffix or len(Path(word).parts) > 1 for word in words]
+    rules = tuple(base / word if file else str(word) for word, file in zip(words, is_file, strict=True))
+    drivers = {name: base / file for name, file in named.get("drivers", {}).items()}
+    return AllocationFiles(rules, drivers, yaml.place("allocation"))
 
 
 def _report(yaml: YamlFile, index: int) -> Report:

@@ -10,12 +10,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from spendgate import __version__
+from spendgate.allocate.model import OWNER
+from spendgate.allocate.projected import Allocation, Owner
 from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range, Reduction
 from spendgate.estimate.savings import Saving
 from spendgate.prices.model import Quote
 from spendgate.remedy.model import Remedy
-from spendgate.verdict import Checked, Finding, Status, Verdict
+from spendgate.verdict import Checked, Finding, Priced, Status, Verdict
 from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
 
@@ -101,11 +103,88 @@ def _document(
         "tally": {str(status): tally[status] for status in Status},
         "findings": [of_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint, of_line),
+        "allocation": _allocation(verdict.allocation) if verdict.allocation else None,
+        "resources": [_resource(item, checked) for checked in verdict.inputs for item in checked.priced],
         "savings": _savings(verdict),
         "patches": [_remedy(remedy, checked) for checked in verdict.inputs for remedy in checked.remedies],
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
         "inputs": [_input(checked) for checked in verdict.inputs],
     }
+
+
+def _resource(item: Priced, checked: Checked) -> dict[str, Any]:
+    return {
+        "address": item.address,
+        "type": item.type,
+        "name": item.name,
+        "kind": item.kind,
+        "names": list(item.names),
+        "ids": list(item.ids),
+        "tags": dict(item.tags),
+        "sized": item.sized,
+        "input": str(checked.path),
+    }
+
+
+def _allocation(allocation: Allocation, estimate: Estimate | None = None) -> dict[str, Any]:
+    """Who pays; with the estimate, line by line too."""
+    document: dict[str, Any] = {
+        "rules": allocation.rules,
+        "monthly": _range(allocation.total),
+        "owners": [
+            {
+                "owner": _owner(paid.owner),
+                "idle": paid.idle,
+                "monthly": _range(paid.cost),
+                "lines": paid.lines,
+                "unpriced": paid.unpriced,
+                "previous": _range(paid.previous) if paid.previous else None,
+                "change": _number(paid.change),
+            }
+            for paid in allocation.owners
+        ],
+        "unallocated": {
+            "monthly": _range(allocation.unallocated),
+            "previous": _range(allocation.unallocated_before) if allocation.unallocated_before else None,
+            "groups": [
+                {
+                    "reason": item.reason,
+                    "rule": item.rule,
+                    "service": item.service,
+                    "tags_that_would_tell": item.hint,
+                    "resources": list(item.resources),
+                    "monthly": _range(item.cost),
+                    "unpriced": item.unpriced,
+                }
+                for item in allocation.unowned
+            ],
+        },
+        "assumptions": list(allocation.assumptions),
+        "not_compared": allocation.missing or None,
+    }
+    if estimate is not None:
+        document["parts"] = [
+            {
+                "line": part.line,
+                "resource": estimate.lines[part.line].resource,
+                "item": estimate.lines[part.line].item,
+                "owner": _owner(part.owner),
+                "rule": part.rule,
+                "layer": part.layer,
+                "driver": part.driver,
+                "pool": part.pool,
+                "share": _number(part.share),
+                "idle": part.idle,
+                "monthly": _range(part.cost),
+                "reason": part.reason,
+            }
+            for part in allocation.parts
+        ]
+    return document
+
+
+def _owner(owner: Owner) -> dict[str, str]:
+    return {name: word for name, word in zip(OWNER, owner, strict=True) if word is not None}
 
 
 def _savings(verdict: Verdict) -> list[dict[str, Any]] | None:
@@ -273,6 +352,7 @@ def _line(line: CostLine, carbon: Carbon | None) -> dict[str, Any]:
 def _priced(line: CostLine, carbon: Carbon | None) -> dict[str, Any]:
     return {
         "item": line.item,
+        "kind": str(line.kind),
         "quantity": _number(line.quantity.expected),
         "quantity_range": _range(line.quantity),
         "unit": line.unit,
@@ -329,6 +409,7 @@ def _input(checked: Checked) -> dict[str, Any]:
         ],
         "unanswered": [{"token": item.token, "arguments": _plain(item.arguments)} for item in checked.unanswered],
         "messages": list(checked.messages),
+        "allocation": _allocation(checked.allocation, checked.estimate) if checked.allocation else None,
         "waivers": [_use(use) for use in checked.waivers],
         "faults": [str(fault) for fault in checked.faults],
         "remarks": list(checked.remarks),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from spendgate.allocate.projected import Allocation
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money
 from spendgate.remedy.model import Remedy
-from spendgate.report import patches, savings
+from spendgate.report import owners, patches, savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -32,6 +33,7 @@ from spendgate.verdict import Checked, Finding, Verdict
 
 MOST_LINES = 50
 MOST_SAVINGS = 12
+MOST_OWNERS = 30
 MOST_PLACES = 15
 """A comment on a pull request holds 65,536 characters; the JSON report holds everything."""
 
@@ -91,6 +93,8 @@ def _input(checked: Checked) -> list[str]:
     if checked.estimate.scenarios:
         lines += ["", "| scenario | per month | at least – at most | against the first |", "|---|---:|---:|---:|"]
         lines += [f"| {' | '.join(map(_text, row))} |" for row in scenario_rows(checked.estimate)]
+    if checked.allocation is not None:
+        lines += ["", *_owners(checked.allocation, checked.estimate.currency)]
     if units := unit_costs(checked):
         lines += ["", *(f"- {_text(f'{name}: {cost} {unit}')}" for name, unit, cost in units)]
     if told := how_good(checked.estimate):
@@ -101,6 +105,16 @@ def _input(checked: Checked) -> list[str]:
     if checked.savings is not None:
         lines += ["", *_savings(checked)]
     return lines
+
+
+def _owners(allocation: Allocation, currency: str) -> list[str]:
+    """Who pays how much a month, as a table, and what nobody pays."""
+    names, figures = owners.head(allocation), owners.figures(allocation)
+    rule = ["---"] * (len(names) - figures) + ["---:"] * figures
+    lines = [f"**{owners.TITLE[0].upper()}{owners.TITLE[1:]}**", "", f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|"]
+    lines += [f"| {' | '.join(map(_text, row))} |" for row in owners.rows(allocation, currency, MOST_OWNERS)]
+    told = owners.notes(allocation, currency)[:MOST_LINES]
+    return [*lines, *([""] if told else ()), *(f"- {_text(note)}" for note in told)]
 
 
 def _patches(checked: Checked) -> list[str]:

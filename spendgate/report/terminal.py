@@ -16,7 +16,7 @@ from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine, Range
 from spendgate.money import show_money
 from spendgate.remedy.model import Remedy
-from spendgate.report import patches, savings
+from spendgate.report import owners, patches, savings
 from spendgate.report.wording import (
     by_message,
     carbon_by_line,
@@ -109,6 +109,7 @@ def _input(console: Console, checked: Checked) -> None:
     if checked.estimate.lines:
         _cost(console, checked)
     _scenarios(console, checked)
+    _owners(console, checked)
     if told := how_good(checked.estimate):
         console.print(Padding(Text(told), (0, 0, 0, 2)))
     for caution in cautions(checked):
@@ -195,6 +196,24 @@ def _scenarios(console: Console, checked: Checked) -> None:
         console.print(Padding(table, (0, 0, 0, 1)))
     for name, unit, cost in unit_costs(checked):
         console.print(Padding(Text(f"{name}: {cost} {unit}"), (0, 0, 0, 2)))
+
+
+def _owners(console: Console, checked: Checked) -> None:
+    """Who pays how much a month."""
+    allocation, currency = checked.allocation, checked.estimate.currency
+    if allocation is None:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold", title=Text(owners.TITLE))
+    table.title_justify = "left"
+    names = owners.head(allocation)
+    for index, name in enumerate(names):
+        figure = index >= len(names) - owners.figures(allocation)
+        table.add_column(name, justify="right" if figure else "left", overflow="fold")
+    for row in owners.rows(allocation, currency, MOST_LINES):
+        table.add_row(*(Text(cell, style="bold" if row[0] == "total" else "") for cell in row))
+    console.print(Padding(table, (0, 0, 0, 1)))
+    for note in owners.notes(allocation, currency):
+        console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
 
 
 def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str, carbon: Sequence[str] = ()) -> None:

@@ -118,7 +118,16 @@ def resource_of(state: State, providers: Providers, position: Place | None = Non
             name: tuple(sorted(urns)) for name, urns in (state.get("propertyDependencies") or {}).items() if urns
         },
         position=position,
+        ids=_ids(state),
     )
+
+
+def _ids(state: State) -> tuple[str, ...]:
+    """The id of what exists, and its ARN where that is another one."""
+    outputs = state.get("outputs")
+    given = (state.get("id"), outputs.get("arn") if isinstance(outputs, Mapping) else None)
+    found = (text for text in given if isinstance(text, str) and text and text not in (UNKNOWN_TEXT, MASK))
+    return tuple(dict.fromkeys(found))
 
 
 def value_of(value: Any) -> Value:

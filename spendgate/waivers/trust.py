@@ -167,8 +167,12 @@ def settings_in(
     trusted.fetch(there / USAGE_FILE)
     config = load_config(there, file=trusted.of(file) if file else None, packs=packs, packs_from=trusted.of(Path.cwd()))
     rules = rules_of(config, there)
-    for path in (rules.file, rules.approvals.allowed_signers, config.usage):
+    for path in (rules.file, rules.approvals.allowed_signers, config.usage, *_allocation(config)):
         trusted.fetch(path)
+    if config.allocation is not None:
+        for named in config.allocation.rules:
+            for path in _tables_named(named) if isinstance(named, Path) else ():
+                trusted.fetch(path)
     refuse_untrusted(trusted, config, rules)
     return config, rules
 
@@ -194,7 +198,24 @@ def _files(config: Config) -> list[Path]:
     # An archive, or a repository of this machine, that a pack was fetched from: its copy in the cache lies elsewhere.
     sources = [pack.source for pack in config.packs if pack.source is not None]
     usage = [config.usage] if config.usage else []
-    return [*(Path(yaml.path) for yaml in yamls if yaml is not None), *usage, *folders, *sources, *config.policies]
+    files = [Path(yaml.path) for yaml in yamls if yaml is not None]
+    return [*files, *usage, *_allocation(config), *folders, *sources, *config.policies]
+
+
+def _allocation(config: Config) -> list[Path]:
+    """The rules of who pays, and the driver tables that the settings name."""
+    return [] if config.allocation is None else list(config.allocation.files)
+
+
+def _tables_named(rules: Path) -> list[Path]:
+    """The driver tables that a file of rules names itself. What is wrong in it is told where it is read."""
+    from spendgate.yamlfile import read_yaml
+
+    try:
+        drivers = read_yaml(rules).data["drivers"]
+        return [rules.parent / body["file"] for body in drivers.values() if "file" in body]
+    except (InputError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rules) -> tuple[str, ...]:
