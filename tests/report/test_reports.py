@@ -169,10 +169,11 @@ def test_advisory_and_waived_findings_do_not_fail_the_gate() -> None:
     assert "PASSED" in terminal.render(verdict(advisory, waived))
 
 
-def test_a_guardrail_that_fails_denies_whatever_its_level() -> None:
+def test_a_guardrail_that_fails_is_wrong_input_whatever_its_level() -> None:
     fields = {name: getattr(FINDING, name) for name in FINDING.__dataclass_fields__}
     broken = Finding(**{**fields, "status": Status.ERROR, "enforcement": Enforcement.ADVISORY})
-    assert verdict(broken).exit_code is Exit.REFUSED
+    assert broken.denies
+    assert verdict(broken).exit_code is Exit.INPUT
 
 
 def test_an_input_that_could_not_be_read_is_never_a_pass() -> None:
