@@ -179,7 +179,10 @@ class Verdict:
 
     @property
     def exit_code(self) -> Exit:
-        """2 when an input could not be read or what goes with it is wrong, else 1 when a finding denies, else 0."""
+        """2 when an input could not be read, what goes with it is wrong or a guardrail failed, else 1 when a finding
+        denies, else 0."""
         if any(checked.error or checked.faults for checked in self.inputs):
+            return Exit.INPUT
+        if any(finding.status is Status.ERROR for finding in self.findings):
             return Exit.INPUT
         return Exit.REFUSED if any(finding.denies for finding in self.findings) else Exit.PASS
