@@ -5,7 +5,7 @@ DuckDB reads them. Amounts become DECIMAL(26, 12); a text that is no number is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -21,21 +21,24 @@ CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz")
 PARQUET: Final = (".parquet", ".parq")
 
 
+def timestamps(text: Any) -> Any:
+    """Texts of times as timestamps in UTC, none where a text is no time. DuckDB's; other engines have their own."""
+    return text.try_cast("timestamp")
+
+
+AsTime = Callable[[Any], Any]
+"""How an engine reads times out of texts."""
+
+
 def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None) -> ir.Table:
     """The lines of all files, as their columns are written, with ``x_LineId``: the bill's own where ``line_id`` names
     its column, else the file and the row in it.
 
     Raises InputError for a path without bills, mixed formats, and files that cannot be read.
     """
-    files = _files(paths)
-    names = [str(path) for path in files]
-    kinds = {"csv" if str(path).lower().endswith(CSV) else "parquet" for path in files}
-    if len(kinds) > 1:
-        raise InputError(
-            "the bill is partly CSV and partly Parquet", place=paths[0], remedy="Name the files of one format."
-        )
-    listed = ", ".join(map(_quoted, names))
-    if kinds == {"csv"}:
+    files, csv = files_of_bill(paths)
+    listed = ", ".join(_quoted(str(path)) for path in files)
+    if csv:
         source = (
             f"read_csv([{listed}], all_varchar=true, header=true, union_by_name=true, filename='x_File', "
             "nullstr=['', 'NULL', 'null'], strict_mode=true, hive_partitioning=true, hive_types_autocast=false)"
@@ -50,9 +53,7 @@ def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None
     try:
         columns = [row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()]
         if line_id is not None:
-            if line_id not in columns:
-                remedy = did_you_mean(line_id, columns) or f"Its columns: {', '.join(columns)}."
-                raise InputError(f"no column {line_id}", place=paths[0], remedy=remedy)
+            known_line_id(line_id, columns, paths[0])
             made = f'CAST("{line_id}" AS VARCHAR)'
         else:
             made = f"regexp_extract(x_File, '[^/]*$') || ':' || ({number})"
@@ -64,7 +65,14 @@ def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None
         raise unreadable(error, paths[0]) from None
 
 
-def typed(table: ir.Table, cost: str, place: Path) -> ir.Table:
+def known_line_id(line_id: str, columns: Sequence[str], place: Path) -> None:
+    """Raise InputError where the bill has no such column."""
+    if line_id not in columns:
+        remedy = did_you_mean(line_id, columns) or f"Its columns: {', '.join(columns)}."
+        raise InputError(f"no column {line_id}", place=place, remedy=remedy)
+
+
+def typed(table: ir.Table, cost: str, place: Path, as_time: AsTime = timestamps) -> ir.Table:
     """The lines with FOCUS columns in their types. Raises InputError for a bill without a column that is needed."""
     needed = (*REQUIRED, cost)
     missing = [name for name in needed if name not in table.columns]
@@ -76,20 +84,20 @@ def typed(table: ir.Table, cost: str, place: Path) -> ir.Table:
             remedy="; ".join(hints)
             or "A FOCUS export has these columns; --columns maps those of another format (docs/allocation.md).",
         )
-    return table.mutate(**{name: _typed(table, name) for name in table.columns if name in COLUMNS})
+    return table.mutate(**{name: _typed(table, name, as_time) for name in table.columns if name in COLUMNS})
 
 
-def inside(table: ir.Table, month: str | None, currency: str | None) -> Any:
+def inside(table: ir.Table, month: str | None, currency: str | None, as_time: AsTime = timestamps) -> Any:
     """Whether a line belongs to the month (of its charge period) and the currency that are asked for; None: all do."""
     asked = []
     if month is not None:
-        asked.append(_typed(table, "ChargePeriodStart").strftime("%Y-%m") == month)
+        asked.append(_typed(table, "ChargePeriodStart", as_time).strftime("%Y-%m") == month)
     if currency is not None:
         asked.append(table.BillingCurrency == currency)
     return reduce(and_, asked) if asked else None
 
 
-def faults(table: ir.Table, cost: str, chosen: Any) -> ir.Table:
+def faults(table: ir.Table, cost: str, chosen: Any, as_time: AsTime = timestamps) -> ir.Table:
     """One row about the lines as they are written: how many of all lines have a cost or a time that is none, and of the
     chosen ones how many there are, their currencies, and their costs at twelve decimals and at twenty."""
     import ibis
@@ -102,15 +110,15 @@ def faults(table: ir.Table, cost: str, chosen: Any) -> ir.Table:
     return table.aggregate(
         all_lines=table.count(),
         lines=table.count() if chosen is None else count(chosen),
-        bad_cost=count(table[cost].notnull() & _typed(table, cost).isnull()),
+        bad_cost=count(table[cost].notnull() & _typed(table, cost, as_time).isnull()),
         no_cost=count(table[cost].isnull()),
-        bad_time=count(table.ChargePeriodStart.notnull() & _typed(table, "ChargePeriodStart").isnull()),
+        bad_time=count(table.ChargePeriodStart.notnull() & _typed(table, "ChargePeriodStart", as_time).isnull()),
         no_time=count(table.ChargePeriodStart.isnull()),
         no_currency=count(table.BillingCurrency.isnull()),
         currencies=table.BillingCurrency.nunique(where=chosen),
         currency=table.BillingCurrency.min(where=chosen),
         other_currency=table.BillingCurrency.max(where=chosen),
-        total=_typed(table, cost).sum(where=chosen).cast("decimal(38, 12)"),
+        total=_typed(table, cost, as_time).sum(where=chosen).cast("decimal(38, 12)"),
         exact=exact.sum(where=chosen),
     )
 
@@ -127,14 +135,26 @@ def unreadable(error: Exception, place: Path) -> InputError:
     )
 
 
-def _typed(table: Any, name: str) -> Any:
+def _typed(table: Any, name: str, as_time: AsTime) -> Any:
     column, kind = table[name], COLUMNS[name]
     type_ = column.type()
     if kind is Kind.TEXT:
         return column if type_.is_string() else column.cast("string")
     if kind is Kind.TIME:
-        return column.try_cast("timestamp") if type_.is_string() else column.cast("timestamp")
+        return as_time(column) if type_.is_string() else column.cast("timestamp")
     return column.strip().try_cast(kind.value) if type_.is_string() else column.cast(kind.value)
+
+
+def files_of_bill(paths: Sequence[Path]) -> tuple[list[Path], bool]:
+    """All files of the bill, and whether they are CSV. Raises InputError for a path without any, and for both formats
+    at once."""
+    files = _files(paths)
+    formats = {str(path).lower().endswith(CSV) for path in files}
+    if len(formats) > 1:
+        raise InputError(
+            "the bill is partly CSV and partly Parquet", place=paths[0], remedy="Name the files of one format."
+        )
+    return files, formats == {True}
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate.asking import put, rows_of
-from spendgate.allocate.focus import LINE, TAGS
+from spendgate.allocate.engine import Put, Rows
+from spendgate.allocate.expression import Columns
+from spendgate.allocate.focus import COLUMNS, LINE, TAGS, Kind
 from spendgate.allocate.model import Expression
-from spendgate.allocate.tags import built_in
 from spendgate.errors import InputError
 from spendgate.rules import cel
 from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, children
@@ -21,7 +21,7 @@ MOST: Final = 200_000
 """Combinations that are worked out; an expression that meets more of them belongs into the subset."""
 
 
-def by_distinct_values(connection: Any) -> Callable[[ir.Table, Expression, Node, str], ir.Table]:
+def by_distinct_values(rows: Rows, put: Put) -> Callable[[ir.Table, Expression, Node, str], ir.Table]:
     """What ``plan`` asks to add a column of such an expression."""
 
     def add(lines: ir.Table, expression: Expression, tree: Node, name: str) -> ir.Table:
@@ -29,7 +29,7 @@ def by_distinct_values(connection: Any) -> Callable[[ir.Table, Expression, Node,
         read = sorted(_reads(tree))
         key = _key(lines, read)
         keyed = lines.mutate(_key=key)
-        values = [row["_key"] for row in rows_of(connection, keyed.select("_key").distinct().limit(MOST + 1))]
+        values = [row["_key"] for row in rows(keyed.select("_key").distinct().limit(MOST + 1))]
         if len(values) > MOST:
             raise InputError(
                 f"more than {MOST:,} combinations of what the expression reads",
@@ -40,8 +40,7 @@ def by_distinct_values(connection: Any) -> Callable[[ir.Table, Expression, Node,
         program = cel.engine().compile(expression.text, cel.environment(LINE))
         answers = [_answer(program, read, text) for text in values]
         kind = "BOOLEAN" if any(isinstance(item, bool) for item in answers) else "VARCHAR"
-        put(connection, f"spendgate{name}", {f"{name}_key": ("VARCHAR", values), name: (kind, answers)})
-        table = connection.table(f"spendgate{name}")
+        table = put(f"spendgate{name}", {f"{name}_key": ("VARCHAR", values), name: (kind, answers)})
         joined = keyed.left_join(table, keyed._key == table[f"{name}_key"])
         return joined.drop("_key", f"{name}_key")
 
@@ -61,31 +60,40 @@ def _reads(tree: Node) -> set[tuple[str, str]]:
 
 
 def _key(lines: ir.Table, read: list[tuple[str, str]]) -> Any:
-    """The values as one JSON list of texts."""
+    """The values as one text, each behind its length; one that is not there is a minus sign."""
     import ibis
 
+    columns = Columns(lines, tag=lambda key: None)
     parts = []
-    for _, name in read:
-        column = lines[name].cast("string") if name in lines.columns else ibis.null("string")
-        parts.append(column)
-    texts = [_quote()(part.fill_null("\x00")).cast("string") for part in parts]
-    joined = texts[0]
-    for text in texts[1:]:
-        joined = joined.concat(",", text)
-    return ibis.literal("[").concat(joined, "]")
+    for root, name in read:
+        value = columns.line(name) if root == "line" else columns.other(name)
+        text = value.cast("string")
+        parts.append(ibis.cases((text.notnull(), text.length().cast("string").concat(":", text)), else_="-"))
+    return parts[0].concat(*parts[1:]) if parts[1:] else parts[0]
 
 
-def _quote() -> Any:
-    return built_in("to_json", ("string",), "string")
+def _values(key: str) -> Iterator[str | None]:
+    """The values of a key, in their order."""
+    start = 0
+    while start < len(key):
+        if key[start] == "-":
+            yield None
+            start += 1
+            continue
+        length, _, rest = key[start:].partition(":")
+        yield rest[: int(length)]
+        start += len(length) + 1 + int(length)
 
 
 def _answer(program: Any, read: list[tuple[str, str]], key: str) -> Any:
     values: dict[str, dict[str, Any]] = {"line": {}, "columns": {}, "tags": {}}
-    for (root, name), text in zip(read, json.loads(key), strict=True):
-        if text == "\x00":
+    for (root, name), text in zip(read, _values(key), strict=True):
+        if text is None:
             continue
         if root == "tags":
             values["tags"] = _tags(text)
+        elif root == "line" and COLUMNS[name] in (Kind.COST, Kind.QUANTITY):
+            values[root][name] = float(text)
         else:
             values[root][name] = text
     try:

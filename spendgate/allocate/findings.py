@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate.asking import rows_of
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Layer, Rule
@@ -24,7 +23,11 @@ _BITS: Final = 60
 
 
 def overlaps(
-    connection: Any, lines: ir.Table, count: int, rules: Sequence[Rule], add_tags: AddTags
+    rows: Callable[[ir.Table], list[dict[str, Any]]],
+    lines: ir.Table,
+    count: int,
+    rules: Sequence[Rule],
+    add_tags: AddTags,
 ) -> tuple[Mapping[str, Any], ...]:
     """Pairs of rules that match the same lines, with how many; the first of a pair decides. A rule outside the column
     subset is not compared."""
@@ -56,7 +59,7 @@ def overlaps(
         masks[f"mask_{start // _BITS}"] = sum(bits[1:], bits[0])
     grouped = lines.select(**masks).group_by(list(masks)).aggregate(lines=lambda table: table.count())
     pairs: Counter[tuple[str, str]] = Counter()
-    for row in rows_of(connection, grouped):
+    for row in rows(grouped):
         found = [name for index, name in enumerate(compared) if row[f"mask_{index // _BITS}"] >> (index % _BITS) & 1]
         for other in found[1:]:
             pairs[found[0], other] += row["lines"]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHARE_TYPE: Final = f"decimal({DECIMALS + 1}, {DECIMALS})"
 COST_TYPE: Final = "decimal(38, 12)"
+_PART_TYPE: Final = "decimal(37, 12)"
+"""A difference of two such keeps twelve places within the 38 digits of every engine."""
 
 UNALLOCATED: Final = "unallocated"
 
@@ -237,7 +239,8 @@ def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
     shared = joined.s_rule.notnull()
     cost = joined[cost_column]
     amount = shared.ifelse(
-        (cost * joined.s_after).cast(COST_TYPE) - (cost * joined.s_before).cast(COST_TYPE), cost.cast(COST_TYPE)
+        ((cost * joined.s_after).cast(_PART_TYPE) - (cost * joined.s_before).cast(_PART_TYPE)).cast(COST_TYPE),
+        cost.cast(COST_TYPE),
     )
     owners = {name: ibis.coalesce(joined[f"s_{name}"], joined[f"_{name}"], joined[f"r_{name}"]) for name in OWNER}
     idle = joined.s_idle.fill_null(False)

@@ -1,0 +1,186 @@
+"""The allocation itself, on any engine: reads, allocates, writes, and holds the result against the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from spendgate.allocate import bill, shares
+from spendgate.allocate.distinct import by_distinct_values
+from spendgate.allocate.drivers import files_of, read_uses
+from spendgate.allocate.engine import Engine, Outcome, Request
+from spendgate.allocate.findings import hint, overlaps, tags_asked
+from spendgate.allocate.focus import LINE_ID, TAGS
+from spendgate.allocate.model import OWNER, Layer
+from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
+from spendgate.errors import InputError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
+    """Allocate the bills and write the lines to ``output`` (``.parquet`` or ``.csv``), whole or not at all.
+
+    Raises InputError for bills, rules and drivers that are wrong.
+    """
+    cost, place = request.rules.amount.column, request.bills[0]
+    engine.hold(request)
+    raw = engine.open_bill(request.bills, request.line_id)
+    table = bill.typed(raw, cost, place, engine.as_time)
+    chosen = bill.inside(raw, request.month, request.currency, engine.as_time)
+    tables = Tables(
+        engine.put("spendgate_rules", rules_table(request.rules)),
+        engine.put("spendgate_shares", shares_table(shares_of(request, engine.reader))),
+    )
+    partial = output.with_name(f".{output.name}.{token_hex(4)}.part")
+    try:
+        counted = _counted(engine.rows(bill.faults(raw, cost, chosen, engine.as_time))[0], request)
+        written = _written(engine, request, table if chosen is None else table.filter(chosen), tables, partial)
+        outcome = _outcome(engine, request, written, counted)
+        engine.land(partial, output)
+    except Exception as error:
+        raise engine.told(error, place) from None
+    finally:
+        engine.discard(partial)
+    return outcome
+
+
+def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
+    """The shares of all pools. Raises InputError for a driver table that is wrong."""
+    files = files_of(request.rules.drivers, request.drivers, request.rules_file)
+    found: list[shares.Share] = []
+    for number, rule in enumerate(in_order(request.rules), start=1):
+        if rule.layer is Layer.FIXED:
+            found += shares.fixed(rule, number)
+        elif rule.layer is Layer.PROPORTIONAL and rule.driver is not None:
+            driver = request.rules.drivers[rule.driver]
+            found += shares.proportional(rule, number, read_uses(reader, driver, files[rule.driver], rule.window))
+    return tuple(found)
+
+
+def _counted(row: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+    """The first look at the bill. Raises InputError for lines that cannot be placed, and for mixed currencies."""
+    place, cost = request.bills[0], request.rules.amount.column
+    asked = f" of {request.month}" if request.month else ""
+    told = [
+        (row["bad_cost"], f"have a {cost} that is no number"),
+        (row["no_cost"], f"have no {cost}"),
+        (row["bad_time"], "have a ChargePeriodStart that is no time"),
+        (row["no_time"], "have no ChargePeriodStart"),
+        (row["no_currency"], "have no BillingCurrency"),
+    ]
+    wrong = [f"{count:,} of {row['all_lines']:,} lines {what}" for count, what in told if count]
+    if wrong:
+        raise InputError("; ".join(wrong), place=place, remedy="Nothing was allocated: export the bill again.")
+    if not row["lines"]:
+        raise InputError(f"the bill has no lines{asked}", place=place)
+    if row["currencies"] > 1:
+        raise InputError(
+            f"the bill is in {row['currencies']} currencies, {row['currency']} and {row['other_currency']} among them",
+            place=place,
+            remedy=f"Amounts of two currencies do not add up: allocate one at a time, --currency {row['currency']}.",
+        )
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The lines that were allocated, how, and what stands for the result behind FROM."""
+
+    lines: ir.Table
+    plan: Plan
+    source: str
+
+
+def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, partial: Path) -> _Written:
+    made: list[tuple[ir.Table, Plan]] = []
+
+    def planned(only_json: bool) -> ir.Table:
+        asked = lines
+        if only_json:
+            asked = lines.mutate(**{TAGS: engine.valid_json(lines[TAGS]).ifelse(lines[TAGS], None)})
+        distinct = by_distinct_values(engine.rows, engine.put)
+        found = plan(asked, request.rules, tables, engine.add_tags, request.disputes, distinct)
+        made.append((asked, found))
+        return found.table
+
+    source = engine.write(planned, partial)
+    return _Written(*made[-1], source)
+
+
+def _outcome(engine: Engine, request: Request, written: _Written, counted: Mapping[str, Any]) -> Outcome:
+    """The result as it was written, held against the bill as it was read: two independent sums."""
+    source = written.source
+
+    def rows(sql: str) -> tuple[Mapping[str, Any], ...]:
+        return tuple(engine.rows_of_sql(sql))
+
+    (totals,) = rows(f"""
+        SELECT count(*) AS rows, count(*) FILTER (WHERE x_FirstShare) AS lines,
+               coalesce(sum(x_AllocatedCost) FILTER (WHERE x_Layer <> '{UNALLOCATED}'), 0) AS allocated,
+               coalesce(sum(x_AllocatedCost) FILTER (WHERE x_Layer = '{UNALLOCATED}'), 0) AS unallocated,
+               count(*) FILTER (WHERE x_Layer = '{UNALLOCATED}') AS unallocated_lines
+        FROM {source}""")
+    by_rule = rows(f"""
+        SELECT x_Rule AS rule, x_Layer AS layer, count(*) FILTER (WHERE x_FirstShare) AS lines,
+               sum(x_AllocatedCost) AS cost
+        FROM {source} GROUP BY ALL ORDER BY abs(cost) DESC, rule, layer""")
+    owner = ", ".join(f"{column} AS {name}" for name, column in OWNER.items())
+    owner_columns = ", ".join(OWNER)
+    by_owner = rows(f"""
+        SELECT {owner}, x_Idle AS idle, sum(x_AllocatedCost) AS cost FROM {source} WHERE x_Layer <> '{UNALLOCATED}'
+        GROUP BY ALL ORDER BY abs(cost) DESC, {owner_columns}, idle""")
+    unowned = rows(f"""
+        SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account,
+               min(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost
+        FROM {_with(written, ("ServiceName", "SubAccountId", TAGS))} WHERE x_Layer = '{UNALLOCATED}'
+        GROUP BY ALL ORDER BY abs(cost) DESC, reason, rule, service, account LIMIT 20""")
+    lost = rows(f"""
+        SELECT x_Rule AS rule, x_Pool AS pool, CAST(ChargePeriodStart AS DATE) AS day, count(*) AS lines,
+               sum(x_AllocatedCost) AS cost
+        FROM {source} WHERE x_Reason LIKE 'the driver %' GROUP BY ALL ORDER BY rule, pool, day LIMIT 50""")
+    disputed = rows(f"""
+        SELECT x_Dispute AS dispute, count(*) FILTER (WHERE x_FirstShare) AS lines, sum(x_AllocatedCost) AS cost
+        FROM {source} WHERE x_Dispute IS NOT NULL GROUP BY ALL ORDER BY dispute""")
+    duplicates: tuple[str, ...] = ()
+    if request.line_id is not None:
+        twice = rows(f"""
+            SELECT {LINE_ID} AS id FROM {source} WHERE x_FirstShare
+            GROUP BY {LINE_ID} HAVING count(*) > 1 ORDER BY id LIMIT 10""")
+        duplicates = tuple(str(row["id"]) for row in twice)
+    matched = {row["rule"] for row in by_rule}
+    ordered = in_order(request.rules)
+    asked = tags_asked(ordered)
+    return Outcome(
+        currency=counted["currency"],
+        lines=counted["lines"],
+        rows=totals["rows"],
+        billed=Decimal(counted["total"]),
+        allocated=Decimal(totals["allocated"]),
+        unallocated=Decimal(totals["unallocated"]),
+        unallocated_lines=totals["unallocated_lines"],
+        rounding=Decimal(counted["exact"]) - Decimal(counted["total"]),
+        by_rule=by_rule,
+        by_owner=by_owner,
+        unowned=tuple({**row, "hint": hint(row["tags"], asked)} for row in unowned),
+        never=tuple(rule.name for rule in ordered if rule.name not in matched),
+        overlaps=overlaps(engine.rows, written.lines, counted["lines"], ordered, engine.add_tags),
+        lost=lost,
+        disputed=disputed,
+        missing=written.plan.missing,
+        duplicates=duplicates,
+    )
+
+
+def _with(written: _Written, columns: Sequence[str]) -> str:
+    """The written lines with columns that the bill may lack."""
+    absent = [name for name in columns if name not in written.plan.table.columns]
+    if not absent:
+        return written.source
+    nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in absent)
+    return f"(SELECT *, {nothing} FROM {written.source})"
