@@ -30,7 +30,7 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     """
     cost, place = request.rules.amount.column, request.bills[0]
     engine.hold(request)
-    raw = engine.open_bill(request.bills, request.line_id)
+    raw = engine.open_bill(request)
     table = bill.typed(raw, cost, place, engine.as_time)
     chosen = bill.inside(raw, request.month, request.currency, engine.as_time)
     tables = Tables(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, and which month."""
+    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, which month and lines of which
+    currency, the column of the bill's own line ids, and how columns of another format are read."""
 
     bills: tuple[Path, ...]
     rules: RuleSet
@@ -29,6 +30,7 @@ class Request:
     month: str | None = None
     currency: str | None = None
     line_id: str | None = None
+    columns: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Outcome:
 
     ``rounding`` is what the bill's costs have beyond twelve decimals; ``by_rule`` and ``by_owner`` are in order of
     amount; ``never`` are rules that matched no line, ``lost`` pools and windows without use, ``missing`` columns that
-    rules read and the bill lacks.
+    rules read and the bill lacks; ``read_as`` is the mapping by which a bill of another format was read.
     """
 
     currency: str
@@ -57,6 +59,7 @@ class Outcome:
     disputed: tuple[Mapping[str, Any], ...]
     missing: Mapping[str, tuple[str, ...]]
     duplicates: tuple[str, ...]
+    read_as: str | None = None
 
     @property
     def reconciles(self) -> bool:
@@ -89,7 +92,7 @@ class Engine(Protocol):
     def hold(self, request: Request) -> None:
         """Raise InputError for rules that this engine would read in another way than DuckDB."""
 
-    def open_bill(self, paths: Sequence[Path], line_id: str | None) -> ir.Table:
+    def open_bill(self, request: Request) -> ir.Table:
         """The lines as they are written, with ``x_LineId``."""
 
     def put(self, name: str, table: Table) -> ir.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,8 +66,8 @@ class DuckDB:
     def hold(self, request: Request) -> None:
         """DuckDB reads rules as they are meant."""
 
-    def open_bill(self, paths: Sequence[Path], line_id: str | None) -> ir.Table:
-        return bill.open_bill(self.reader, paths, line_id)
+    def open_bill(self, request: Request) -> ir.Table:
+        return bill.open_bill(self.reader, request.bills, request.line_id)
 
     def put(self, name: str, table: Table) -> ir.Table:
         put(self.reader, name, table)
