@@ -82,6 +82,7 @@ def rules_table(rules: RuleSet) -> Table:
         "r_name": ("VARCHAR", [None, *(rule.name for rule in ordered)]),
         "r_layer": ("VARCHAR", [None, *(rule.layer for rule in ordered)]),
         "r_driver": ("VARCHAR", [None, *(rule.driver for rule in ordered)]),
+        "r_dispute": ("VARCHAR", [None, *(rule.dispute for rule in ordered)]),
         "r_pooled": ("BOOLEAN", [False, *(rule.layer in POOLED for rule in ordered)]),
         **{f"r_{name}": ("VARCHAR", [None, *(owner(rule, name) for rule in ordered)]) for name in OWNER},
     }
@@ -265,7 +266,7 @@ def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
         x_FirstShare=joined.s_first.fill_null(True),
         x_AllocatedCost=amount,
         x_Reason=reason,
-        x_Dispute=joined._dispute,
+        x_Dispute=joined._dispute.nullif(ibis.coalesce(joined.r_dispute, "")),  # the rule that decides may resolve it
     )
 
 

@@ -143,6 +143,29 @@ disputes:
     assert [(row["dispute"], row["cost"]) for row in outcome.disputed] == [("shared-node", Decimal(3))]
 
 
+def test_a_rule_that_resolves_a_dispute_ends_it_until_the_rule_ends(tmp_path: Path) -> None:
+    disputes = """
+apiVersion: spendgate.dev/v1
+kind: Disputes
+disputes:
+  - {name: shared-node, match: tags.team == 'nlp', reason: shared, openedBy: nlp, opened: 2026-03-05}
+"""
+    rules = """
+rules:
+  - name: settled
+    layer: override
+    match: tags.team == 'nlp'
+    owner: {team: "'vision'"}
+    dispute: shared-node
+    effective: {until: 2026-03-02}
+  - {name: team, layer: direct, match: has(tags.team), owner: {team: tags.team}}
+"""
+    rows = [line("3", tags={"team": "nlp"}), line("4", day="2026-03-02", tags={"team": "nlp"})]
+    outcome, found = run(tmp_path, rows, rules, None, disputes)
+    assert [(row["x_Team"], row["x_Dispute"]) for row in found] == [("vision", None), ("nlp", "shared-node")]
+    assert [row["cost"] for row in outcome.disputed] == [Decimal(4)]
+
+
 def test_other_names_of_a_team_are_replaced(tmp_path: Path) -> None:
     _, rows = run(tmp_path, [line("1", tags={"team": "NLP"})], "aliases: {team: {NLP: nlp}}\n" + TEAM)
     assert rows[0]["x_Team"] == "nlp"
