@@ -20,8 +20,9 @@ STATUS: Final = f"""CASE WHEN x_Layer = '{UNALLOCATED}' THEN 'unallocated' WHEN 
 """Where each amount goes: to a team's invoice, or why not. Each row is of one of the four."""
 
 
-def open_allocated(connection: Any, path: Path, view: str = "allocated") -> None:
-    """Make the table of a folder or a file the view ``allocated``, with the FOCUS columns that it lacks as nothing.
+def open_allocated(connection: Any, path: Path, view: str = "allocated") -> frozenset[str]:
+    """Make the table of a folder or a file the view ``allocated``, with the FOCUS columns that it lacks as nothing;
+    the columns that it has.
 
     Raises InputError where there is none, or the file is something else.
     """
@@ -46,6 +47,7 @@ def open_allocated(connection: Any, path: Path, view: str = "allocated") -> None
             f"CREATE OR REPLACE TEMP VIEW {view} AS "
             f"SELECT *{more}, {STATUS} AS status, strftime(ChargePeriodStart, '%Y-%m') AS month FROM {source}"
         )
+        return frozenset(columns)
     except Exception as error:
         raise unreadable(error, file) from None
 

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "words",
         nargs="+",
         metavar="BILL",
-        help="files or folders of a bill (CSV, gzip, Parquet); or: explain LINE_ID",
+        help="files or folders of a bill (CSV, gzip, Parquet); or: explain LINE_ID; or: kpis",
     )
     parser.add_argument(
         "--rules",
@@ -46,6 +46,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
     parser.add_argument("--line-id", metavar="COLUMN", help="the bill's own line id (default: file and row)")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE|DIR", help="a .parquet or .csv file, or a folder")
+    parser.add_argument(
+        "--usage",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md",
+    )
     parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier allocation, for month over month")
     parser.add_argument("--explain", choices=DIALECTS, metavar="DIALECT", help="print the SQL, and run nothing")
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the summary")
@@ -56,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     """Allocate; exit 1 where the result does not reconcile with the bill."""
     if options.words[0] == "explain":
         return _explain(options)
+    if options.words[0] == "kpis":
+        return _kpis(options)
     from spendgate.allocate.library import find_rules
     from spendgate.allocate.load import load_disputes
     from spendgate.allocate.run import Request, allocate, engine, sql_of
@@ -87,21 +97,27 @@ def run(options: argparse.Namespace) -> int:
     elif not options.output.parent.is_dir():
         raise InputError("no such folder", place=options.output.parent)
     lines = options.output / "allocated.parquet" if folder else options.output
-    if options.previous is not None and not folder:
-        raise InputError("--previous is for the report of a folder", remedy="Give --output a folder.")
+    if (options.previous is not None or options.usage) and not folder:
+        raise InputError("--previous and --usage are for the report of a folder", remedy="Give --output a folder.")
+    from spendgate.allocate.kpi.write import check_usage, tables_for, write_kpis
     from spendgate.allocate.text import notes, to_json, to_text
+
+    usage = _drivers(options.usage)
+    check_usage(usage)
 
     with engine(lines.parent) as connection:
         outcome = allocate(request, lines, connection)
         data = to_json(outcome, str(lines))
         if folder:
             data |= {"notes": notes(outcome), "rules_name": request.rules.name, "rule_texts": _texts(request.rules)}
+            data["previous"] = str(options.previous.resolve()) if options.previous else None
         summary = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         if folder:
             write_whole(options.output / "summary.json", summary)
             from spendgate.allocate.report.write import write_report
 
-            write_report(connection, options.output, data, options.previous)
+            kpis = write_kpis(connection, options.output, tables_for(usage, request.drivers))
+            write_report(connection, options.output, data, options.previous, kpis)
     told = summary if options.format == "json" else to_text(outcome, str(lines), color=sys.stdout.isatty())
     print(told, end="")
     return 0 if outcome.reconciles else 1
@@ -124,6 +140,29 @@ def _explain(options: argparse.Namespace) -> int:
     file = options.output / "allocated.parquet" if options.output.is_dir() else options.output
     with engine() as connection:
         print(told(explain(connection, file, options.words[1])))
+    return 0
+
+
+def _kpis(options: argparse.Namespace) -> int:
+    """The KPIs of an allocation that was written, and its report with them."""
+    from spendgate.allocate.kpi.write import check_usage, to_text, write_kpis
+    from spendgate.allocate.report.write import read_summary, write_report
+    from spendgate.allocate.run import engine
+
+    if len(options.words) != 1 or options.output is None or not options.output.is_dir():
+        raise InputError(
+            "kpis takes the folder of an allocation",
+            remedy="spendgate allocate kpis --output DIR [--usage NAME=FILE …]",
+        )
+    usage = _drivers(options.usage)
+    check_usage(usage)
+    summary = read_summary(options.output)
+    kept = summary.get("previous")
+    earlier = options.previous or (Path(kept) if kept and Path(kept).exists() else None)
+    with engine() as connection:
+        kpis = write_kpis(connection, options.output, usage)
+        write_report(connection, options.output, summary, earlier, kpis)
+    print(json.dumps({"kpis": kpis}, indent=2, ensure_ascii=False) if options.format == "json" else to_text(kpis))
     return 0
 
 

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
 
 
 def kpi_section(kpis: Sequence[Mapping[str, Any]]) -> Safe:
-    """Each KPI with its formula and figures, or with what it lacks."""
-    shown = [kpi for kpi in kpis if kpi["rows"]]
-    lacking = [kpi for kpi in kpis if not kpi["rows"]]
-    parts: list[Safe] = []
-    for kpi in shown:
-        keys = [key for key in kpi["rows"][0] if key != "value"]
-        columns = [*(Column(key.replace("_", " ").capitalize()) for key in keys), Column(kpi["unit"], True)]
-        if not keys:
-            columns = [Column("Of"), Column(kpi["unit"], True)]
-        body = [[*([name(row[key]) for key in keys] or [Safe("the whole bill")]), row["value"]] for row in kpi["rows"]]
-        made = table(join(["Formula: ", kpi["formula"]]), columns, body)
-        notes = join(element("p", note, class_="soft") for note in kpi.get("notes", ()))
-        parts.append(section(f"kpi-{kpi['name']}", kpi["title"], made, notes, level=3))
+    """Each KPI with its formula and values, and those that are not known with what they lack."""
+    known = [kpi for kpi in kpis if kpi["values"]]
+    lacking = [kpi for kpi in kpis if not kpi["values"]]
+    parts = [element("div", join(map(_known, known)), class_="pair")]
     if lacking:
         columns = [Column("KPI"), Column("Formula"), Column("What is missing")]
         body = [[kpi["title"], kpi["formula"], "; ".join(kpi["missing"])] for kpi in lacking]
-        parts.append(
-            section("kpi-missing", "Not known", table("KPIs whose inputs are missing", columns, body), level=3)
-        )
+        words = element("p", "Give tables of usage with --usage NAME=FILE; docs/chargeback.md tells their columns.")
+        made = table("KPIs whose inputs are missing", columns, body)
+        parts.append(section("kpi-missing", "Not known", made, words, level=3))
     return section("kpis", "KPIs", *parts)
+
+
+def _known(kpi: Mapping[str, Any]) -> Safe:
+    keys = list(kpi["values"][0]["of"])
+    heads = [Column(key.replace("_", " ").capitalize()) for key in keys] or [Column("Of")]
+    body = [
+        [*([name(one["of"][key]) or _none() for key in keys] or [Safe("the whole")]), shown(one["value"])]
+        for one in kpi["values"]
+    ]
+    made = table(join(["Formula: ", kpi["formula"]]), [*heads, Column(kpi["unit"], True)], body)
+    notes = join(element("p", note, class_="soft") for note in kpi["notes"])
+    return section(f"kpi-{kpi['name']}", kpi["title"], made, notes, level=3)
+
+
+def _none() -> Safe:
+    return Safe('<span class="soft">none</span>')
+
+
+def shown(value: str) -> str:
+    """A figure for a reader: two decimals, four below one."""
+    amount = Decimal(value)
+    return f"{amount:,.2f}" if abs(amount) >= 1 or not amount else f"{amount:,.4f}"

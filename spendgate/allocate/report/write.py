@@ -57,6 +57,20 @@ def write_report(
     return folder / REPORT
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary that an allocation wrote. Raises InputError where there is none, or it is something else."""
+    file = folder / "summary.json"
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if {"billed", "allocated", "unallocated", "unowned", "reconciles", "currency"} <= set(found):
+            return found
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", place=file) from None
+    except (ValueError, TypeError):
+        pass
+    raise InputError("this is no summary of an allocation", place=file, remedy="Allocate again.")
+
+
 def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: str, currency: str) -> None:
     """A page for each team; pages of an earlier run whose team is gone are removed, and no other file is."""
     index = folder / INDEX

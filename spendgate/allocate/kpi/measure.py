@@ -1,0 +1,113 @@
+"""KPIs of an allocation: which can be known, their values, and what is missing for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.allocate.allocated import currency_of, rows
+from spendgate.allocate.focus import TAGS
+from spendgate.allocate.kpi.model import Inputs, Kpi, Measured, Value
+from spendgate.allocate.kpi.registry import KPIS
+from spendgate.allocate.kpi.usage import open_usage
+from spendgate.money import show_money
+
+_WIDE: Final = Context(prec=80)
+
+SHOWN: Final = 50
+"""Values of one KPI that are listed, the largest first."""
+
+
+def known_tables() -> dict[str, tuple[str, ...]]:
+    """The tables of usage that KPIs read, each with all columns that one of them asks for."""
+    found: dict[str, dict[str, None]] = {}
+    for kpi in KPIS:
+        for table, columns in kpi.tables.items():
+            found.setdefault(table, {}).update(dict.fromkeys(columns))
+    return {table: tuple(columns) for table, columns in found.items()}
+
+
+def measure(connection: Any, columns: frozenset[str], files: Mapping[str, Path]) -> tuple[Measured, ...]:
+    """All KPIs of the view ``allocated``, whose file has ``columns``; ``files`` are tables of usage by name.
+
+    Raises InputError for a table that cannot be read.
+    """
+    tables = open_usage(connection, {name.replace("-", "_"): file for name, file in files.items()})
+    kind = next(row[1] for row in connection.raw_sql("DESCRIBE allocated").fetchall() if row[0] == TAGS)
+    text = TAGS if kind == "VARCHAR" else f"CAST(to_json({TAGS}) AS VARCHAR)"
+    inputs = Inputs(columns, tables, f"CASE WHEN json_valid({text}) THEN {text} END")
+    currency = currency_of(connection)
+    return tuple(_measured(connection, kpi, inputs, currency) for kpi in KPIS)
+
+
+def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measured:
+    unit = kpi.unit.format(currency=currency)
+    missing = tuple(_missing(kpi, inputs))
+    if missing:
+        return Measured(kpi, unit, missing=missing)
+    found = rows(connection, kpi.query(inputs))
+    valued = [row for row in found if row["part"] is not None and (row.get("whole", 1) or 0)]
+    if not valued:
+        # The bill may have the lines and the tables not a row for them, or the other way round.
+        wanted = kpi.empty if not found else f"a row of {_tables(kpi)} for these months and owners"
+        return Measured(kpi, unit, missing=(wanted,))
+    values = [Value(_of(row), _value(row["part"], row.get("whole"), kpi.scale)) for row in valued]
+    values.sort(key=lambda one: (-abs(one.value), tuple(word or "" for word in one.of.values())))
+    notes = [*kpi.notes]
+    if len(values) > SHOWN:
+        notes.append(f"{len(values) - SHOWN:,} smaller values are not listed.")
+    lost = sum((Decimal(row["part"] or 0) for row in found if "whole" in row and not row["whole"]), Decimal())
+    if lost and "currency" in kpi.unit:
+        notes.append(f"{show_money(lost, currency)} are of owners for whom {_tables(kpi)} counts nothing.")
+    shown = values[:SHOWN]
+    if kpi.total and len(values) > 1:
+        part = sum((Decimal(row["part"]) for row in valued), Decimal())
+        whole = sum((Decimal(row["whole"]) for row in valued), Decimal()) if "whole" in valued[0] else None
+        shown.append(Value(dict.fromkeys(values[0].of, "all together"), _value(part, whole, kpi.scale)))
+    return Measured(kpi, unit, tuple(shown), notes=tuple(notes))
+
+
+def _missing(kpi: Kpi, inputs: Inputs) -> list[str]:
+    told = [f"the column {name} of the bill" for name in kpi.columns if name not in inputs.columns]
+    for table, columns in kpi.tables.items():
+        shown = table.replace("_", "-")
+        if table not in inputs.tables:
+            told.append(f"the table --usage {shown}=FILE with {', '.join(columns)}")
+        else:
+            told += [f"the column {name} of {shown}" for name in columns if name not in inputs.tables[table]]
+    return told
+
+
+def _tables(kpi: Kpi) -> str:
+    return ", ".join(table.replace("_", "-") for table in kpi.tables) or "the bill"
+
+
+def _of(row: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: value for name, value in row.items() if name not in ("part", "whole")}
+
+
+def _value(part: Any, whole: Any, scale: Decimal) -> Decimal:
+    exact = Decimal(str(part)) if whole is None else _WIDE.divide(Decimal(str(part)) * scale, Decimal(str(whole)))
+    return exact.quantize(Decimal("0.000001"), context=_WIDE)
+
+
+def to_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """The KPIs as plain data: each with its formula, unit and inputs, and its values as texts or what is missing."""
+    return [
+        {
+            "name": one.kpi.name,
+            "title": one.kpi.title,
+            "formula": one.kpi.formula,
+            "unit": one.unit,
+            "inputs": {
+                "columns": list(one.kpi.columns),
+                "tables": {name.replace("_", "-"): list(columns) for name, columns in one.kpi.tables.items()},
+            },
+            "values": [{"of": dict(value.of), "value": f"{value.value:f}"} for value in one.values],
+            "missing": list(one.missing),
+            "notes": list(one.notes),
+        }
+        for one in measured
+    ]

@@ -1,0 +1,64 @@
+"""``kpis.json`` in the folder of an allocation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate.allocate.allocated import open_allocated
+from spendgate.allocate.kpi.measure import known_tables, measure, to_json
+from spendgate.allocate.report.kpis import shown
+from spendgate.allocate.report.markup import visible
+from spendgate.errors import InputError, did_you_mean
+from spendgate.writing import write_whole
+
+FILE: Final = "kpis.json"
+
+SHOWN: Final = 8
+"""Values of a KPI that the terminal lists; the file has more."""
+
+
+def write_kpis(connection: Any, folder: Path, usage: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Measure the KPIs of the allocation in ``folder`` and write them there; what was written.
+
+    Raises InputError where there is no allocation, or a table of usage is wrong.
+    """
+    columns = open_allocated(connection, folder)
+    data = to_json(measure(connection, columns, usage))
+    write_whole(folder / FILE, json.dumps({"kpis": data}, indent=2, ensure_ascii=False) + "\n")
+    return data
+
+
+def check_usage(usage: Mapping[str, Path]) -> None:
+    """Before an allocation is made for nothing: raise InputError for a table that no KPI reads, or no file."""
+    known = [name.replace("_", "-") for name in known_tables()]
+    for name, file in usage.items():
+        if name.replace("_", "-") not in known:
+            raise InputError(
+                f"no KPI reads a table {name}", remedy=did_you_mean(name, known) or f"There are: {', '.join(known)}."
+            )
+        if not file.exists():
+            raise InputError("no such table of usage", place=file)
+
+
+def tables_for(usage: Mapping[str, Path], drivers: Mapping[str, Path]) -> dict[str, Path]:
+    """The tables of usage that are given, and tables of drivers that have the name of one: GPU-hours serve both."""
+    known = {name.replace("_", "-") for name in known_tables()}
+    return {**{name: file for name, file in drivers.items() if name.replace("_", "-") in known}, **usage}
+
+
+def to_text(kpis: Sequence[Mapping[str, Any]]) -> str:
+    """The KPIs for a terminal: the overall value of each, or what is missing."""
+    lines = []
+    for kpi in kpis:
+        values = kpi["values"]
+        if not values:
+            lines.append(f"{kpi['title']}: not known; missing: {'; '.join(kpi['missing'])}")
+            continue
+        lines.append(f"{kpi['title']} ({kpi['unit']}): {kpi['formula']}")
+        for one in [*values[:SHOWN], *values[SHOWN:][-1:]]:
+            words = ", ".join(f"{key.replace('_', ' ')} {visible(value or 'none')}" for key, value in one["of"].items())
+            lines.append(f"  {shown(one['value']):>16}  {words or 'the whole'}")
+    return "\n".join(lines)
