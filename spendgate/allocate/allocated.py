@@ -36,6 +36,8 @@ def open_allocated(connection: Any, path: Path, view: str = "allocated") -> froz
         for needed in (LINE_ID, "x_AllocatedCost", "x_Layer", "x_Share", *OWNER.values()):
             if needed not in columns:
                 raise InputError(f"this is no allocation: it has no column {needed}", place=file)
+        # A column of the bill's own named cost or team would stand in the way of the names that answers have.
+        kept = [quoted_name(name) for name in sorted(columns) if name in COLUMNS or name == TAGS or name[:2] == "x_"]
         absent = [
             f'CAST(NULL AS {_TYPES.get(kind_.value, "VARCHAR")}) AS "{name}"'
             for name, kind_ in COLUMNS.items()
@@ -45,7 +47,8 @@ def open_allocated(connection: Any, path: Path, view: str = "allocated") -> froz
         more = "".join(f", {column}" for column in absent)
         connection.raw_sql(
             f"CREATE OR REPLACE TEMP VIEW {view} AS "
-            f"SELECT *{more}, {STATUS} AS status, strftime(ChargePeriodStart, '%Y-%m') AS month FROM {source}"
+            f"SELECT {', '.join(kept)}{more}, {STATUS} AS status, "
+            f"strftime(ChargePeriodStart, '%Y-%m') AS month FROM {source}"
         )
         return frozenset(columns)
     except Exception as error:
@@ -65,6 +68,11 @@ def currency_of(connection: Any, view: str = "allocated") -> str:
     """The one currency of an allocation."""
     (row,) = rows(connection, f"SELECT min(BillingCurrency) AS currency FROM {view}")
     return str(row["currency"])
+
+
+def quoted_name(name: str) -> str:
+    """A column as SQL names it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def quoted(text: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate import bill, shares
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request
 from spendgate.allocate.findings import hint, overlaps, tags_asked
-from spendgate.allocate.focus import LINE_ID, TAGS
+from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.model import OWNER, Layer
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
 from spendgate.errors import InputError
@@ -115,7 +115,7 @@ def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, 
 
 def _outcome(engine: Engine, request: Request, written: _Written, counted: Mapping[str, Any]) -> Outcome:
     """The result as it was written, held against the bill as it was read: two independent sums."""
-    source = written.source
+    source = _narrow(written)
 
     def rows(sql: str) -> tuple[Mapping[str, Any], ...]:
         return tuple(engine.rows_of_sql(sql))
@@ -124,7 +124,7 @@ def _outcome(engine: Engine, request: Request, written: _Written, counted: Mappi
         SELECT count(*) AS rows, count(*) FILTER (WHERE x_FirstShare) AS lines,
                coalesce(sum(x_AllocatedCost) FILTER (WHERE x_Layer <> '{UNALLOCATED}'), 0) AS allocated,
                coalesce(sum(x_AllocatedCost) FILTER (WHERE x_Layer = '{UNALLOCATED}'), 0) AS unallocated,
-               count(*) FILTER (WHERE x_Layer = '{UNALLOCATED}') AS unallocated_lines
+               count(*) FILTER (WHERE x_Layer = '{UNALLOCATED}') AS unallocated_lines, min({READ_AS}) AS read_as
         FROM {source}""")
     by_rule = rows(f"""
         SELECT x_Rule AS rule, x_Layer AS layer, count(*) FILTER (WHERE x_FirstShare) AS lines,
@@ -138,7 +138,7 @@ def _outcome(engine: Engine, request: Request, written: _Written, counted: Mappi
     unowned = rows(f"""
         SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account,
                min(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost
-        FROM {_with(written, ("ServiceName", "SubAccountId", TAGS))} WHERE x_Layer = '{UNALLOCATED}'
+        FROM {source} WHERE x_Layer = '{UNALLOCATED}'
         GROUP BY ALL ORDER BY abs(cost) DESC, reason, rule, service, account LIMIT 20""")
     lost = rows(f"""
         SELECT x_Rule AS rule, x_Pool AS pool, CAST(ChargePeriodStart AS DATE) AS day, count(*) AS lines,
@@ -174,13 +174,19 @@ def _outcome(engine: Engine, request: Request, written: _Written, counted: Mappi
         disputed=disputed,
         missing=written.plan.missing,
         duplicates=duplicates,
+        read_as=totals["read_as"],
     )
 
 
-def _with(written: _Written, columns: Sequence[str]) -> str:
-    """The written lines with columns that the bill may lack."""
-    absent = [name for name in columns if name not in written.plan.table.columns]
-    if not absent:
-        return written.source
-    nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in absent)
-    return f"(SELECT *, {nothing} FROM {written.source})"
+_ASKED: Final = (
+    *OWNER.values(), "x_Rule", "x_Layer", "x_Pool", "x_Idle", "x_FirstShare", "x_AllocatedCost", "x_Reason",
+    "x_Dispute", LINE_ID, READ_AS, "ChargePeriodStart", "ServiceName", "SubAccountId", TAGS,
+)  # fmt: skip
+
+
+def _narrow(written: _Written) -> str:
+    """The written lines with what the outcome asks of them, be it that the bill lacks it; a column of the bill's own
+    named cost or team would stand in the way of the names that answers have."""
+    there = written.plan.table.columns
+    columns = (name if name in there else f"CAST(NULL AS VARCHAR) AS {name}" for name in _ASKED)
+    return f"(SELECT {', '.join(columns)} FROM {written.source}) AS written"

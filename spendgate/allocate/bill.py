@@ -11,7 +11,8 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate.focus import COLUMNS, LINE_ID, REQUIRED, Kind
+from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS, REQUIRED, Kind
+from spendgate.allocate.mapping import find_mapping, select_list, without_zone
 from spendgate.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ AsTime = Callable[[Any], Any]
 """How an engine reads times out of texts."""
 
 
-def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None) -> ir.Table:
+def open_bill(
+    connection: Any, paths: Sequence[Path], line_id: str | None = None, mapping: str | None = None
+) -> ir.Table:
     """The lines of all files, as their columns are written, with ``x_LineId``: the bill's own where ``line_id`` names
     its column, else the file and the row in it.
+
+    ``mapping`` names how columns of another format are read (a name or a file); without one it is found by the columns.
+    Lines that were mapped have it in ``x_ReadAs``.
 
     Raises InputError for a path without bills, mixed formats, and files that cannot be read.
     """
@@ -51,14 +57,19 @@ def open_bill(connection: Any, paths: Sequence[Path], line_id: str | None = None
         )
         number = "file_row_number + 1"
     try:
-        columns = [row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        types = {row[0]: row[1] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        columns = list(types)
         if line_id is not None:
             known_line_id(line_id, columns, paths[0])
             made = f'CAST("{line_id}" AS VARCHAR)'
         else:
             made = f"regexp_extract(x_File, '[^/]*$') || ':' || ({number})"
-        dropped = [name for name in ("x_File", "file_row_number", LINE_ID) if name in columns]
-        kept = f"* EXCLUDE ({', '.join(dropped)})" if dropped else "*"
+        own = {name: type_ for name, type_ in types.items() if name not in ("x_File", "file_row_number", LINE_ID)}
+        found = find_mapping(mapping, columns)
+        if found is None:
+            kept = ", ".join(without_zone(name, type_) for name, type_ in own.items())
+        else:
+            kept = f"{select_list(found, own)}, {_quoted(found.name)} AS {READ_AS}"
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
         return connection.table("bill")
     except Exception as error:
@@ -82,7 +93,8 @@ def typed(table: ir.Table, cost: str, place: Path, as_time: AsTime = timestamps)
             f"the bill lacks {', '.join(missing)}",
             place=place,
             remedy="; ".join(hints)
-            or "A FOCUS export has these columns; --columns maps those of another format (docs/allocation.md).",
+            or "A FOCUS export has these columns; --columns reads those of another format: "
+            "aws-cur-2, azure, gcp-bigquery, or a file of your own (docs/allocation.md).",
         )
     return table.mutate(**{name: _typed(table, name, as_time) for name in table.columns if name in COLUMNS})
 

@@ -91,6 +91,9 @@ REQUIRED: Final = ("BillingCurrency", "ChargePeriodStart")
 """Without these (and the cost that is allocated) no line can be placed."""
 
 LINE_ID: Final = "x_LineId"
+READ_AS: Final = "x_ReadAs"
+"""Of bills in other formats: the mapping by which they were read."""
+
 TAGS: Final = "Tags"
 
 LINE: Final = Schema.of(

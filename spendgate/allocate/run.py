@@ -67,7 +67,7 @@ class DuckDB:
         """DuckDB reads rules as they are meant."""
 
     def open_bill(self, request: Request) -> ir.Table:
-        return bill.open_bill(self.reader, request.bills, request.line_id)
+        return bill.open_bill(self.reader, request.bills, request.line_id, request.columns)
 
     def put(self, name: str, table: Table) -> ir.Table:
         put(self.reader, name, table)
@@ -121,7 +121,9 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
     import ibis
 
     cost = request.rules.amount.column
-    lines = bill.typed(bill.open_bill(connection, request.bills, request.line_id), cost, request.bills[0])
+    lines = bill.typed(
+        bill.open_bill(connection, request.bills, request.line_id, request.columns), cost, request.bills[0]
+    )
     put(connection, "spendgate_shares", shares_table(shares_of(request, connection)))
     put(connection, "spendgate_rules", rules_table(request.rules))
     tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))

@@ -42,6 +42,7 @@ def to_json(outcome: Outcome, output: str) -> dict[str, Any]:
         "disputed": [_row(row) for row in outcome.disputed],
         "missing_columns": {name: list(columns) for name, columns in outcome.missing.items()},
         "duplicates": list(outcome.duplicates),
+        "read_as": outcome.read_as,
     }
 
 
@@ -81,6 +82,8 @@ def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | 
 def notes(outcome: Outcome) -> list[str]:
     """What finance should know of this run, one sentence each."""
     told = []
+    if outcome.read_as:
+        told.append(f"The bill's columns were read as {outcome.read_as}; --columns says another format.")
     if outcome.billed != outcome.allocated + outcome.unallocated:
         gap = outcome.billed - outcome.allocated - outcome.unallocated
         told.append(f"The lines written differ from the bill by {gap} {outcome.currency}.")

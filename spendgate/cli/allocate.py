@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--disputes", type=Path, metavar="FILE", help="lines whose owner is contested")
     parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
+    parser.add_argument(
+        "--columns", metavar="NAME|FILE", help="format of the bill: focus, aws-cur-2, azure, gcp-bigquery, or a mapping"
+    )
     parser.add_argument("--line-id", metavar="COLUMN", help="the bill's own line id (default: file and row)")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE|DIR", help="a .parquet or .csv file, or a folder")
     parser.add_argument(
@@ -84,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         month=_month(options.month),
         currency=options.currency,
         line_id=options.line_id,
+        columns=options.columns,
     )
     if options.explain is not None:
         with engine() as connection:

@@ -27,6 +27,7 @@ NAMES = (
     "config-show",
     "allocation",
     "allocation-test",
+    "column-mapping",
     "disputes",
 )
 """Every schema that ``spendgate schema NAME`` prints."""

@@ -1,0 +1,300 @@
+"""Column mappings: bills of other formats read as FOCUS, by YAML (``mappings/``) and without code for any of them.
+
+A mapping becomes the select list of DuckDB over the bill as it is written. Columns that it makes none of are kept under
+their own names, for ``columns`` in rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spendgate import schemas
+from spendgate.allocate.focus import COLUMNS, TAGS
+from spendgate.allocate.load import read_plain
+from spendgate.errors import InputError, did_you_mean
+
+Form = str | list[Any] | dict[str, Any]
+
+FOLDER: Final = Path(__file__).parent / "mappings"
+FOCUS: Final = "focus"
+"""The word for bills that need no mapping."""
+
+NUMBER: Final = "DECIMAL(38, 15)"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """A mapping as loaded. ``every`` and ``some`` are the columns by which it is known; ``keep`` leaves alone what the
+    bill has by its FOCUS name."""
+
+    name: str
+    title: str
+    columns: Mapping[str, Form]
+    place: str
+    every: tuple[str, ...] = ()
+    some: tuple[str, ...] = ()
+    keep: bool = False
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+    def fits(self, names: Iterable[str]) -> bool:
+        """Whether a bill with these columns is of this format."""
+        known = {name.lower() for name in names}
+        flat = {name.replace(".", "_").lower() for name in known}
+        every = all(name.lower() in known | flat for name in self.every)
+        return bool(self.every) and every and (not self.some or any(name.lower() in known for name in self.some))
+
+
+def shipped() -> dict[str, Path]:
+    """The mappings that come with spendgate, by name."""
+    return {path.name.removesuffix(".yaml"): path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def load_mapping(path: Path) -> ColumnMapping:
+    """The mapping of one file. Raises InputError with line and column of every fault."""
+    file = read_plain(path)
+    schemas.validate(file, "column-mapping")
+    data = file.data
+    for name in data["columns"]:
+        if name not in COLUMNS and not name.startswith("x_"):
+            place = file.key_place("columns", name)
+            remedy = did_you_mean(name, COLUMNS) or "Columns of your own begin with x_."
+            raise InputError(f"{name} is no column of FOCUS", place=place, remedy=remedy)
+    detect = data.get("detect", {})
+    return ColumnMapping(
+        data["metadata"]["name"],
+        data["metadata"].get("title", data["metadata"]["name"]),
+        data["columns"],
+        str(path),
+        tuple(detect.get("all", ())),
+        tuple(detect.get("any", ())),
+        data.get("keep", False),
+        data.get("tags", {}),
+    )
+
+
+def find_mapping(asked: str | None, columns: Sequence[str]) -> ColumnMapping | None:
+    """The mapping that is asked for by name or file, else the one whose format the columns show; None: it is FOCUS.
+
+    Raises InputError for a name that nothing has.
+    """
+    if asked == FOCUS:
+        return None
+    known = shipped()
+    if asked is not None:
+        if asked in known:
+            return load_mapping(known[asked])
+        if not Path(asked).exists() and not Path(asked).suffix:
+            remedy = did_you_mean(asked, (FOCUS, *known)) or f"Known are {FOCUS}, {', '.join(known)}, or a file."
+            raise InputError(f'no column mapping "{asked}"', remedy=remedy)
+        return load_mapping(Path(asked))
+    return next((found for path in known.values() if (found := load_mapping(path)).fits(columns)), None)
+
+
+def select_list(mapping: ColumnMapping, columns: Mapping[str, str]) -> str:
+    """What to select of a bill whose ``columns`` have these DuckDB types.
+
+    Raises InputError where the bill has none of the columns that the mapping reads.
+    """
+    bill = _Bill({name.lower(): (name, type_) for name, type_ in columns.items()})
+    made: dict[str, str] = {}
+    for name, form in mapping.columns.items():
+        if mapping.keep and name in columns:
+            continue
+        text = bill.form(form)
+        if text is not None:
+            made[name] = text
+    if mapping.tags:
+        tags = bill.tags(mapping.tags)
+        if tags is not None:
+            made[TAGS] = tags
+    if not bill.read:
+        raise InputError(
+            f"the bill has none of the columns that {mapping.name} reads",
+            place=mapping.place,
+            remedy=f"Its columns: {', '.join(columns)}.",
+        )
+    low = {name.lower() for name in made}
+    kept = [without_zone(name, type_) for name, type_ in columns.items() if name.lower() not in low]
+    return ", ".join([*kept, *(f"{text} AS {_name(name)}" for name, text in made.items())])
+
+
+@dataclass(slots=True)
+class _Bill:
+    """The bill's columns by name in lower case, with their own spelling and type, and those that were read."""
+
+    columns: Mapping[str, tuple[str, str]]
+    read: set[str] = field(default_factory=set)
+
+    def field(self, path: str) -> str | None:
+        """A column, or a field of a record: ``project.id`` is also ``project_id`` in a bill that was flattened."""
+        for name in (path, path.replace(".", "_")):
+            if name.lower() in self.columns:
+                self.read.add(name)
+                return _name(self.columns[name.lower()][0])
+        head, dot, rest = path.partition(".")
+        if not dot or head.lower() not in self.columns:
+            return None
+        name, type_ = self.columns[head.lower()]
+        self.read.add(path)
+        if type_.startswith("STRUCT("):
+            there = re.search(rf'[(,]\s*"?{re.escape(rest)}"?\s', type_, re.IGNORECASE)
+            return f"{_name(name)}.{_name(rest)}" if there else None
+        if type_.startswith("MAP("):
+            return f"{_name(name)}[{_text(rest)}]"
+        return f"json_extract_string(TRY_CAST({_name(name)} AS JSON), {_text(f'$.{rest}')})"
+
+    def form(self, form: Form) -> str | None:
+        """The SQL of a form; None where the bill has no source of it."""
+        if isinstance(form, str):
+            return self.field(form)
+        if isinstance(form, list):
+            found = [text for one in form if (text := self.form(one)) is not None]
+            if len(found) < 2:
+                return found[0] if found else None
+            texts = [f"nullif(CAST({text} AS VARCHAR), '')" for text in found]
+            return f"coalesce({', '.join(texts)})"
+        if "value" in form:
+            return _text(form["value"])
+        if "sum" in form or "difference" in form:
+            return self._arithmetic(form)
+        if "total" in form:
+            return self._total(form["total"], form["field"])
+        if "cases" in form:
+            return self._cases(form)
+        column = self.field(form["column"])
+        if column is None:
+            return None
+        return self._time(column, form) if "time" in form else self._values(column, form)
+
+    def _arithmetic(self, form: Mapping[str, Any]) -> str | None:
+        """The first operand must have a value; the others count nothing where they have none."""
+        first, *others = (self.form(one) for one in form.get("sum", form.get("difference")))
+        if first is None:
+            return None
+        sign = "+" if "sum" in form else "-"
+        rest = [f"{sign} {_or_nothing(text)}" for text in others if text is not None]
+        return f"({' '.join([_number(first), *rest])})"
+
+    def _total(self, column: str, name: str) -> str | None:
+        text = self.field(column)
+        if text is None:
+            return None
+        if self.columns[column.lower()][1].endswith("[]"):
+            items, amount = text, f"e.{_name(name)}"
+        else:
+            listed = f"CAST(nullif(trim({text}), '') AS JSON)"
+            items, amount = f"from_json({listed}, '[\"JSON\"]')", f"json_extract_string(e, '$.{name}')"
+        # What is no number here fails the whole bill: a sum would pass it over.
+        return f"list_sum(list_transform({items}, lambda e: CAST({amount} AS {NUMBER})))"
+
+    def _cases(self, form: Mapping[str, Any]) -> str | None:
+        whens = []
+        for case in form["cases"]:
+            conditions = [self._when(column, wanted) for column, wanted in case["when"].items()]
+            if all(condition is not None for condition in conditions):
+                whens.append(f"WHEN {' AND '.join(map(str, conditions))} THEN {_as_text(self.form(case['then']))}")
+        otherwise = self.form(form["otherwise"]) if "otherwise" in form else None
+        if not whens:
+            return otherwise
+        return f"CASE {' '.join(whens)} ELSE {_as_text(otherwise)} END"
+
+    def _when(self, column: str, wanted: str | list[str]) -> str | None:
+        """A condition on a column; None where the bill has no such column, so that it holds for no line."""
+        text = self.field(column)
+        if text is None:
+            return None
+        if isinstance(wanted, str):
+            return f"coalesce(CAST({text} AS VARCHAR), '') <> ''"
+        return f"coalesce(CAST({text} AS VARCHAR), '') IN ({', '.join(map(_text, wanted))})"
+
+    def _values(self, column: str, form: Mapping[str, Any]) -> str:
+        whens = " ".join(f"WHEN {_text(one)} THEN {_text(other)}" for one, other in form["values"].items())
+        rest = (
+            f"CASE WHEN {column} IS NULL THEN NULL ELSE {_text(form['otherwise'])} END"
+            if "otherwise" in form
+            else "NULL"
+        )
+        return f"CASE CAST({column} AS VARCHAR) {whens} ELSE {rest} END"
+
+    def _time(self, column: str, form: Mapping[str, Any]) -> str:
+        text = f"CAST({column} AS VARCHAR)"
+        made = f"coalesce(try_strptime({text}, {_text(form['time'])}), TRY_CAST({text} AS TIMESTAMP))"
+        return f"({made} + INTERVAL 1 {form['plus']})" if "plus" in form else made
+
+    def tags(self, form: Mapping[str, Any]) -> str | None:
+        """Tags as JSON text, out of maps, lists of key and value, or JSON text with or without braces."""
+        maps = [text for source in form["sources"] if (text := self._map(source)) is not None]
+        if not maps:
+            return None
+        whole = maps[0] if len(maps) == 1 else f"map_concat({', '.join(maps)})"
+        key = "e.key"
+        if "strip" in form:
+            key = f"regexp_replace({key}, {_text('^' + re.escape(form['strip']))}, '')"
+        if form.get("rename"):
+            whens = " ".join(f"WHEN {_text(one)} THEN {_text(other)}" for one, other in form["rename"].items())
+            key = f"CASE {key} {whens} ELSE {key} END"
+        if key != "e.key":
+            whole = _entries(f"list_transform(map_entries({whole}), lambda e: {{'key': {key}, 'value': e.value}})")
+        return f"CAST(to_json({whole}) AS VARCHAR)"
+
+    def _map(self, source: str) -> str | None:
+        text = self.field(source)
+        if text is None:
+            return None
+        name, _, inner = source.partition(".")
+        type_ = self.columns.get(source.lower(), self.columns.get(source.replace(".", "_").lower(), ("", "")))[1]
+        if not type_:  # a field of a record: its type stands within the record's
+            record = self.columns[name.lower()][1]
+            found = re.search(rf'[(,]\s*"?{re.escape(inner)}"?\s+(MAP\(|STRUCT\([^()]*\)\[\])', record, re.IGNORECASE)
+            type_ = found[1] if found else "VARCHAR"
+            type_ = "MAP(" if type_.startswith("MAP") else type_
+        if type_.startswith("MAP("):
+            return f"CAST({text} AS MAP(VARCHAR, VARCHAR))"
+        if type_.endswith("[]"):
+            pair = "{'key': CAST(e.key AS VARCHAR), 'value': CAST(e.value AS VARCHAR)}"
+            return _entries(f"list_transform({text}, lambda e: {pair})")
+        if type_.startswith("STRUCT("):
+            return f"TRY_CAST(to_json({text}) AS MAP(VARCHAR, VARCHAR))"
+        trimmed = f"trim({text})"
+        whole = f"CASE WHEN {trimmed} LIKE '{{%' OR {trimmed} = '' THEN {trimmed} ELSE '{{' || {trimmed} || '}}' END"
+        listed = _entries(f'from_json(TRY_CAST({trimmed} AS JSON), \'[{{"key":"VARCHAR","value":"VARCHAR"}}]\')')
+        plain = f"TRY_CAST(TRY_CAST({whole} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+        return f"CASE WHEN {trimmed} LIKE '[%' THEN {listed} ELSE {plain} END"
+
+
+def without_zone(name: str, type_: str) -> str:
+    """A column as it is; times of a zone are in UTC, like all others (else Python needs one more library to read them)."""
+    return f"CAST({_name(name)} AS TIMESTAMP) AS {_name(name)}" if type_ == "TIMESTAMP WITH TIME ZONE" else _name(name)
+
+
+def _entries(pairs: str) -> str:
+    """A map of pairs; of a key that stands twice the first counts, since a map has it once."""
+    first = "lambda e, i: e.key IS NOT NULL AND list_position(list_transform(p, lambda x: x.key), e.key) = i"
+    # The pairs are named once: what they are made of may be long.
+    return f"list_transform([{pairs}], lambda p: map_from_entries(list_filter(p, {first})))[1]"
+
+
+def _number(text: str) -> str:
+    return f"TRY_CAST({text} AS {NUMBER})"
+
+
+def _or_nothing(text: str) -> str:
+    """A number that counts nothing where there is none; one that is written and is no number stays a fault."""
+    return f"CASE WHEN ({text}) IS NULL THEN 0 ELSE {_number(text)} END"
+
+
+def _as_text(sql: str | None) -> str:
+    """Branches of one type, whatever columns they are of; what a column holds is read from its text."""
+    return "NULL" if sql is None else f"CAST({sql} AS VARCHAR)"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
