@@ -72,10 +72,24 @@ class Child:
     provider: str | None = None
 
     @property
+    def names_itself(self) -> bool:
+        """Whether its inputs say what it is called in the cloud; else Pulumi makes a name of its own."""
+        metadata = self.inputs.get("metadata")
+        return any(one in self.inputs for one in _NAMES) or (isinstance(metadata, Mapping) and "name" in metadata)
+
+    @property
+    def lower_case(self) -> bool:
+        """Whether what it is called may have no capital letters."""
+        return self.type.startswith(("gcp:", "kubernetes:", "aws:s3/bucket:"))
+
+    @property
     def type(self) -> str:
         """The type token, as the engine sees it."""
         token = getattr(self.make, "pulumi_type", None)
         return token or f"kubernetes:{self.inputs['apiVersion']}:{self.inputs['kind']}"
+
+
+_NAMES: Final = ("name", "agentPoolName", "pipelineName")
 
 
 def within(prefix: str, children: Sequence[Child], **more: Any) -> tuple[Child, ...]:
@@ -97,10 +111,13 @@ def with_escapes(children: Sequence[Child], raw: Raw | None, transforms: Sequenc
     """The children with a program's own inputs over them. Tags stay, and so do limits: what changes one of those is
     refused. Raises ArgumentError, also for a child or an input that there is not."""
     known = [child.key for child in children]
-    for key in raw or {}:
+    for key, inputs in (raw or {}).items():
         if key not in known:
             remedy = did_you_mean(key, known) or f"Children are {', '.join(known)}."
             raise ArgumentError(f'raw has no child "{key}"', remedy=remedy)
+        if not isinstance(inputs, Mapping):
+            remedy = f'Write raw={{"{key}": {{…}}}}, with inputs by name.'
+            raise ArgumentError(f"raw.{key} is no mapping of inputs", remedy=remedy)
     return tuple(_escaped(child, (raw or {}).get(child.key, {}), transforms) for child in children)
 
 
@@ -165,6 +182,8 @@ def wire(make: type[pulumi.CustomResource], inputs: Mapping[str, Any], child: st
         return dict(inputs)
     names = _types.input_type_py_to_pulumi_names(kind)
     for name in inputs:
+        if not isinstance(name, str):
+            raise ArgumentError(f"{child} has the input {name!r}", remedy="Write names as texts.")
         if name not in names and name not in names.values():
             # Of the two spellings the one that the program writes.
             spelt = names.values() if name != name.lower() else names

@@ -2,6 +2,7 @@
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +20,11 @@ from spendgate_components.tags import ticket
 
 KEYWORDS: Final[Any] = None
 """Stands where no object of arguments is given. Its annotation makes Pulumi's schema, and has to be a class."""
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_MOST_NAME: Final = 55
+"""Characters of a child's name, to which Pulumi adds eight where it names the thing in the cloud: buckets, node groups,
+models and most of Google Cloud have at most 63 (Amazon S3, bucket naming rules; RFC 1035)."""
 
 _REGION_VARIABLES = {
     "aws": (("region",), ("AWS_REGION", "AWS_DEFAULT_REGION")),
@@ -61,6 +67,7 @@ def judged(
 ) -> tuple[tuple[Child, ...], Estimate, tuple[str, ...]]:
     """The children as they will be registered, their estimate, and warnings. Raises ArgumentError for what is above a
     limit. Nothing is registered."""
+    _fits_names(name, plan.children)
     children = with_escapes(plan.children, raw, transforms)
     estimate = cost.estimate_children(children, catalogue, name)
     cost.refuse_above(
@@ -74,6 +81,28 @@ def judged(
     if estimate.unpriced:
         warnings += (f"there is no price of {'; '.join(cost.unpriced_of(estimate))}: the estimate is without it",)
     return children, estimate, warnings
+
+
+def checked_name(name: object) -> None:
+    """That a component's name is of letters, digits and hyphens. Raises ArgumentError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        remedy = "Write letters, digits and hyphens, a letter first: names in the cloud begin with it."
+        raise ArgumentError(f'the component is called "{str(name)[:80]}"', remedy=remedy)
+
+
+def _fits_names(name: str, children: Sequence[Child]) -> None:
+    """That the clouds take the names which Pulumi makes of the component's and the children's. Raises ArgumentError."""
+    checked_name(name)
+    derived = [child for child in children if not child.names_itself]
+    longest = max((len(child.key) for child in derived), default=0)
+    if len(name) + 1 + longest > _MOST_NAME:
+        remedy = f"Write at most {_MOST_NAME - 1 - longest} characters: names in the cloud begin with it."
+        raise ArgumentError(f'the component\'s name has {len(name)} characters, "{name[:40]}…"', remedy=remedy)
+    lower = sorted({child.type.split(":")[0] for child in derived if child.lower_case})
+    if lower and name != name.lower():
+        where = "Google Cloud" if lower == ["gcp"] else "Kubernetes" if lower == ["kubernetes"] else "S3"
+        remedy = f'Write "{name.lower()}": {where} takes lower case only.'
+        raise ArgumentError(f'the component is called "{name}"', remedy=remedy)
 
 
 class CostAwareComponent(pulumi.ComponentResource):
@@ -137,6 +166,8 @@ def place_of(cloud: str, value: str | None, argument: str) -> str:
 
 def known_region(catalogue: Catalogue, provider: str, place: str, argument: str) -> str:
     """The region of a region or zone that the catalogue knows. Raises ArgumentError with the nearest one."""
+    if provider == "azure":
+        place = place.lower().replace(" ", "")
     region = place if place in catalogue.regions(provider) else catalogue.region_of_zone(provider, place)
     if region is None:
         near = nearest(place, catalogue.regions(provider))

@@ -23,6 +23,13 @@ def one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     raise ArgumentError(f'{name} is "{value}"', remedy=f"{near} {listed}" if near else listed)
 
 
+def positive(name: str, value: float | None, unit: str) -> float | None:
+    """``value``, where there is one, if it is above 0 and no more than a million. Raises ArgumentError."""
+    if value is not None and not 0 < value <= 1_000_000:
+        raise ArgumentError(f"{name} is {value:g}", remedy=f"Write a number of {unit} above 0.")
+    return value
+
+
 def whole_number(name: str, value: object, least: int, most: int, unit: str = "") -> int:
     """``value`` as a whole number within bounds, both included. Raises ArgumentError."""
     number = int(value) if isinstance(value, float) and value.is_integer() else value

@@ -12,7 +12,15 @@ import pulumi
 from spendgate.prices.catalogue import Catalogue
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Of, Transform, within
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.gpu_node_pool import MOST_NODES, GpuNodePoolArgs, Need, Nodes, needed, pool_children
 from spendgate_components.tags import WorkloadTags, ticket
@@ -210,6 +218,7 @@ class Whole:
 def plan(name: str, args: GpuClusterArgs, catalogue: Catalogue, *, own_provider: bool = True) -> Plan:
     """The children of a cluster. Raises ArgumentError; registers nothing. ``own_provider``: what lies in the cluster is
     made through a provider of the component."""
+    checked_name(name)
     one_of("platform", args.platform, PLATFORMS)
     _belongs(args)
     provider, argument = ("gcp", "location") if args.platform == "gke" else ("aws", "region")

@@ -14,8 +14,17 @@ from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
-from spendgate_components.errors import ArgumentError, one_of, whole_number
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
+from spendgate_components.errors import ArgumentError, one_of, positive, whole_number
+from spendgate_components.pods import CLOUD
 from spendgate_components.tags import WorkloadTags, ticket
 
 PLATFORMS: Final = ("eks", "gke", "aks", "karpenter")
@@ -175,13 +184,12 @@ def plan(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> Plan:
 
 def needed(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> tuple[Need, str]:
     """What a pool is, with the machine that was chosen, and its region or zone. Raises ArgumentError."""
+    checked_name(name)
     one_of("platform", args.platform, PLATFORMS)
-    provider = _PROVIDER[args.platform]
+    provider = CLOUD[args.platform]
     _belongs(args)
     argument = "region" if provider == "aws" else "location"
     place = place_of(provider, getattr(args, argument), argument)
-    if provider == "azure":
-        place = place.lower().replace(" ", "")
     region = known_region(catalogue, provider, place, argument)
     per_node = whole_number("per_node", 1 if args.per_node is None else args.per_node, 1, 16, "accelerators")
     spot = not args.tags.in_production if args.spot is None else args.spot
@@ -195,8 +203,8 @@ def needed(name: str, args: GpuNodePoolArgs, catalogue: Catalogue) -> tuple[Need
         per_node,
         purchase,
         instance_type=args.instance_type,
-        min_vcpu=args.min_vcpu,
-        min_memory_gib=args.min_memory_gib,
+        min_vcpu=positive("min_vcpu", args.min_vcpu, "vCPUs"),
+        min_memory_gib=positive("min_memory_gib", args.min_memory_gib, "GiB"),
     )
     approval = ticket("approval", args.approval)
     need = Need(
@@ -234,7 +242,6 @@ def pool_children(need: Need, place: str) -> tuple[Child, ...]:
     return of_karpenter(need)
 
 
-_PROVIDER: Final = {"eks": "aws", "gke": "gcp", "aks": "azure", "karpenter": "aws"}
 _DISK: Final = {"aws": (20, 16384), "gcp": (20, 16384), "azure": (30, 2048)}
 """GiB that the disk of a node may have; of AKS as it says itself (custom OS disk sizes)."""
 _OF_PLATFORM: Final = {

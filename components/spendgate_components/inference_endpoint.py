@@ -15,13 +15,22 @@ from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
-from spendgate_components.errors import ArgumentError, one_of, whole_number
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
+from spendgate_components.errors import ArgumentError, one_of, positive, whole_number
+from spendgate_components.pods import CLOUD, CLUSTERS
 from spendgate_components.tags import WorkloadTags, ticket
 from spendgate_components.unit_cost import UnitCost, unit_cost
 
-CLUSTERS: Final = ("eks", "gke", "karpenter")
 PLATFORMS: Final = ("sagemaker", "vertex", "cloudrun", *CLUSTERS)
+_CLOUD: Final[Mapping[str, str]] = {**CLOUD, "sagemaker": "aws", "vertex": "gcp", "cloudrun": "gcp"}
 SERVERS: Final = ("deployment", "kserve")
 RUN_TYPES: Final = ("online-inference", "embedding")
 """What an endpoint may be for: those of the guardrail ``run-type-fits-kind`` (a test holds them together)."""
@@ -67,7 +76,7 @@ class InferenceEndpointArgs:
     tags: WorkloadTags
     """Who pays, for what; model and model_version are needed, run_type is online-inference unless it is embedding."""
     platform: str
-    """sagemaker, vertex, cloudrun, or what starts the nodes of a Kubernetes cluster: eks, gke or karpenter."""
+    """sagemaker, vertex, cloudrun, or what starts the nodes of a Kubernetes cluster: eks, gke, aks or karpenter."""
     accelerator: str
     """The model, with its memory where there are several: L4, A10G, A100-80GB. Cloud Run has L4 and RTX PRO 6000."""
     replicas: Replicas
@@ -182,13 +191,14 @@ class Served:
 
 def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
     """The children of an endpoint. Raises ArgumentError; registers nothing."""
+    checked_name(name)
     one_of("platform", args.platform, PLATFORMS)
     one_of("server", args.server or SERVERS[0], SERVERS)
     _belongs(args)
     _described(args)
     _image(args)
     _scales(args)
-    provider = "aws" if args.platform in ("sagemaker", "eks", "karpenter") else "gcp"
+    provider = _CLOUD[args.platform]
     region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
     per_replica = whole_number(
         "per_replica", 1 if args.per_replica is None else args.per_replica, 1, 16, "accelerators"
@@ -208,8 +218,8 @@ def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
             per_replica,
             Purchase.SPOT if spot else Purchase.ON_DEMAND,
             instance_type=args.instance_type,
-            min_vcpu=args.cpu,
-            min_memory_gib=None if provider == "gcp" else args.memory_gib,
+            min_vcpu=positive("cpu", args.cpu, "CPUs"),
+            min_memory_gib=None if provider == "gcp" else positive("memory_gib", args.memory_gib, "GiB"),
             prefix="ml." if args.platform == "sagemaker" else "",
         )
     least, expected, most = _replicas(args)

@@ -2,7 +2,7 @@
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, TypedDict
 
@@ -13,7 +13,15 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.hours import WEEK, Hours, OfficeHours, hours_of
 from spendgate_components.tags import WorkloadTags
@@ -127,22 +135,8 @@ class OffHours(CostAwareComponent):
         **given: Any,
     ) -> None:
         known = arguments.read(OffHoursArgs, args, given)
-        known = _nested(known)
         catalogue = cost.catalogue_of_project()
         self._build(name, plan(name, known, catalogue), Limits(), catalogue, known.raw, transforms, opts)
-
-
-def _nested(args: OffHoursArgs) -> OffHoursArgs:
-    """Lists of objects, which arrive as mappings from Pulumi's protocol and may be written so in Python."""
-    groups = args.scaling_groups and [
-        one if isinstance(one, ScalingGroup) else arguments.read(ScalingGroup, one, {}, "scaling_groups.")
-        for one in args.scaling_groups
-    ]
-    workloads = args.workloads and [
-        one if isinstance(one, ScaledWorkload) else arguments.read(ScaledWorkload, one, {}, "workloads.")
-        for one in args.workloads
-    ]
-    return replace(args, scaling_groups=groups, workloads=workloads)
 
 
 @dataclass(frozen=True)
@@ -158,6 +152,7 @@ class Stopped:
 
 def plan(name: str, args: OffHoursArgs, catalogue: Catalogue) -> Plan:
     """The children of the schedules. Raises ArgumentError; registers nothing."""
+    checked_name(name)
     one_of("platform", args.platform, PLATFORMS)
     _belongs(args)
     if args.tags.in_production:

@@ -13,8 +13,18 @@ SPOT_LABEL: Final[Mapping[str, tuple[str, str, str | None]]] = {
     "eks": ("eks.amazonaws.com/capacityType", "SPOT", "ON_DEMAND"),
     "karpenter": ("karpenter.sh/capacity-type", "spot", "on-demand"),
     "gke": ("cloud.google.com/gke-spot", "true", None),
+    "aks": ("kubernetes.azure.com/scalesetpriority", "spot", None),
 }
 """The label by which each platform's nodes say how they were bought, its value for spot and the other one."""
+
+CLOUD: Final[Mapping[str, str]] = {"eks": "aws", "karpenter": "aws", "gke": "gcp", "aks": "azure"}
+"""Whose machines the nodes of each platform are."""
+
+CLUSTERS: Final = tuple(CLOUD)
+
+NOTICE: Final[Mapping[str, int]] = {"eks": 120, "karpenter": 120, "gke": 30, "aks": 30}
+"""Seconds from the notice that a spot node is taken back to its end (Amazon EC2, spot instance interruption notices;
+Compute Engine, Spot VMs; Azure, Scheduled Events for Spot VMs)."""
 
 SHARE_OF_NODE: Final = 0.8
 """What a pod takes of a node's CPU and memory unless it says so: the rest is for the system and its daemons."""
@@ -42,9 +52,13 @@ def node_selector(choice: Choice, platform: str, region: str, spot: bool) -> dic
     return selector
 
 
-def tolerations(choice: Choice) -> list[dict[str, str]]:
-    """What lets a pod onto nodes that are kept for the accelerator."""
-    return [{"key": choice.resource, "operator": "Exists", "effect": "NoSchedule"}]
+def tolerations(choice: Choice, platform: str, spot: bool) -> list[dict[str, str]]:
+    """What lets a pod onto nodes that are kept for the accelerator; AKS keeps spot nodes for those who say so."""
+    found = [{"key": choice.resource, "operator": "Exists", "effect": "NoSchedule"}]
+    if spot and platform == "aks":
+        label, value, _ = SPOT_LABEL[platform]
+        found.append({"key": label, "operator": "Equal", "value": value, "effect": "NoSchedule"})
+    return found
 
 
 def resources(choice: Choice, cpu: float | None, memory_gib: float | None) -> dict[str, dict[str, str]]:

@@ -13,11 +13,19 @@ from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
-from spendgate_components.errors import ArgumentError, one_of, whole_number
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
+from spendgate_components.errors import ArgumentError, one_of, positive, whole_number
+from spendgate_components.pods import CLOUD, CLUSTERS
 from spendgate_components.tags import WorkloadTags, ticket
 
-CLUSTERS: Final = ("eks", "gke", "karpenter")
 PLATFORMS: Final = (*CLUSTERS, "batch", "sagemaker")
 KINDS: Final = ("job", "jobset", "rayjob")
 RUN_TYPES: Final = ("training", "fine-tuning", "batch-inference", "embedding", "data-preparation", "evaluation")
@@ -39,7 +47,7 @@ class TrainingJobArgs:
     tags: WorkloadTags
     """Who pays, for what; model, dataset and run_type are needed."""
     platform: str
-    """What starts the machines: eks, gke or karpenter (Kubernetes), batch (AWS Batch) or sagemaker."""
+    """What starts the machines: eks, gke, aks or karpenter (Kubernetes), batch (AWS Batch) or sagemaker."""
     accelerator: str
     """The model, with its memory where there are several: L4, A10G, A100-80GB, H100."""
     image: str
@@ -162,6 +170,7 @@ class Run:
 
 def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
     """The children of a job. Raises ArgumentError; registers nothing."""
+    checked_name(name)
     _platform(args)
     _named(name, args)
     _described(args)
@@ -176,7 +185,7 @@ def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
         raise ArgumentError(f"max_hours is {hours!r}", remedy=f"Write hours, 0.02 to {most}.")
     workers = whole_number("workers", 1 if args.workers is None else args.workers, 1, 256, "workers")
     spot = _spot(args, workers)
-    provider = "gcp" if args.platform == "gke" else "aws"
+    provider = CLOUD.get(args.platform, "aws")
     region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
     managed = args.platform == "sagemaker"
     choice = choose(
@@ -188,9 +197,9 @@ def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
         # SageMaker's rates for spot are not published: what is cheapest on demand is taken.
         Purchase.SPOT if spot and not managed else Purchase.ON_DEMAND,
         instance_type=args.instance_type,
-        min_vcpu=args.cpu,
+        min_vcpu=positive("cpu", args.cpu, "CPUs"),
         # The memory of few machine types of Google Cloud is in the catalogue.
-        min_memory_gib=None if provider == "gcp" else args.memory_gib,
+        min_memory_gib=None if provider == "gcp" else positive("memory_gib", args.memory_gib, "GiB"),
         prefix="ml." if managed else "",
     )
     least = whole_number("min_workers", workers if args.min_workers is None else args.min_workers, 1, workers)

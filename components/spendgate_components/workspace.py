@@ -13,7 +13,15 @@ from spendgate.prices.model import Purchase
 from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Transform
 from spendgate_components.choice import Choice, choose
-from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
+from spendgate_components.component import (
+    KEYWORDS,
+    CostAwareComponent,
+    Limits,
+    Plan,
+    checked_name,
+    known_region,
+    place_of,
+)
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.hours import Hours, OfficeHours, hours_of
 from spendgate_components.inference_endpoint import MOVING
@@ -142,6 +150,7 @@ class Notebook:
 
 def plan(name: str, args: WorkspaceArgs, catalogue: Catalogue) -> Plan:
     """The children of a workspace. Raises ArgumentError; registers nothing."""
+    checked_name(name)
     one_of("platform", args.platform, PLATFORMS)
     _belongs(args)
     _reasoned(args)

@@ -25,7 +25,8 @@ _CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d+)-(\d+)(?:-ext)?")
 def group_of(provider: str, name: str) -> str | None:
     """The group (and file) that holds a name, or None where the name does not follow the provider's form."""
     pattern = _GROUPS.get(provider)
-    found = pattern.match(name) if pattern else None
+    # It becomes the name of a file: no type of any provider is this long.
+    found = pattern.match(name) if pattern and len(name) <= 100 else None
     return "".join(filter(None, found.groups())) if found else None
 
 

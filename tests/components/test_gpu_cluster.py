@@ -507,7 +507,7 @@ def clusters(draw: st.DrawFn) -> dict[str, Any]:
             "on_demand_nodes": draw(st.integers(0, most)) if spot else None,
             "disk_gib": draw(st.integers(20, 500)),
         }
-    extra = draw(st.dictionaries(st.from_regex(r"x[a-z0-9-]{0,12}", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=4))  # fmt: skip
+    extra = draw(st.dictionaries(st.from_regex(r"x([a-z0-9-]{0,11}[a-z0-9])?", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=4))  # fmt: skip
     kueue = draw(st.booleans())
     teams = {}
     for team in draw(st.lists(st.from_regex(r"[a-z]{2,6}", fullmatch=True), max_size=3, unique=True)):

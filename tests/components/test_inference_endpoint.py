@@ -40,6 +40,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vertex": {"region": "us-central1", "model_uri": "Qwen/Qwen3-0.6B"},
     "eks": {"region": "us-west-2", "image": "server:1.4.2", "requests_per_second": 12, **METRICS},
     "karpenter": {"region": "us-west-2", "image": "server:1.4.2", "requests_per_second": 12, **METRICS},
+    "aks": {"region": "eastus", "image": "server:1.4.2", "requests_per_second": 12, "accelerator": "T4", **METRICS},
     "gke": {"region": "us-central1", "image": "server:1.4.2", "requests_per_second": 12, "memory_gib": 12, **METRICS},
 }  # fmt: skip
 
@@ -67,7 +68,7 @@ PROGRAM = """
     tags = dataclasses.replace(tags, environment=ENVIRONMENT, model="ranker", model_version="3", review_by="2027-01-31")
     costs = {}
     for name, arguments in ENDPOINTS.items():
-        made = InferenceEndpoint(name, tags=tags, accelerator="L4", **arguments)
+        made = InferenceEndpoint(name, tags=tags, **{"accelerator": "L4", **arguments})
         made.estimated_cost.apply(lambda cost, name=name: costs.__setitem__(name, cost))
     made.estimated_cost.apply(lambda _: pathlib.Path("costs.json").write_text(json.dumps(costs)))
 """
@@ -86,6 +87,7 @@ def program(environment: str, endpoints: dict[str, dict[str, Any]]) -> str:
         ("eks", {}),
         ("karpenter", {}),
         ("gke", {}),
+        ("aks", {}),
         ("gke", {"server": "kserve", "metrics_url": None, "metrics_query": None}),
     ],
 )
@@ -106,6 +108,7 @@ def test_outside_production_an_endpoint_that_empties_itself_passes_all_packs(
         ("cloudrun", {}),
         ("eks", {"metrics_url": None, "metrics_query": None}),
         ("karpenter", {"scaler": "keda"}),
+        ("aks", {"server": "kserve", "metrics_url": None, "metrics_query": None}),
         ("gke", {"scaler": "hpa", "metrics_url": None, "metrics_query": None}),
         ("eks", {"server": "kserve", "metrics_url": None, "metrics_query": None}),
     ],
@@ -148,7 +151,7 @@ def test_the_bounds_are_those_of_the_guardrails() -> None:
 @pytest.mark.parametrize(
     ("platform", "change", "told"),
     [
-        ("eks", {"kind": "lambda"}, "Write one of sagemaker, vertex, cloudrun, eks, gke, karpenter."),
+        ("eks", {"kind": "lambda"}, "Write one of sagemaker, vertex, cloudrun, eks, karpenter, gke, aks."),
         ("eks", {"tags": {"model": None}}, "Write model=… in WorkloadTags"),
         ("eks", {"tags": {"run_type": "notebook"}}, 'tags.run_type is "notebook"'),
         ("eks", {"image": None}, "image is missing for eks"),
@@ -252,7 +255,7 @@ def endpoints(draw: st.DrawFn) -> InferenceEndpointArgs:
     production = draw(st.booleans())
     most = draw(st.integers(1, 10))
     least = draw(st.integers(0, min(2, most))) if production else 0
-    extra = draw(st.dictionaries(st.from_regex(r"x[a-z0-9-]{0,12}", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
+    extra = draw(st.dictionaries(st.from_regex(r"x([a-z0-9-]{0,11}[a-z0-9])?", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
     change: dict[str, Any] = {
         "tags": {"environment": "prod" if production else "dev", "review_by": "2027-01-31", "extra": extra},
         "accelerator": draw(st.sampled_from(["L4", "A10G", "T4", "A100-80GB"])),
@@ -260,7 +263,7 @@ def endpoints(draw: st.DrawFn) -> InferenceEndpointArgs:
         "replicas": Replicas(most, min=least),
         "requests_per_second": draw(st.floats(0.1, 500)),
     }
-    if platform in ("eks", "gke", "karpenter"):
+    if platform in ("eks", "gke", "aks", "karpenter"):
         change["server"] = draw(st.sampled_from(["deployment", "kserve"]))
         if least or change["server"] == "kserve":
             change |= {"metrics_url": None, "metrics_query": None}

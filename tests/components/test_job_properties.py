@@ -28,7 +28,7 @@ from tests.components.test_tags import WHO
 
 Arguments = dict[str, Any]
 
-CLUSTERS = {"eks": "us-west-2", "karpenter": "us-east-1", "gke": "us-central1"}
+CLUSTERS = {"eks": "us-west-2", "karpenter": "us-east-1", "gke": "us-central1", "aks": "eastus"}
 AMAZON: Mapping[str, Arguments] = {
     "batch": {"subnet_ids": ["s-1"], "security_group_ids": ["sg-1"], "instance_profile_arn": "arn:aws:iam::1:p/batch"},
     "sagemaker": {"role_arn": "arn:aws:iam::1:role/train", "output_uri": "s3://models"},
@@ -41,7 +41,7 @@ def jobs(draw: st.DrawFn) -> Arguments:
     platform = draw(st.sampled_from([*CLUSTERS, *AMAZON]))
     workers = draw(st.integers(1, 12))
     text = st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True)
-    extra = draw(st.dictionaries(st.from_regex(r"x[a-z0-9-]{0,12}", fullmatch=True), text, max_size=4))
+    extra = draw(st.dictionaries(st.from_regex(r"x([a-z0-9-]{0,11}[a-z0-9])?", fullmatch=True), text, max_size=4))
     own: Arguments = {
         "tags": {**WHO, "model": "ranker", "dataset": "clicks", "run_type": "fine-tuning", "extra": extra},
         "platform": platform,

@@ -50,7 +50,7 @@ def pools(draw: st.DrawFn) -> Arguments:
     least = 0 if platform == "karpenter" else draw(st.integers(0, most))
     expected = 0 if platform == "karpenter" else draw(st.integers(least, most))
     spot = draw(st.booleans())
-    extra = draw(st.dictionaries(st.from_regex(r"x[a-z0-9-]{0,12}", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
+    extra = draw(st.dictionaries(st.from_regex(r"x([a-z0-9-]{0,11}[a-z0-9])?", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
     return {
         "tags": {**WHO, "review_by": "2027-01-31", "extra": extra},
         "platform": platform,

@@ -48,6 +48,8 @@ WAYS = {
     "eks": f'platform="eks", region="us-west-2", {CLUSTER}',
     "karpenter": f'platform="karpenter", region="us-east-1", {CLUSTER}',
     "gke": f'platform="gke", region="us-central1", {CLUSTER}',
+    "aks": f'platform="aks", region="West Europe", {CLUSTER}, accelerator="T4"',
+    "rayjob on aks": f'platform="aks", region="eastus", runs_as="rayjob", {CLUSTER}, accelerator="T4"',
     "job that a queue admits in part": f'platform="eks", region="us-west-2", queue="nlp", min_workers=1, {CLUSTER}',
     "jobset": f'platform="eks", region="us-west-2", runs_as="jobset", {CLUSTER}',
     "jobset as a gang": f'platform="gke", region="us-central1", runs_as="jobset", queue="nlp", gang=True, {CLUSTER}',
@@ -226,7 +228,7 @@ def test_a_gang_of_aws_batch_outside_production_is_warned_of() -> None:
 def test_names_leave_room_for_those_of_pods(runs_as: str, longest: int) -> None:
     args = job(runs_as=runs_as, command=["train"])
     assert plan("a" * longest, args, Catalogue.builtin()).children
-    for name in ("a" * (longest + 1), "Tune", "tune_it"):
+    for name in ("a" * (longest + 1), "Tune", "tune-"):
         with pytest.raises(ArgumentError, match=f"Write lower-case letters, digits and hyphens, at most {longest}"):
             plan(name, args, Catalogue.builtin())
 
@@ -238,3 +240,17 @@ def test_workers_of_a_jobset_find_the_first_of_them() -> None:
     assert values["CHECKPOINT_URI"] == "s3://checkpoints"
     assert values["MASTER_ADDR"] == "$(JOBSET_NAME)-workers-0-0.$(JOBSET_NAME)"
     assert values["NNODES"] == "4"
+
+
+def test_a_spot_job_on_aks_tolerates_the_taint_that_aks_gives_its_spot_nodes() -> None:
+    def pod(**more: Any) -> dict[str, Any]:
+        args = job(platform="aks", region="eastus", accelerator="T4", **more)
+        spec: dict[str, Any] = judge(args)[0][0].inputs["spec"]["template"]["spec"]
+        return spec
+
+    spot, on_demand = pod(), pod(spot=False)
+    assert spot["nodeSelector"]["kubernetes.azure.com/scalesetpriority"] == "spot"
+    key = "kubernetes.azure.com/scalesetpriority"
+    assert {"key": key, "operator": "Equal", "value": "spot", "effect": "NoSchedule"} in spot["tolerations"]
+    assert len(on_demand["tolerations"]) == 1
+    assert "kubernetes.azure.com/scalesetpriority" not in on_demand["nodeSelector"]

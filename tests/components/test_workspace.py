@@ -197,7 +197,7 @@ def workspaces(draw: st.DrawFn) -> WorkspaceArgs:
         change |= {"accelerator": draw(st.sampled_from(["T4", "L4", "A10G"])), "gpu_reason": "kernel-debugging"}
     if platform in ("eks", "gke", "karpenter"):
         change["memory_gib"] = 8
-    extra = draw(st.dictionaries(st.from_regex(r"x[a-z0-9-]{0,12}", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
+    extra = draw(st.dictionaries(st.from_regex(r"x([a-z0-9-]{0,11}[a-z0-9])?", fullmatch=True), st.from_regex(r"[a-z0-9]{1,40}", fullmatch=True), max_size=5))  # fmt: skip
     return workspace(platform, tags={"extra": extra}, **change)
 
 

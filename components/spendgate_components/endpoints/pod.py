@@ -33,7 +33,7 @@ def pod(served: Served, container: str) -> dict[str, Any]:
         main["env"] = [{"name": "MODEL_URI", "value": args.model_uri}]
     found: dict[str, Any] = {
         "nodeSelector": pods.node_selector(choice, args.platform, served.region, served.spot),
-        "tolerations": pods.tolerations(choice),
+        "tolerations": pods.tolerations(choice, args.platform, served.spot),
         "containers": [main],
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
     }

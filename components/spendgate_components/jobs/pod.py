@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from spendgate_components.pods import node_selector, resources, tolerations
+from spendgate_components.pods import NOTICE, node_selector, resources, tolerations
 from spendgate_components.tags import kubernetes_labels
 from spendgate_components.training_job import Run
 
@@ -62,10 +62,9 @@ def _spec(run: Run) -> dict[str, Any]:
         container["env"] = environment(run)
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
-        # A spot node has two minutes (AWS) or half a minute (Google Cloud) from the notice to its end.
-        "terminationGracePeriodSeconds": 25 if args.platform == "gke" else 110,
+        "terminationGracePeriodSeconds": 25 if NOTICE[args.platform] < 60 else 110,
         "nodeSelector": node_selector(run.choice, args.platform, run.region, run.spot),
-        "tolerations": tolerations(run.choice),
+        "tolerations": tolerations(run.choice, args.platform, run.spot),
         "containers": [container],
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
     }

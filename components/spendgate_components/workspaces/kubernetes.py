@@ -66,7 +66,7 @@ def _set(notebook: Notebook, name: str, labels: dict[str, str]) -> Child:
     if notebook.choice is not None:
         container["resources"] = pods.resources(notebook.choice, args.cpu, args.memory_gib)
         pod["nodeSelector"] = pods.node_selector(notebook.choice, args.platform, notebook.region, spot=False)
-        pod["tolerations"] = pods.tolerations(notebook.choice)
+        pod["tolerations"] = pods.tolerations(notebook.choice, notebook.args.platform, spot=False)
     else:
         asked = {"cpu": f"{args.cpu or 2:g}", "memory": f"{args.memory_gib or 8:g}Gi"}
         container["resources"] = {"requests": dict(asked), "limits": dict(asked)}
