@@ -14,6 +14,7 @@ from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Discount, Term, in_force
 from spendgate.estimate.model import CostLine, Driver, Estimate, Range
+from spendgate.estimate.storage import is_storage
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import facts_of
@@ -178,6 +179,7 @@ _NAMES = ("name", "bucket", "identifier", "clusterIdentifier", "nodeGroupName", 
 
 
 def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, ...]:
+    """Those that have cost lines, and what stores: what that costs hangs on a use that nobody may have declared."""
     with_lines = {line.resource for line in estimate.lines}
     return tuple(
         Priced(
@@ -192,6 +194,7 @@ def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, 
         )
         for workload in workloads
         if (resource := workload.resource).address in with_lines
+        or (workload.mapped and is_storage(workload.facts.kind))
     )
 
 
@@ -277,7 +280,8 @@ def reads_carbon(guardrails: Iterable[Compiled]) -> bool:
 def tag_words(guardrails: Iterable[Compiled]) -> frozenset[str] | None:
     """The words in which guardrails may name the tags whose totals they read; None where none reads any, and the totals
     are not worked out."""
-    wanted = (("stack", "by_tag"), ("stack", "tag_totals"), ("stack", "unknown_tags"), ("stack",))
+    words = ("by_tag", "tag_totals", "untaggable", "unknown_tags")
+    wanted = (*(("stack", word) for word in words), ("stack",))
     reading = [compiled for compiled in guardrails if _reads((compiled,), *wanted)]
     if not reading:
         return None

@@ -78,8 +78,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A resource that has cost lines, as far as a bill can tell it: ``names`` are its name in the program and those
-    that it declares for the provider, ``ids`` what the provider calls it. ``sized``: it declares how much it stores."""
+    """A resource that has cost lines or stores something, as far as a bill can tell it: ``names`` are its name in the
+    program and those that it declares for the provider, ``ids`` what the provider calls it. ``sized``: it declares how
+    much it stores."""
 
     address: str
     type: str

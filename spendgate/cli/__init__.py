@@ -17,6 +17,7 @@ COMMANDS = {
     "price": "what an instance type costs, by region and purchase option",
     "prices": "check a price catalogue, add a price of your own, or read the providers' lists",
     "allocate": "who pays which line of a bill, by published rules",
+    "reconcile": "how far an estimate was off the bill, why, and which usage would have been right",
     "guardrails": "list the guardrails, or explain one",
     "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",

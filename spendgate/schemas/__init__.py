@@ -23,6 +23,7 @@ NAMES = (
     "waivers",
     "check",
     "price",
+    "reconcile",
     "test",
     "config-show",
     "allocation",

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 SHIPPED = ("policies", "packs", "examples", "components", "spendgate", "benchmarks")
 MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
-OUTPUTS = {"check", "price", "test", "config-show", "pack-diff"}
+OUTPUTS = {"check", "price", "reconcile", "test", "config-show", "pack-diff"}
 """What spendgate prints: later versions add to it, so it is not closed."""
 
 

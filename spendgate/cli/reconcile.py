@@ -1,0 +1,88 @@
+"""``spendgate reconcile``: how far an estimate was off, why, and which usage would have been right."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+from spendgate.cli import new_parser
+from spendgate.errors import InputError
+from spendgate.writing import write_whole
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``spendgate reconcile``."""
+    parser = new_parser("reconcile", mixed=True)
+    parser.add_argument("estimate", type=Path, metavar="ESTIMATE", help="a JSON report of `spendgate check`")
+    parser.add_argument(
+        "bills", nargs="+", type=Path, metavar="BILL", help="files or folders of a bill (CSV, gzip, Parquet)"
+    )
+    parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
+    parser.add_argument("--through", metavar="YYYY-MM-DD", help="the last day that the bill holds whole")
+    parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
+    parser.add_argument("--map", type=Path, metavar="FILE", help="CSV: estimate (name or URN), bill (id or name)")
+    parser.add_argument("--write-usage", type=Path, metavar="FILE", help="put what would have been right in there")
+    parser.add_argument("--max-error", type=float, metavar="PCT", help="exit 1 where the WAPE is above")
+    parser.add_argument("--format", "-f", choices=("terminal", "json", "markdown"), default="terminal")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare; exit 1 where the estimate is off by more than ``--max-error``, or nothing of it is on the bill."""
+    from spendgate.reconcile.compare import reconcile
+
+    if options.max_error is not None and not 0 <= options.max_error < float("inf"):
+        raise InputError("--max-error is a number of per cent, 0 or more")
+    found = reconcile(
+        options.estimate,
+        tuple(options.bills),
+        month=_month(options.month),
+        currency=options.currency,
+        through=_day(options.through),
+        map_file=options.map,
+    )
+    if options.format == "json":
+        from spendgate.reconcile.as_json import to_json
+
+        text = json.dumps(to_json(found), indent=2, ensure_ascii=False) + "\n"
+    else:
+        from spendgate.reconcile.text import to_markdown, to_text
+
+        color = options.output is None and sys.stdout.isatty()
+        text = to_markdown(found) if options.format == "markdown" else to_text(found, color=color)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            write_whole(options.output, text)
+        except OSError as error:
+            raise InputError(f"the report cannot be written: {error.strerror}", place=options.output) from None
+    if options.write_usage is not None and found.proposals:
+        from spendgate.reconcile.proposals import write_usage
+
+        write_usage(options.write_usage, found.proposals)
+    if options.max_error is None:
+        return 0
+    # What was estimated and is not on the bill counts: else a bill that matches little would pass.
+    wape = found.of_all.wape
+    return 0 if wape is not None and wape <= options.max_error else 1
+
+
+def _month(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            date.fromisoformat(f"{text}-01")
+        except ValueError:
+            raise InputError(f'"{text}" is no month', remedy="Write it like 2026-03.") from None
+    return text
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text is not None else None
+    except ValueError:
+        raise InputError(f'"{text}" is no day', remedy="Write it like 2026-03-20.") from None

@@ -1,0 +1,166 @@
+"""Which resource of an estimate a charge of a bill is of, and by what that is known."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from spendgate.allocate.estimated import service_of
+from spendgate.errors import InputError
+from spendgate.reconcile.model import Charge, EstimatedResource
+
+OWNING: Final = (
+    "eks:nodegroup-name",
+    "aws:autoscaling:groupName",
+    "aws:eks:nodegroup-name",
+    "goog-k8s-node-pool-name",
+    "aks-managed-poolName",
+    "karpenter.sh/nodepool",
+    "aws:batch:compute-environment",
+    "aws:ecs:serviceName",
+    "sagemaker:notebook-instance-name",
+    "Name",
+)
+"""Tags that providers (and people) write on what belongs to a named resource."""
+
+_SUFFIX: Final = re.compile(r"-[0-9a-f]{7}")
+_KINDS: Final = ("machine", "storage", "network", "fee", "tokens")
+
+LEAST_TAGS: Final = 2
+"""Fewer tags than these are no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A resource and how it was found: ``map``, ``resource id``, ``URN``, ``name``, ``name with a suffix``,
+    ``tag KEY`` or ``tags``."""
+
+    resource: EstimatedResource
+    method: str
+
+
+def read_map(path: Path, resources: Sequence[EstimatedResource]) -> tuple[tuple[str, EstimatedResource], ...]:
+    """Patterns of resource ids or names on the bill, each with its resource.
+
+    The file is CSV with the columns ``estimate`` (a name or a URN of the estimate) and ``bill`` (a ResourceId or
+    ResourceName; * and ? are wildcards). Raises InputError with the row.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"the map cannot be read: {error}", place=path) from None
+    if rows and not {"estimate", "bill"} <= set(rows[0]):
+        raise InputError("the map has the columns estimate and bill", place=path, remedy="Write them in the first row.")
+    found = []
+    for number, row in enumerate(rows, start=2):
+        meant = [one for one in resources if (row["estimate"] or "") in (one.name, one.address)]
+        if len(meant) != 1:
+            what = "no resource" if not meant else f"{len(meant)} resources"
+            remedy = "Write the URN." if meant else None
+            raise InputError(f'row {number}: the estimate has {what} "{row["estimate"]}"', place=path, remedy=remedy)
+        found.append((row["bill"] or "", meant[0]))
+    return tuple(found)
+
+
+class Matcher:
+    """The resources of an estimate by all that may tell them on a bill."""
+
+    def __init__(
+        self, resources: Sequence[EstimatedResource], mapped: Sequence[tuple[str, EstimatedResource]] = ()
+    ) -> None:
+        self.mapped = mapped
+        self.addresses = {one.address: one for one in resources}
+        self.ids: dict[str, list[EstimatedResource]] = {}
+        self.names: dict[str, list[EstimatedResource]] = {}
+        self.tagged = [one for one in resources if len(one.tags) >= LEAST_TAGS]
+        self.ambiguous: set[str] = set()
+        for one in resources:
+            for id_ in one.ids:
+                self.ids.setdefault(id_, []).append(one)
+            for name in one.names:
+                self.names.setdefault(name, []).append(one)
+        self.known: dict[tuple[object, ...], Match | None] = {}
+
+    def find(self, charge: Charge) -> Match | None:
+        """The resource of a charge; None where there is none, or several that cannot be told apart."""
+        key = (charge.resource_id, charge.resource_name, charge.service, tuple(sorted(charge.tags.items())))
+        if key not in self.known:
+            self.known[key] = self._find(charge)
+        return self.known[key]
+
+    def _find(self, charge: Charge) -> Match | None:
+        called = [text for text in (charge.resource_id, charge.resource_name) if text]
+        for pattern, resource in self.mapped:
+            if any(fnmatchcase(text, pattern) for text in called):
+                return Match(resource, "map")
+        for text in called:
+            if text in self.addresses:
+                return Match(self.addresses[text], "URN")
+        for value in charge.tags.values():
+            if value in self.addresses:
+                return Match(self.addresses[value], "URN")
+        ends = [text for one in called for text in (one, *_ends(one))]
+        for method, found in self._by_name(charge, ends):
+            chosen = _only(found, charge)
+            if chosen is not None:
+                return Match(chosen, method)
+            if found:
+                self.ambiguous.add(" or ".join(sorted(one.address for one in found)))
+                return None
+        return self._by_tags(charge)
+
+    def _by_name(self, charge: Charge, ends: Sequence[str]) -> Iterable[tuple[str, list[EstimatedResource]]]:
+        def all_of(index: Mapping[str, list[EstimatedResource]], texts: Iterable[str]) -> list[EstimatedResource]:
+            return list({one.address: one for text in texts for one in index.get(text, ())}.values())
+
+        yield "resource id", all_of(self.ids, ends)
+        yield "name", all_of(self.names, ends)
+        yield "name with a suffix", all_of(self.names, (_SUFFIX.sub("", text) for text in ends if _has_suffix(text)))
+        for key in OWNING:
+            if value := charge.tags.get(key):
+                found = all_of(self.names, [value, *([_SUFFIX.sub("", value)] if _has_suffix(value) else [])])
+                yield f"tag {key}", found
+
+    def _by_tags(self, charge: Charge) -> Match | None:
+        """The one resource of the same service all of whose tags the charge carries."""
+        if not charge.tags:
+            return None
+        carried = charge.tags.items()
+        found = [one for one in self.tagged if one.tags.items() <= carried and charge.service in _services(one)]
+        most = max((len(one.tags) for one in found), default=0)
+        best = [one for one in found if len(one.tags) == most]
+        if len(best) == 1:
+            return Match(best[0], "tags")
+        if best:
+            self.ambiguous.add(" or ".join(sorted(one.address for one in best)))
+        return None
+
+
+def _only(found: Sequence[EstimatedResource], charge: Charge) -> EstimatedResource | None:
+    if len(found) == 1:
+        return found[0]
+    same = [one for one in found if charge.service in _services(one)]
+    return same[0] if len(same) == 1 else None
+
+
+def _services(resource: EstimatedResource) -> set[str | None]:
+    return {service_of(resource.type, kind)[0] for kind in _KINDS} - {None}
+
+
+def _ends(text: str) -> Iterable[str]:
+    """What comes last in an ARN, a self link or a resource path."""
+    splits: tuple[Callable[[], str], ...] = (lambda: text.rsplit("/", 1)[-1], lambda: text.rsplit(":", 1)[-1])
+    for split in splits:
+        end = split()
+        if end and end != text:
+            yield end
+
+
+def _has_suffix(text: str) -> bool:
+    return _SUFFIX.fullmatch(text[-8:]) is not None

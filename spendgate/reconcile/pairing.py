@@ -1,0 +1,200 @@
+"""The lines of one resource on both sides, and what tells them apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from spendgate.reconcile.effects import NOTHING, counted, hourly
+from spendgate.reconcile.estimated import HOURS
+from spendgate.reconcile.model import Cause, Charge, Compared, Effect, EstimatedLine, EstimatedResource, Pair, Window
+
+_UNITS: Final = (
+    ("hour", re.compile(r"^(instance[- ]?|vm[- ]?|node[- ]?)?(hours?|hrs?|h)$")),
+    ("second", re.compile(r"^(seconds?|s)$")),
+    ("GiB-month", re.compile(r"^(gi?b|gibibytes?|gigabytes?)[- /]?(months?|mo)$")),
+    ("GiB-hour", re.compile(r"^(gi?b|gibibytes?)[- ](hours?|hrs?)$")),
+    ("GiB", re.compile(r"^(gi?b|gibibytes?|gigabytes?)$")),
+    ("IOPS-month", re.compile(r"^iops-(months?|mo)$")),
+    ("LCU-hour", re.compile(r"^lcu-(hours?|hrs?)$")),
+    ("vCPU-hour", re.compile(r"^vcpu-(hours?|hrs?)$")),
+    ("requests", re.compile(r"^(api[- ])?(requests?|count)$")),
+)
+
+_PRICING: Final = {"on_demand": "standard", "spot": "dynamic", "reserved": "committed", "capacity_block": "committed"}
+
+NO_BREAK: Final = Fraction(95, 100)
+"""What ran at least this share of the time between its first and its last hour ran without a break."""
+
+_A_DAY: Final = timedelta(days=1)
+_SECONDS: Final = Fraction(1, 3600)
+
+
+def unit_of(charge: Charge) -> str:
+    """The unit of a charge as estimates write it; what it is called on the bill where none of these fits."""
+    text = charge.unit.strip().lower()
+    return next((unit for unit, pattern in _UNITS if pattern.fullmatch(text)), text)
+
+
+def quantity_of(charge: Charge) -> Fraction | None:
+    """Its quantity in that unit; seconds are hours."""
+    if charge.quantity is None:
+        return None
+    return charge.quantity * _SECONDS if unit_of(charge) == "second" else charge.quantity
+
+
+def compared(
+    resource: EstimatedResource,
+    methods: Sequence[str],
+    charges: Sequence[Charge],
+    windows: Mapping[int, tuple[Window, ...]],
+    covered: tuple[datetime, Fraction],
+    month_hours: Fraction,
+) -> Compared:
+    """One resource with its charges: what is usage beside the lines of the estimate, what is none apart.
+
+    ``covered`` is when the month begins and how many of its hours the bill has.
+    """
+    usage = [charge for charge in charges if charge.category == "Usage" and not charge.correction]
+    apart: dict[str, Fraction] = {}
+    for charge in charges:
+        if charge.category != "Usage" or charge.correction:
+            name = "Correction" if charge.correction else charge.category
+            apart[name] = apart.get(name, NOTHING) + charge.cost
+    of_line = _assigned(resource.lines, usage)
+    pairs: list[Pair] = []
+    unpriced = NOTHING
+    for index, line in enumerate(resource.lines):
+        own = of_line.get(index, [])
+        if line.cost is None:
+            unpriced += sum((charge.cost for charge in own), NOTHING)
+        elif own or line.cost:
+            pairs.append(_pair(line, own, windows, covered, month_hours))
+    for charge in of_line.get(None, ()):
+        pairs.append(Pair(None, (charge,), NOTHING, charge.cost, (Effect(Cause.NOT_ESTIMATED, charge.cost),)))
+    return Compared(resource, tuple(methods), tuple(pairs), apart, unpriced)
+
+
+def _assigned(lines: Sequence[EstimatedLine], charges: Sequence[Charge]) -> dict[int | None, list[Charge]]:
+    """The charges of each line; under None those that none of them is for."""
+    found: dict[int | None, list[Charge]] = {}
+    named = {index: any(_names(line, charge) for charge in charges) for index, line in enumerate(lines)}
+    for charge in charges:
+        best: tuple[int, int] | None = None
+        for index, line in enumerate(lines):
+            score = _score(line, charge, named[index])
+            if score and (best is None or score > best[0]):
+                best = (score, index)
+        found.setdefault(best[1] if best else None, []).append(charge)
+    return found
+
+
+def _score(line: EstimatedLine, charge: Charge, named: bool) -> int:
+    """How well a charge fits a line; 0 where it does not."""
+    unit, names = unit_of(charge), _names(line, charge)
+    ours = "hour" if unit == "second" else unit
+    if charge.quantity is not None and ours != line.unit:
+        return 0
+    if named and not names:
+        return 0  # another charge names what the line is for
+    if charge.quantity is None and not names and not named:
+        return 1
+    score = 4 if names else 1
+    pricing = (charge.pricing or "").lower()
+    spot = pricing == "dynamic" or "spot" in charge.text.lower()
+    if spot == (line.purchase == "spot"):
+        score += 2
+    if pricing and pricing == _PRICING.get(line.purchase):
+        score += 1
+    return score
+
+
+def _names(line: EstimatedLine, charge: Charge) -> bool:
+    """Whether the text of a charge has the item: g5.xlarge, and of rds.postgres.t3.large the t3.large."""
+    parts = line.item.split(".")
+    words = {line.item, ".".join(parts[-2:]), *((parts[-1],) if len(parts) > 1 and line.kind != "machine" else ())}
+    text = charge.text.lower()
+    return any(re.search(rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9])", text) for word in words)
+
+
+def _pair(
+    line: EstimatedLine,
+    charges: Sequence[Charge],
+    windows: Mapping[int, tuple[Window, ...]],
+    covered: tuple[datetime, Fraction],
+    month_hours: Fraction,
+) -> Pair:
+    estimated = line.cost or NOTHING
+    actual = sum((charge.cost for charge in charges), NOTHING)
+    quantities = [quantity for charge in charges if (quantity := quantity_of(charge)) is not None]
+    quantity = sum(quantities, NOTHING)
+    if not charges or (len(quantities) == len(charges) and not quantity and not actual):
+        return Pair(line, tuple(charges), estimated, actual, (Effect(Cause.NOT_USED, actual - estimated),))
+    effects = None
+    count = hours = None
+    notes: list[str] = []
+    if len(quantities) == len(charges) and quantity > 0:
+        if line.hours is not None and line.unit == "hour":
+            own = [window for charge in charges for window in _in_hours(charge, windows.get(charge.number, ()))]
+            count, hours = count_and_hours(own, quantity)
+            share, told = _lived(line, own, hours, covered)
+            notes += told
+            effects = hourly(line, charges, count, hours, month_hours / HOURS, share)
+        elif line.hours is not None:
+            count, hours = line.quantity, quantity / line.quantity if line.quantity else NOTHING
+            effects = hourly(line, charges, count, hours, month_hours / HOURS, None)
+        else:
+            effects = counted(line, charges, quantity)
+            hours, count = None, quantity
+    if effects is None:
+        effects = (Effect(Cause.UNSPLIT, actual - estimated),)
+    elif any(charge.listed is None for charge in charges):
+        notes.append("the bill has no ListCost: the price is what was paid, discounts among it")
+    return Pair(line, tuple(charges), estimated, actual, effects, count, hours, tuple(notes))
+
+
+def _in_hours(charge: Charge, windows: Sequence[Window]) -> list[Window]:
+    if unit_of(charge) != "second":
+        return list(windows)
+    return [Window(one.starts, one.ends, one.resource, one.hours * _SECONDS) for one in windows]
+
+
+def count_and_hours(windows: Sequence[Window], quantity: Fraction) -> tuple[Fraction, Fraction]:
+    """How many instances there were on average while any ran, and how many hours that was.
+
+    In each charge period the hours are the most that one resource of the bill ran, at most those of the period; the
+    count is all hours over their sum. The two multiply to all hours exactly.
+    """
+    most: dict[tuple[datetime, datetime], dict[str, Fraction]] = {}
+    for window in windows:
+        of = most.setdefault((window.starts, window.ends), {})
+        of[window.resource] = of.get(window.resource, NOTHING) + window.hours
+    hours = NOTHING
+    for (starts, ends), by_resource in most.items():
+        length = Fraction((ends - starts) // timedelta(seconds=1), 3600)
+        longest = max(by_resource.values())
+        hours += min(longest, length) if length > 0 else longest
+    if hours <= 0:
+        return Fraction(1), quantity
+    return quantity / hours, hours
+
+
+def _lived(
+    line: EstimatedLine, windows: Sequence[Window], hours: Fraction, covered: tuple[datetime, Fraction]
+) -> tuple[Fraction | None, list[str]]:
+    """The share of the covered time between its first and its last hour, where it ran without a break in between and
+    began or ended more than a day inside; else None."""
+    if not line.all_month or not windows:
+        return None, []
+    begins, length = covered
+    starts, ends = min(window.starts for window in windows), max(window.ends for window in windows)
+    until = begins + timedelta(seconds=float(length * 3600))
+    if starts - begins <= _A_DAY and until - ends <= _A_DAY:
+        return None, []
+    alive = Fraction((ends - starts) // timedelta(seconds=1), 3600)
+    if not alive or hours < alive * NO_BREAK:
+        return None, []
+    return alive / length, [f"ran without a break from {starts:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC"]
