@@ -154,3 +154,17 @@ def test_of_a_commitment_is_told_how_much_of_it_is_used() -> None:
         {"name": "plan", "count": 4.0, "used": 2.0},
         {"name": "idle", "count": 1.0, "used": 0.0},
     ]
+
+
+def test_what_takes_no_tags_stands_apart_from_what_lacks_them() -> None:
+    machine = {"machineType": "g2-standard-4", "acceleratorType": "NVIDIA_L4", "acceleratorCount": 1}
+    replicas = {"machineSpec": machine, "minReplicaCount": 1, "maxReplicaCount": 1}
+    endpoint = {
+        "type": "gcp:vertex/aiEndpointWithModelGardenDeployment:AiEndpointWithModelGardenDeployment",
+        "name": "serve",
+        "properties": {"location": "us-central1", "deployConfig": {"dedicatedResources": replicas}},
+    }
+    values = context(instance("a", {"team": "nlp"}), instance("b", {}), endpoint).values()["stack"]
+    assert values["untaggable"]["expected"] > 0
+    assert values["by_tag"]["team"][""]["expected"] > values["untaggable"]["expected"]
+    assert context(instance("b", {})).values()["stack"]["untaggable"]["expected"] == 0
