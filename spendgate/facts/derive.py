@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from spendgate.facts import conversions, cron, tags
+from spendgate.facts.data import with_data
 from spendgate.facts.expression import Expression, Joined
 from spendgate.facts.hardware import (
     Hardware,
@@ -59,11 +60,12 @@ def facts_of(
     tables = mappings if mappings is not None else load_mappings()
     index = Index(declaration.resources, whole=whole)
     known: dict[Hashable, _Derivation] = {}
-    return tuple(
+    workloads = tuple(
         _workload(resource, tables, index, catalogue, known)
         for resource in declaration.resources
         if resource.custom and not resource.external and not resource.type.startswith(_PROVIDER_TYPE)
     )
+    return with_data(workloads, tables, index)
 
 
 def _workload(

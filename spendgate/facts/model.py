@@ -76,6 +76,8 @@ class Facts:
     ``role`` the identity that its machines run as, ``permissions`` the names of managed policies and roles that it
     carries or grants, and the actions that a policy of its own allows without a condition, ``images`` what it runs,
     ``machine_tag_keys`` the tags that a group hands down to the machines it starts, where its own stay with it.
+    ``data_regions`` are the regions of the buckets and file systems of the same stack that compute reads or writes, by
+    the name of each; None where it names none.
     ``public``: reachable from the internet, or readable by everyone.
     ``checkpointing``: interrupted work goes on from where it was. ``accelerator_limit`` is how many accelerators it
     lets others start or use (a quota, the bounds of what starts nodes).
@@ -115,6 +117,7 @@ class Facts:
     versions_kept: float | None = None
     deletion_protection: bool | None = None
     replicated_to: tuple[str, ...] = ()
+    data_regions: Mapping[str, str] | None = None
     checkpointing: bool | None = None
     public: bool | None = None
     role: str | None = None

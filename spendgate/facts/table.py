@@ -204,6 +204,18 @@ class Mappings:
             self._packages[name] = Package(file, read_table(file)) if known else None
         return self._packages[name]
 
+    def data_names(self, token: str) -> tuple[paths.Segments, ...] | None:
+        """Where a type that holds data (a bucket, a file system) has its name; None for any other type."""
+        token = unversioned(token)
+        package = self.package(token.split(":", 1)[0])
+        return package.data_names.get(token) if package is not None else None
+
+    def leads_to_data(self, token: str) -> bool:
+        """Whether a type is a part of what holds data, or a way to it (an object, a mount target)."""
+        token = unversioned(token)
+        package = self.package(token.split(":", 1)[0])
+        return package is not None and token in package.ways_to_data
+
     @property
     def devices(self) -> Mapping[str, Device]:
         """Resource names that stand for accelerators, by name (``nvidia.com/gpu``)."""
@@ -246,6 +258,11 @@ class Package:
         self.table = table
         self._rows: dict[str, Row | None] = {}
         self._specs: dict[str, str] = {}
+        data = table.get("data", {})
+        self.data_names: dict[str, tuple[paths.Segments, ...]] = {
+            token: tuple(map(paths.parse, named)) for token, named in data.get("holds", {}).items()
+        }
+        self.ways_to_data = frozenset(data.get("ways", ()))
         for token, spec in table["types"].items():
             for name in (token, *spec.get("aliases", ())):
                 if name in self._specs:

@@ -17,6 +17,7 @@ from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
+from spendgate.facts.data import FACT as DATA_REGIONS
 from spendgate.facts.model import Workload
 from spendgate.gate import estimate_today, resource_subject
 from spendgate.prices.catalogue import Catalogue
@@ -74,12 +75,13 @@ class Alone:
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in STACK_FIGURES})
         # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.
         facts = workload.facts
+        # Where data lies is no part of the price.
         committed = any(isinstance(term, Commitment) for term in self.discounts)
         if (
             committed
             or not priced
             or facts.provider == "kubernetes"
-            or any(NOT_THE_WHOLE_STACK in why for why in facts.unknowns.values())
+            or any(NOT_THE_WHOLE_STACK in why for fact, why in facts.unknowns.items() if fact != DATA_REGIONS)
         ):
             del values["cost"]
             unknown[("cost",)] = f"cost ({NOT_THE_WHOLE_STACK})"

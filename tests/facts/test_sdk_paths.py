@@ -48,6 +48,17 @@ def test_every_mapped_type_and_property_is_in_the_sdk(token: str, package: str) 
     assert [problem for problem in problems if problem] == []
 
 
+@pytest.mark.parametrize("package", sdk.PACKAGES)
+def test_what_holds_data_and_what_leads_to_it_is_in_the_sdk(package: str) -> None:
+    table = TABLES.package(package)
+    assert table is not None
+    known = sdk.tokens(package)
+    assert [token for token in (*table.data_names, *table.ways_to_data) if token not in known] == []
+    for token, named in table.data_names.items():
+        row_of(token)
+        assert [segments for segments in named if crds.problem(token, str(segments[0]))] == []
+
+
 def test_the_tables_cover_the_types_that_are_asked_for() -> None:
     assert len({row_of(token).types[0] for token, _ in ROWS}) >= 50
 
