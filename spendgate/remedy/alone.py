@@ -28,7 +28,7 @@ from spendgate.rules.vocabulary import StackContext
 
 STACK_FIGURES: Final = (
     "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous",
-    "commitments",
+    "commitments", "untaggable",
 )  # fmt: skip
 """What is said of a stack only when all of it is known."""
 

@@ -90,7 +90,8 @@ def accelerators_at_most(facts: Facts) -> float:
 def tag_values(
     workloads: Sequence[Workload], estimate: Estimate, words: Container[str] | None = None
 ) -> dict[str, Any]:
-    """``by_tag``, ``tag_totals`` and ``unknown_tags`` as CEL sees them: the month of what carries each value of a tag.
+    """``by_tag``, ``tag_totals``, ``untaggable`` and ``unknown_tags`` as CEL sees them: the month of what carries each
+    value of a tag, and of what can carry none (which stands under the empty values of ``by_tag`` as well).
 
     For each key the values add up to the stack, but for what ``unknown_tags`` lists. Only what costs something or holds
     accelerators is in it; and of the keys those that are among ``words`` (all where there are none): a key that no
@@ -103,6 +104,10 @@ def tag_values(
         read = tuple(sorted(key for key in keys if words is None or key in words))
         groups = _grouped(read, shares)
         totals = {key: _by_value(index, groups) for index, key in enumerate(read)}
+        untaggable = _Share()
+        for _, facts, share in shares:
+            if not facts.taggable and not facts.tags and not _unknown_keys(facts):
+                untaggable.add(share)
     by_tag = {
         key: {value: _plain(key, value, share, estimate.currency) for value, share in values.items()}
         for key, values in totals.items()
@@ -110,6 +115,7 @@ def tag_values(
     return {
         "by_tag": by_tag,
         "tag_totals": [total for values in by_tag.values() for total in values.values()],
+        "untaggable": _plain("", "", untaggable, estimate.currency),
         "unknown_tags": [
             {"name": name, "key": key}
             for name, key in sorted((name, key) for name, facts, _ in shares for key in _unknown_keys(facts))

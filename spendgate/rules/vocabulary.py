@@ -109,6 +109,7 @@ _STACK = cel.Message(
         "accelerators": cel.MapOf(cel.DOUBLE),
         "by_tag": cel.MapOf(cel.MapOf(TAG_TOTAL)),
         "tag_totals": cel.ListOf(TAG_TOTAL),
+        "untaggable": TAG_TOTAL,
         "unknown_tags": cel.ListOf(UNKNOWN_TAG),
         "previous": cel.Message("Previous", {"monthly": _RANGE}),
         "commitments": cel.ListOf(COMMITMENT),
