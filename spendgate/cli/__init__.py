@@ -18,6 +18,7 @@ COMMANDS = {
     "prices": "check a price catalogue, add a price of your own, or read the providers' lists",
     "allocate": "who pays which line of a bill, by published rules",
     "reconcile": "how far an estimate was off the bill, why, and which usage would have been right",
+    "budget": "hold bills against budgets: what is spent, where the month will end, and which days are unusual",
     "guardrails": "list the guardrails, or explain one",
     "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",

@@ -30,6 +30,7 @@ NAMES = (
     "allocation-test",
     "column-mapping",
     "disputes",
+    "budgets",
 )
 """Every schema that ``spendgate schema NAME`` prints."""
 

@@ -103,6 +103,12 @@ def test_cost_of_a_training_run_is_by_the_fields_that_the_table_has(tmp_path: Pa
     assert kpi["notes"] == ["$7.00 are of owners for whom training-runs counts nothing."]
 
 
+def test_cost_of_months_that_the_table_does_not_have_is_left_out(tmp_path: Path) -> None:
+    rows = [tagged("100", "nlp", run="training"), line("900", "2026-02-03", tags={"team": "nlp", "run": "training"})]
+    runs = [{"date": "2026-03", "runs": "4"}]
+    assert values(measured(tmp_path, rows, training_runs=runs)["cost-per-training-run"]) == {(): 25}
+
+
 def test_unit_costs_of_inference_tokens_and_deployments(tmp_path: Path) -> None:
     rows = [tagged("50", "nlp", run="inference", model="m"), tagged("30", "nlp", run="training")]
     found = measured(

@@ -25,7 +25,7 @@ def _each(names: tuple[str, ...], alias: str = "") -> str:
 
 def unit_cost(table: str, column: str, where: str) -> Query:
     """The cost of the lines that ``where`` chooses over what a table of usage counts, by the owners' fields that the
-    table has. A row without a whole is cost that nothing was counted for."""
+    table has, in the months that it has. A row without a whole is cost that nothing was counted for."""
 
     def query(inputs: Inputs) -> str:
         fields = inputs.owners(table)
@@ -33,7 +33,8 @@ def unit_cost(table: str, column: str, where: str) -> Query:
         on = " AND ".join(f"c.{name} IS NOT DISTINCT FROM u.{name}" for name in fields) or "true"
         return f"""
             WITH c AS (SELECT {cost}sum(x_AllocatedCost) AS part FROM allocated
-                       WHERE x_Layer <> 'unallocated' AND {where} GROUP BY ALL HAVING count(*) > 0),
+                       WHERE x_Layer <> 'unallocated' AND {where}
+                             AND month IN (SELECT month FROM usage_{table}) GROUP BY ALL HAVING count(*) > 0),
                  u AS (SELECT {_each(fields)}sum({column}) AS whole FROM usage_{table} GROUP BY ALL)
             SELECT {_each(fields, "c.")}c.part, u.whole FROM c LEFT JOIN u ON {on}"""
 

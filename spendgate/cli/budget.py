@@ -1,0 +1,143 @@
+"""``spendgate budget check``: bills against budgets, for people and for cron."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from spendgate.cli import new_parser
+from spendgate.errors import InputError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``spendgate budget``."""
+    parser = new_parser("budget", mixed=True)
+    parser.add_argument("action", choices=("check",), help="hold bills against budgets")
+    parser.add_argument(
+        "bills",
+        nargs="+",
+        type=Path,
+        metavar="BILL|DIR",
+        help="files or folders of a bill (FOCUS), or folders that `spendgate allocate` wrote",
+    )
+    parser.add_argument(
+        "--budgets",
+        type=Path,
+        metavar="FILE",
+        help="a file of kind Budgets, a spendgate.yaml or an organisation file (default: those of this folder)",
+    )
+    parser.add_argument(
+        "--as-of", metavar="DATE", help="the last whole day of the bill (default: the last with charges)"
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=("exceeded", "projected", "at-risk"),
+        default="exceeded",
+        help="exit 1 for budgets that are exceeded (default), expected to be, or may be at the upper end of the range",
+    )
+    parser.add_argument(
+        "--min-anomaly", metavar="AMOUNT", default="10", help="least difference of an unusual day (default: 10)"
+    )
+    parser.add_argument(
+        "--usage",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="forecast by tokens, inferences, training-runs or gpu-hours: tables with a date and a count",
+    )
+    parser.add_argument("--growth", metavar="PERCENT", help="expected growth of these a month")
+    parser.add_argument("--saving", metavar="PERCENT", help="expected saving of the optimised scenario")
+    parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check; exit 1 where a budget fails."""
+    from spendgate.allocate.budget.anomaly import anomalies
+    from spendgate.allocate.budget.check import check_budgets, rate_of
+    from spendgate.allocate.budget.load import BillBudget, load_budgets
+    from spendgate.allocate.budget.report import Result, to_json, to_text
+    from spendgate.allocate.budget.scenarios import forecasts
+    from spendgate.allocate.budget.spend import open_spend
+    from spendgate.allocate.run import engine
+    from spendgate.errors import Place
+
+    least = _number(options.min_anomaly, "an amount")
+    growth, saving = (_part(text) for text in (options.growth, options.saving))
+    asked = _day(options.as_of)
+    budgets = load_budgets(options.budgets, Path())
+    usage = _named(options.usage)
+    with engine() as connection:
+        spend = open_spend(connection, options.bills)
+        as_of, notes = _as_of(asked, spend.first, spend.last)
+        if usage and not spend.owned:
+            raise InputError(
+                "forecasts need the owners of an allocation",
+                place=options.bills[0],
+                remedy="Name the folder that `spendgate allocate … --output DIR` wrote.",
+            )
+        result = Result(
+            spend.currency,
+            as_of,
+            rate_of(connection, spend, BillBudget("bill", Place(str(options.bills[0]))), as_of),
+            check_budgets(connection, spend, budgets, as_of),
+            anomalies(connection, spend, as_of, least),
+            forecasts(connection, usage, as_of, growth, saving) if usage else (),
+            tuple(notes),
+        )
+    if options.format == "json":
+        print(json.dumps(to_json(result, options.fail_on), indent=2, ensure_ascii=False))
+    else:
+        print(to_text(result, options.fail_on))
+    return 1 if result.failed(options.fail_on) else 0
+
+
+def _as_of(asked: date | None, first: date, last: date) -> tuple[date, list[str]]:
+    """The last whole day; days that the bill does not have yet are not taken for days without cost."""
+    if asked is None or asked == last:
+        return last, []
+    if asked < first:
+        raise InputError(f"the bill starts on {first}, after {asked}")
+    if asked < last:
+        return asked, [f"the bill has charges until {last}; those after {asked} are left out"]
+    if (asked.year, asked.month) != (last.year, last.month):
+        raise InputError(
+            f"the bill has no charges in {asked:%Y-%m}: its last are of {last}",
+            remedy="Export it again.",
+        )
+    return last, [f"the bill has no charges after {last}: it is judged as of that day, not of {asked}"]
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f'"{text}" is no day', remedy="Write it like 2026-03-15.") from None
+
+
+def _number(text: str, what: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or found < 0:
+        raise InputError(f'"{text}" is not {what}', remedy="Write a number like 10.")
+    return found
+
+
+def _part(text: str | None) -> Decimal | None:
+    """Per cent as a part of one; growth may be below zero."""
+    if text is None:
+        return None
+    plain = text.removesuffix("%")
+    sign = -1 if plain.startswith("-") else 1
+    return sign * _number(plain.lstrip("+-"), "a number of per cent") / 100
+
+
+def _named(words: list[str]) -> dict[str, Path]:
+    parts = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in words]
+    return {name: Path(file) for name, _, file in parts}

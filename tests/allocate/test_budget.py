@@ -1,0 +1,315 @@
+"""Budgets against bills: states, the run rate and its range, unusual days, and scenarios, worked by hand here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
+
+from spendgate.allocate.budget.runrate import run_rate
+from spendgate.cli import main
+from tests.allocate.bills import HEAD, line, write_csv
+
+BUDGETS = """\
+apiVersion: spendgate.dev/v1
+kind: Budgets
+budgets:
+"""
+
+RULES = """
+rules:
+  - {name: team, layer: direct, match: has(tags.team), owner: {team: tags.team, run_type: tags.run, model: tags.model}}
+"""
+
+POOL = """
+drivers:
+  gpu-hours: {unit: GPU-hours, value: row.gpu_hours}
+rules:
+  - {name: cluster, layer: proportional, match: 'true', pool: "'a'", driver: gpu-hours, idle: to_platform, platform: {team: ops}}
+"""
+
+
+def days(cost: str, count: int, month: str = "2026-03", **tags: str) -> list[dict[str, str]]:
+    """The same cost on each of the first days of a month."""
+    return [line(cost, f"{month}-{day:02}", tags=tags or None) for day in range(1, count + 1)]
+
+
+def check(
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    budgets: str,
+    *words: str,
+    capsys: pytest.CaptureFixture[str],
+    code: int = 0,
+) -> dict[str, Any]:
+    """The JSON of a check of a bill of these lines; the command must exit with ``code``."""
+    file = folder / "budgets.yaml"
+    file.write_text(BUDGETS + budgets, encoding="utf-8")
+    bill = write_csv(folder / "bill.csv", rows)
+    capsys.readouterr()
+    assert main(["budget", "check", str(bill), "--budgets", str(file), "--format", "json", *words]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def states(found: Mapping[str, Any]) -> dict[str, str]:
+    return {budget["name"]: budget["state"] for budget in found["budgets"]}
+
+
+def test_a_budget_that_is_exceeded_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [*days("10", 10, team="nlp"), *days("1", 10, team="cv")]
+    budgets = "  nlp: {tags: {team: nlp}, monthly: 99.99}\n  cv: {tags: {team: cv}, monthly: 1000}\n"
+    found = check(tmp_path, rows, budgets, capsys=capsys, code=1)
+    assert states(found) == {"nlp": "exceeded", "cv": "within"}
+    assert found["passed"] is False
+    assert Decimal(found["budgets"][0]["actual"]["spent"]) == 100
+
+
+def test_a_budget_that_will_be_exceeded_fails_where_that_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, budgets = days("10", 10), "  all: {monthly: 300}\n"
+    found = check(tmp_path, rows, budgets, capsys=capsys)
+    assert states(found) == {"all": "projected"}
+    assert Decimal(found["bill"]["expected"]) == 310
+    check(tmp_path, rows, budgets, "--fail-on", "projected", capsys=capsys, code=1)
+
+
+def test_a_budget_within_the_range_is_at_risk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line(str(10 + 4 * (day % 2)), f"2026-03-{day:02}") for day in range(1, 11)]
+    found = check(tmp_path, rows, "  all: {monthly: 375}\n", "--fail-on", "projected", capsys=capsys)
+    assert states(found) == {"all": "at risk"}
+    check(tmp_path, rows, "  all: {monthly: 375}\n", "--fail-on", "at-risk", capsys=capsys, code=1)
+
+
+def test_a_daily_budget_is_of_the_last_whole_day_and_counts_the_days_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line("50", "2026-03-02"), line("9", "2026-03-03"), line("20", "2026-03-04")]
+    found = check(tmp_path, rows, "  day: {daily: 10}\n", capsys=capsys, code=1)
+    assert found["budgets"][0]["days_over"] == ["2026-03-02", "2026-03-04"]
+    found = check(tmp_path, rows, "  day: {daily: 10}\n", "--as-of", "2026-03-03", capsys=capsys)
+    assert states(found) == {"day": "within"}
+    assert found["notes"] == ["the bill has charges until 2026-03-04; those after 2026-03-03 are left out"]
+
+
+def test_charges_that_stand_once_are_not_carried_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [*days("10", 10), {**line("500"), "ChargeCategory": "Purchase"}]
+    found = check(tmp_path, rows, "  all: {monthly: 10000}\n", capsys=capsys)
+    assert Decimal(found["bill"]["spent"]) == 600
+    assert Decimal(found["bill"]["expected"]) == 810
+
+
+def test_days_that_the_bill_does_not_have_yet_are_not_days_without_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = check(tmp_path, days("10", 10), "  all: {monthly: 400}\n", "--as-of", "2026-03-12", capsys=capsys)
+    assert found["as_of"] == "2026-03-10"
+    assert "it is judged as of that day" in found["notes"][0]
+
+
+def test_an_environment_and_another_tag_may_have_a_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [*days("10", 3, environment="production"), *days("1", 3, **{"cost.unit": 'x"y'})]
+    budgets = """\
+  prod: {environments: [production, staging], monthly: 20}
+  unit: {tags: {cost.unit: 'x"y'}, monthly: 2}
+  typo: {tags: {team: nobody}, monthly: 2}
+"""
+    found = check(tmp_path, rows, budgets, capsys=capsys, code=1)
+    assert states(found) == {"prod": "exceeded", "unit": "exceeded", "typo": "within"}
+    assert found["budgets"][2]["notes"] == ["no line of the bill is under it: is it named as in the bill?"]
+
+
+def test_budgets_of_a_project_are_used_and_those_of_stacks_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spendgate.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Config\nbudgets:\n"
+        "  nlp: {tags: {team: nlp}, monthlyUsd: 50}\n  each: {monthlyUsd: 5}\n  dev: {stacks: [dev], monthlyUsd: 5}\n",
+        encoding="utf-8",
+    )
+    bill = write_csv(tmp_path / "bill.csv", days("10", 10, team="nlp"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    assert main(["budget", "check", str(bill)]) == 1
+    told = capsys.readouterr().out
+    assert "EXCEEDED   nlp (team nlp)" in told
+    assert "UNCHECKED  each: it is for each stack, which a bill does not know" in told
+
+
+@pytest.mark.parametrize(
+    ("budgets", "told"),
+    [
+        ("  a: {tags: {team: x}}\n", "monthly"),
+        ("  a: {monthly: -1}\n", "-1"),
+        ("  a: {monthyl: 3}\n", "monthyl"),
+    ],
+)
+def test_budgets_that_are_wrong_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], budgets: str, told: str
+) -> None:
+    (tmp_path / "b.yaml").write_text(BUDGETS + budgets, encoding="utf-8")
+    bill = write_csv(tmp_path / "bill.csv", days("1", 2))
+    assert main(["budget", "check", str(bill), "--budgets", str(tmp_path / "b.yaml")]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_bad_input_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text(BUDGETS + "  a: {monthly: 3}\n", encoding="utf-8")
+    euros = write_csv(tmp_path / "eur.csv", [{**line("1"), "BillingCurrency": "EUR"}])
+    bad = write_csv(tmp_path / "bad.csv", [line("one")])
+    good = write_csv(tmp_path / "good.csv", [line("1")])
+
+    def told(*words: str) -> str:
+        assert main(["budget", "check", *words, "--budgets", str(file)]) == 2
+        return capsys.readouterr().err
+
+    assert 'the budget "a" is in USD, the bill in EUR' in told(str(euros))
+    assert "1 lines have no cost or no day" in told(str(bad))
+    assert "no such bill" in told(str(tmp_path / "none.csv"))
+    assert "no charges in 2026-04" in told(str(good), "--as-of", "2026-04-02")
+    assert "forecasts need the owners of an allocation" in told(str(good), "--usage", f"tokens={good}")
+    assert "several currencies" in told(str(euros), str(good))
+
+
+def test_an_unusual_day_is_told_with_the_lines_behind_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {**line(f"{20 + day % 3}", f"2026-03-{day:02}", tags={"team": "nlp"}), "SkuId": "gpu", "ResourceId": "i-1"}
+        for day in range(1, 21)
+    ]
+    rows += [{**line("5", f"2026-03-{day:02}", tags={"team": "cv"}), "SkuId": "gpu"} for day in range(1, 21)]
+    rows.append({**line("400", "2026-03-17", tags={"team": "nlp"}), "SkuId": "gpu", "ResourceId": "i-runaway"})
+    found = check(tmp_path, rows, "  all: {monthly: 9000}\n", capsys=capsys)
+    (one,) = found["anomalies"]
+    assert (one["day"], one["team"], one["sku"]) == ("2026-03-17", "nlp", "gpu")
+    assert (Decimal(one["cost"]), Decimal(one["usual"])) == (422, 21)
+    assert one["lines"][0]["resource"] == "i-runaway"
+    assert check(tmp_path, rows, "  all: {monthly: 9000}\n", "--min-anomaly", "500", capsys=capsys)["anomalies"] == []
+
+
+def test_what_is_new_is_unusual_and_a_few_days_tell_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [*days("10", 20), {**line("90", "2026-03-20"), "SkuId": "new"}]
+    found = check(tmp_path, rows, "  all: {monthly: 9000}\n", capsys=capsys)
+    assert [one["sku"] for one in found["anomalies"]] == ["new"]
+    assert check(tmp_path, days("10", 7), "  all: {monthly: 9000}\n", capsys=capsys)["anomalies"] is None
+
+
+def test_an_allocation_is_checked_by_its_owners_and_its_drivers_forecast(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    folders = []
+    for month, cost in (("2026-01", "10"), ("2026-02", "20"), ("2026-03", "40")):
+        length = 28 if month == "2026-02" else 31
+        bill = write_csv(tmp_path / "bill.csv", days(cost, length, month, team="nlp", run="inference"))
+        folders.append(str(tmp_path / month))
+        words = ["allocate", str(bill), "--rules", str(tmp_path / "rules.yaml"), "--output", folders[-1]]
+        assert main(words) == 0
+    tokens = write_csv(
+        tmp_path / "tokens.csv",
+        [
+            {"date": "2026-01", "tokens": "310"},
+            {"date": "2026-02", "tokens": "560"},
+            {"date": "2026-03", "tokens": "1240"},
+        ],
+    )
+    (tmp_path / "b.yaml").write_text(BUDGETS + "  nlp: {tags: {team: nlp}, monthly: 2000}\n", encoding="utf-8")
+    words = ["budget", "check", *folders, "--budgets", str(tmp_path / "b.yaml"), "--format", "json"]
+    capsys.readouterr()
+    assert main([*words, "--usage", str(tokens)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert Decimal(found["budgets"][0]["actual"]["spent"]) == 1240
+    (one,) = found["forecasts"]
+    assert Decimal(one["unit_cost"]) == 1  # 2,110 dollars for 2,110 tokens
+    assert (Decimal(one["growth"]), one["growth_from"]) == (1, "the median of 2 months")
+    assert one["saving"] is None
+    april = one["months"][0]
+    assert april["month"] == "2026-04"
+    base = Decimal(2110) / 90 * 30
+    assert Decimal(april["base"]) == pytest.approx(base)
+    assert Decimal(april["growth"]) == pytest.approx(2 * base)
+    assert april["optimized"] is None
+    assert main([*words, "--usage", str(tokens), "--growth", "10%", "--saving", "20"]) == 0
+    april = json.loads(capsys.readouterr().out)["forecasts"][0]["months"][0]
+    assert Decimal(april["optimized"]) == pytest.approx(base * Decimal("1.1") * Decimal("0.8"))
+    assert main(["budget", "check", folders[0], folders[0], "--budgets", str(tmp_path / "b.yaml")]) == 2
+    assert "it would count twice" in capsys.readouterr().err
+
+
+def test_without_idle_capacity_or_growth_the_scenarios_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(HEAD + POOL, encoding="utf-8")
+    use = write_csv(
+        tmp_path / "gpu-hours.csv",
+        [
+            {"date": f"2026-03-{day:02}", "pool": "a", "team": team, "gpu_hours": hours, "capacity": much}
+            for day in range(1, 11)
+            for team, hours, much in (("nlp", "6", ""), ("", "", "8"))
+        ],
+    )
+    bill = write_csv(tmp_path / "bill.csv", days("12", 10))
+    out = str(tmp_path / "out")
+    assert main(["allocate", str(bill), "--rules", str(tmp_path / "rules.yaml"), "--drivers", str(use), "-o", out]) == 0
+    (tmp_path / "b.yaml").write_text(BUDGETS + "  ops: {tags: {team: ops}, monthly: 30}\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["budget", "check", out, "--budgets", str(tmp_path / "b.yaml"), "--usage", str(use)]) == 0
+    told = capsys.readouterr().out
+    assert "no budget is exceeded on 2026-03-10" in told
+    assert "AT RISK" not in told
+    assert "PROJECTED  ops (team ops)" in told
+    assert "month $30.00, 100%: $30.00 spent, $3.00 a day, $93.00 expected ($93.00 to $93.00)" in told
+    assert "Forecast by gpu-hours: $2.00 for one, 6.0 a day" in told
+    assert "growth: not known (--growth, or three whole months of the driver)" in told
+    assert "optimised: 25.0% less for one, cost of capacity that nobody used" in told
+
+
+def test_working_days_and_weekends_are_carried_on_apart() -> None:
+    use = {date(2026, 3, 1) + timedelta(days=n): Decimal(0) for n in range(20)}
+    use = {day: Decimal(1 if day.weekday() >= 5 else 10) for day in use}
+    rate = run_rate(use, {}, min(use), max(use))
+    expected = sum(1 if date(2026, 3, n).weekday() >= 5 else 10 for n in range(1, 32))
+    assert rate.expected == expected == rate.low == rate.high
+
+
+def test_the_range_is_that_of_the_textbook() -> None:
+    values = [Decimal(n) for n in (8, 12, 10)]
+    use = {date(2026, 4, 27) + timedelta(days=n): value for n, value in enumerate(values)}
+    rate = run_rate(use, {}, date(2026, 4, 27), date(2026, 4, 29))
+    # one day ahead: 10 ± t(2) × sqrt(4 × (1 + 1/3))
+    assert rate.expected == 40
+    assert rate.high is not None
+    assert float(rate.high) == pytest.approx(40 + 1.886 * (4 * (4 / 3)) ** 0.5)
+
+
+def test_two_days_give_no_range() -> None:
+    use = {date(2026, 4, 1): Decimal(1), date(2026, 4, 2): Decimal(2)}
+    rate = run_rate(use, {}, date(2026, 4, 1), date(2026, 4, 2))
+    assert (rate.expected, rate.low) == (45, None)
+
+
+costs = st.dictionaries(
+    st.integers(0, 30).map(lambda n: date(2026, 3, 1) + timedelta(days=n)),
+    st.decimals(0, 10**6, places=2),
+    min_size=1,
+)
+
+
+@given(costs)
+def test_a_month_ends_within_its_range_and_not_below_what_it_has_cost(use: dict[date, Decimal]) -> None:
+    rate = run_rate(use, {}, date(2026, 3, 1), max(use))
+    assert rate.spent <= rate.expected
+    if rate.low is not None and rate.high is not None:
+        assert rate.spent <= rate.low <= rate.expected <= rate.high
+    if max(use) == date(2026, 3, 31):
+        assert rate.spent == rate.expected == rate.high
