@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
     parser.add_argument("--through", metavar="YYYY-MM-DD", help="the last day that the bill holds whole")
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
+    parser.add_argument("--columns", metavar="NAME|FILE", help="format of the bill, as for allocate")
     parser.add_argument("--map", type=Path, metavar="FILE", help="CSV: estimate (name or URN), bill (id or name)")
     parser.add_argument("--write-usage", type=Path, metavar="FILE", help="put what would have been right in there")
     parser.add_argument("--max-error", type=float, metavar="PCT", help="exit 1 where the WAPE is above")
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
         currency=options.currency,
         through=_day(options.through),
         map_file=options.map,
+        mapping=options.columns,
     )
     if options.format == "json":
         from spendgate.reconcile.as_json import to_json

@@ -56,13 +56,14 @@ def read_bill(
     month: str | None = None,
     currency: str | None = None,
     through: date | None = None,
+    mapping: str | None = None,
 ) -> Bill:
     """The charges of a month in the currency ``wanted``; ``currency`` keeps lines of one currency alone, ``through`` is
-    the last day that the bill holds whole.
+    the last day that the bill holds whole, ``mapping`` names how columns of another format are read.
 
     Raises InputError for a bill that cannot be read, of several months without ``month``, or of another currency.
     """
-    raw = bill.open_bill(connection, paths)
+    raw = bill.open_bill(connection, paths, mapping=mapping)
     cost = "EffectiveCost" if "EffectiveCost" in raw.columns else "BilledCost"
     table = bill.typed(raw, cost, paths[0])
     try:
@@ -125,7 +126,8 @@ def _read(connection: Any, lines: Any, cost: str, currency: str, through: date |
         _consumed=amount("ConsumedQuantity"),
         _priced=amount("PricingQuantity"),
         _start=start,
-        _end=ibis.coalesce(end, start + ibis.interval(days=1)),
+        # Some exports end a period a second before the next one begins.
+        _end=(ibis.coalesce(end, start + ibis.interval(days=1)) + ibis.interval(seconds=59)).truncate("minute"),
     )
     connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW spendgate_usual AS {ibis.to_sql(usual, dialect='duckdb')}")
 

@@ -25,12 +25,15 @@ def reconcile(
     currency: str | None = None,
     through: date | None = None,
     map_file: Path | None = None,
+    mapping: str | None = None,
 ) -> Reconciled:
     """Hold a JSON report of a check against the bill of a month. Raises InputError for what is wrong with either."""
     resources, wanted, told = read_estimate(estimate)
     mapped = read_map(map_file, resources) if map_file else ()
     with engine() as connection:
-        bill = read_bill(connection, bills, wanted=wanted, month=month, currency=currency, through=through)
+        bill = read_bill(
+            connection, bills, wanted=wanted, month=month, currency=currency, through=through, mapping=mapping
+        )
         matcher = Matcher(resources, mapped)
         own: dict[str, list[Charge]] = {}
         methods: dict[str, dict[str, None]] = {}

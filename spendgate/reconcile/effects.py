@@ -20,6 +20,12 @@ Step = tuple[Cause, Fraction, Fraction]
 """A factor: its cause, as estimated, and as it was."""
 
 
+def counts(charge: Charge) -> bool:
+    """Whether a charge tells a quantity of its own. One that takes something back (a discount as a line below zero, the
+    negation of what a savings plan covers) repeats the quantity of what it takes it from."""
+    return charge.cost >= 0 and "negation" not in charge.text.lower()
+
+
 def chain(steps: Sequence[Step]) -> tuple[Effect, ...]:
     """The effect of each factor on their product.
 
@@ -85,7 +91,7 @@ def _rates(line: EstimatedLine, charges: Sequence[Charge], estimated: Fraction, 
     if line.cost is None or not estimated or not actual:
         return None
     paid = sum((charge.cost for charge in charges), NOTHING)
-    listed = [charge.listed for charge in charges]
+    listed = [charge.listed for charge in charges if counts(charge)]
     known = [one for one in listed if one is not None]
     at_list = sum(known, NOTHING)
     if len(known) < len(listed) or not at_list or not line.listed:

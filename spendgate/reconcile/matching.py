@@ -122,8 +122,10 @@ class Matcher:
         yield "resource id", all_of(self.ids, ends)
         yield "name", all_of(self.names, ends)
         yield "name with a suffix", all_of(self.names, (_SUFFIX.sub("", text) for text in ends if _has_suffix(text)))
+        # Exports write the keys of tags in their own ways: aws:eks:nodegroup-name, aws_eks_nodegroup_name.
+        tags = {_letters(key): value for key, value in charge.tags.items()}
         for key in OWNING:
-            if value := charge.tags.get(key):
+            if value := tags.get(_letters(key)):
                 found = all_of(self.names, [value, *([_SUFFIX.sub("", value)] if _has_suffix(value) else [])])
                 yield f"tag {key}", found
 
@@ -160,6 +162,10 @@ def _ends(text: str) -> Iterable[str]:
         end = split()
         if end and end != text:
             yield end
+
+
+def _letters(key: str) -> str:
+    return "".join(letter for letter in key.lower() if letter.isalnum())
 
 
 def _has_suffix(text: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from spendgate.reconcile.effects import NOTHING, counted, hourly
+from spendgate.reconcile.effects import NOTHING, counted, counts, hourly
 from spendgate.reconcile.estimated import HOURS
 from spendgate.reconcile.model import Cause, Charge, Compared, Effect, EstimatedLine, EstimatedResource, Pair, Window
 
@@ -37,6 +37,11 @@ def unit_of(charge: Charge) -> str:
     """The unit of a charge as estimates write it; what it is called on the bill where none of these fits."""
     text = charge.unit.strip().lower()
     return next((unit for unit, pattern in _UNITS if pattern.fullmatch(text)), text)
+
+
+def _unit(charge: Charge) -> str:
+    unit = unit_of(charge)
+    return "hour" if unit == "second" else unit
 
 
 def quantity_of(charge: Charge) -> Fraction | None:
@@ -89,14 +94,19 @@ def _assigned(lines: Sequence[EstimatedLine], charges: Sequence[Charge]) -> dict
             if score and (best is None or score > best[0]):
                 best = (score, index)
         found.setdefault(best[1] if best else None, []).append(charge)
+    # What names a line that has no charge, in a unit that estimates do not know, is still what was billed for it.
+    for charge in list(found.get(None, ())):
+        lines_named = [index for index, line in enumerate(lines) if index not in found and _names(line, charge)]
+        if len(lines_named) == 1:
+            found[None].remove(charge)
+            found[lines_named[0]] = [charge]
     return found
 
 
 def _score(line: EstimatedLine, charge: Charge, named: bool) -> int:
     """How well a charge fits a line; 0 where it does not."""
-    unit, names = unit_of(charge), _names(line, charge)
-    ours = "hour" if unit == "second" else unit
-    if charge.quantity is not None and ours != line.unit:
+    names = _names(line, charge)
+    if charge.quantity is not None and _unit(charge) != line.unit:
         return 0
     if named and not names:
         return 0  # another charge names what the line is for
@@ -129,16 +139,19 @@ def _pair(
 ) -> Pair:
     estimated = line.cost or NOTHING
     actual = sum((charge.cost for charge in charges), NOTHING)
-    quantities = [quantity for charge in charges if (quantity := quantity_of(charge)) is not None]
+    telling = [charge for charge in charges if counts(charge)]
+    quantities = [quantity for charge in telling if (quantity := quantity_of(charge)) is not None]
     quantity = sum(quantities, NOTHING)
-    if not charges or (len(quantities) == len(charges) and not quantity and not actual):
+    if not charges or (len(quantities) == len(telling) and not quantity and not actual):
         return Pair(line, tuple(charges), estimated, actual, (Effect(Cause.NOT_USED, actual - estimated),))
     effects = None
     count = hours = None
     notes: list[str] = []
-    if len(quantities) == len(charges) and quantity > 0:
+    if any(_unit(charge) != line.unit for charge in telling if charge.quantity is not None):
+        notes.append(f"billed by {charges[0].unit}, estimated by {line.unit}")
+    elif len(quantities) == len(telling) and quantity > 0:
         if line.hours is not None and line.unit == "hour":
-            own = [window for charge in charges for window in _in_hours(charge, windows.get(charge.number, ()))]
+            own = [window for charge in telling for window in _in_hours(charge, windows.get(charge.number, ()))]
             count, hours = count_and_hours(own, quantity)
             share, told = _lived(line, own, hours, covered)
             notes += told
@@ -151,7 +164,7 @@ def _pair(
             hours, count = None, quantity
     if effects is None:
         effects = (Effect(Cause.UNSPLIT, actual - estimated),)
-    elif any(charge.listed is None for charge in charges):
+    elif any(charge.listed is None for charge in telling):
         notes.append("the bill has no ListCost: the price is what was paid, discounts among it")
     return Pair(line, tuple(charges), estimated, actual, effects, count, hours, tuple(notes))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from spendgate import estimate as estimate_room
 from spendgate.errors import InputError
-from spendgate.reconcile.effects import NOTHING
+from spendgate.reconcile.effects import NOTHING, counts
 from spendgate.reconcile.model import Cause, Compared, EstimatedLine, Pair, Proposal
 from spendgate.reconcile.pairing import quantity_of, unit_of
 from spendgate.writing import write_whole
@@ -91,7 +91,7 @@ def _amounts(one: Compared, part: Fraction, figures: dict[str, Fraction], reason
         figure = _figure(one, pair)
         if figure is None:
             continue
-        quantities = [quantity_of(charge) for charge in pair.charges]
+        quantities = [quantity_of(charge) for charge in pair.charges if counts(charge)]
         if None in quantities:
             continue
         actual[figure] = actual.get(figure, NOTHING) + sum((item for item in quantities if item), NOTHING)

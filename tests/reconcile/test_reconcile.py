@@ -261,6 +261,57 @@ def test_a_charge_by_the_hour_beside_the_machine_is_not_taken_for_it(estimate: P
     assert effects(train, 1) == {Cause.NOT_ESTIMATED: Fraction("3.72")}
 
 
+def test_a_discount_that_is_a_line_of_its_own_is_a_discount_and_no_more_hours(estimate: Path, tmp_path: Path) -> None:
+    at = price(estimate, "train", "g5.xlarge")
+    rows = days(estimate, "train", Decimal(24), ResourceId="train")
+    less = [{**row, "EffectiveCost": text(-at * 6), "ListCost": "", "ChargeDescription": "EDP discount g5.xlarge"}
+            for row in rows]  # fmt: skip
+    train = of(compare(estimate, tmp_path, [*rows, *less]), "train")
+    assert effects(train) == {Cause.MONTH: Fraction(14 * at), Cause.DISCOUNT: Fraction(-744 * at / 4)}
+
+
+def test_a_bill_of_aws_is_read_by_its_mapping(estimate: Path, tmp_path: Path) -> None:
+    at = price(estimate, "train", "g5.xlarge")
+    rows = [
+        {
+            "line_item_usage_start_date": f"2026-03-{day:02}T00:00:00.000Z",
+            "line_item_usage_end_date": f"2026-03-{day:02}T23:59:59.000Z",
+            "line_item_line_item_type": "Usage",
+            "line_item_product_code": "AmazonEC2",
+            "line_item_line_item_description": "$1.006 per On Demand Linux g5.xlarge Instance Hour",
+            "line_item_usage_type": "BoxUsage:g5.xlarge",
+            "line_item_usage_amount": "10",
+            "line_item_unblended_cost": text(at * 10),
+            "pricing_public_on_demand_cost": text(at * 10),
+            "pricing_unit": "Hrs",
+            "line_item_currency_code": "USD",
+            "line_item_resource_id": "i-0aaa",
+            "resource_tags": '{"user_name": "train"}',
+        }
+        for day in range(1, 32)
+    ]
+    train = of(compare(estimate, tmp_path, rows, mapping="aws-cur-2"), "train")
+    assert effects(train) == {Cause.MONTH: Fraction(14 * at), Cause.HOURS: Fraction((310 - 744) * at)}
+
+
+def test_a_charge_in_a_unit_that_estimates_do_not_know_is_still_of_the_line_that_it_names(
+    estimate: Path, tmp_path: Path
+) -> None:
+    rows = [
+        charge(
+            "9",
+            hours=744,
+            ResourceId="scratch",
+            ConsumedUnit="Bytes-Seconds",
+            ConsumedQuantity="5",
+            ChargeDescription="gp3",
+        )
+    ]
+    (pair,) = of(compare(estimate, tmp_path, rows), "scratch").pairs
+    assert [(effect.cause, effect.amount) for effect in pair.effects] == [(Cause.UNSPLIT, 1)]
+    assert pair.notes == ("billed by Bytes-Seconds, estimated by GiB-month",)
+
+
 def test_without_list_costs_or_quantities_less_is_told_apart_and_that_is_said(estimate: Path, tmp_path: Path) -> None:
     rows = [
         {**row, "ListCost": ""} for row in days(estimate, "train", Decimal(10), off=Decimal("0.1"), ResourceId="train")
