@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
 from spendgate.config.budgets import Budget, budgets_from, said_twice, settings_of, unknown_environments, wrong_amounts
-from spendgate.config.discounts import terms_from
+from spendgate.config.discounts import lock_of, terms_over
 from spendgate.config.environment import (
     DEFAULT_ENVIRONMENTS,
     Environment,
@@ -61,8 +61,8 @@ class Config:
     """The settings of one project; the defaults are those of a project without spendgate.yaml.
 
     ``max_price_age`` is in days: an older price is noted in the report. ``usage`` is the usage file; it need not be
-    there unless ``usage_place`` says where it is named. ``yaml`` is the file as read, for places, and ``own_packs``
-    those that it names itself.
+    there unless ``usage_place`` says where it is named (by the project, or by its organisation). ``yaml`` is the file
+    as read, for places, and ``own_packs`` those that it names itself.
     """
 
     packs: tuple[Pack, ...]
@@ -134,6 +134,7 @@ def load_config(
     demand = (organization.pack_signers if organization else None) or pack_signers(yaml, base)
     project = _project(yaml, base, demand) if yaml is not None else Config(packs=(), environments=())
     _check_budgets(project, organization)
+    usage, usage_place = _usage_for(project, organization, folder)
     return replace(
         project,
         packs=tuple(load_pack(name, packs_from, None, demand) for name in packs)
@@ -143,7 +144,9 @@ def load_config(
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
         organization=organization,
-        usage=_usage_for(project, folder),
+        discounts=terms_over(yaml, organization.yaml if organization else None),
+        usage=usage,
+        usage_place=usage_place,
         own_packs=() if packs else project.packs,
     )
 
@@ -161,7 +164,6 @@ def _project(yaml: YamlFile, base: Path, demand: Demand | None) -> Config:
         environments=environments_from(yaml, Layer.PROJECT),
         recorded=_recorded(yaml.data),
         budgets=budgets_from(yaml, Layer.PROJECT),
-        discounts=terms_from(yaml),
         usage=_usage(yaml, base),
         usage_place=yaml.place("usage") if "usage" in yaml.data else None,
         reports=tuple(_report(yaml, index) for index in range(len(yaml.data.get("reports", ())))),
@@ -251,12 +253,20 @@ def _usage(yaml: YamlFile, base: Path) -> Path:
     return base / str(yaml.data.get("usage", USAGE_FILE))
 
 
-def _usage_for(project: Config, folder: Path | None) -> Path | None:
-    """The usage file that is named; else the one in the project's folder, else the one beside its spendgate.yaml."""
-    if project.usage_place is not None or folder is None:
-        return project.usage
-    own = folder / USAGE_FILE
-    return own if own.is_file() or project.usage is None else project.usage
+def _usage_for(
+    project: Config, organization: Organization | None, folder: Path | None
+) -> tuple[Path | None, Place | None]:
+    """The usage file, and where it is named: the one that the project names; else the one in its folder, else the one
+    beside its spendgate.yaml; else the one that its organisation names."""
+    if project.usage_place is not None:
+        return project.usage, project.usage_place
+    own = folder / USAGE_FILE if folder is not None else None
+    for file in (own, project.usage):
+        if file is not None and file.is_file():
+            return file, None
+    if organization is not None and organization.usage is not None:
+        return organization.usage, organization.yaml.place("usage")
+    return project.usage or own, None
 
 
 def _check_currency(yaml: YamlFile) -> None:
@@ -271,7 +281,9 @@ def _check_currency(yaml: YamlFile) -> None:
 
 
 def _max_price_age(yaml: YamlFile | None, organization: Organization | None) -> int | None:
-    """Days, or None where no age is too much: the project's word, else that of its organisation."""
+    """Days, or None where no age is too much: the project's word, else that of its organisation, which may lock it."""
+    if yaml is not None and organization is not None and (lock := lock_of(organization.yaml)) is not None:
+        _refuse_longer(yaml, organization.yaml, lock)
     for file in (yaml, organization.yaml if organization else None):
         text = file.data.get("prices", {}).get("maxAge") if file is not None else None
         if file is not None and text is not None:
@@ -279,6 +291,21 @@ def _max_price_age(yaml: YamlFile | None, organization: Organization | None) -> 
 
             return days_of(text, file.place("prices", "maxAge"))
     return None
+
+
+def _refuse_longer(project: YamlFile, organization: YamlFile, lock: Place) -> None:
+    from spendgate.prices.age import days_of
+
+    own, given = (file.data.get("prices", {}).get("maxAge") for file in (project, organization))
+    if own is None or given is None:
+        return
+    place = project.place("prices", "maxAge")
+    if days_of(own, place) > days_of(given, organization.place("prices", "maxAge")):
+        raise InputError(
+            f'"{own}" is longer than the "{given}" that the organisation locks at {lock}',
+            place=place,
+            remedy="Leave it out, or make it shorter.",
+        )
 
 
 def _recorded(data: Mapping[str, Any]) -> tuple[RecordedInvoke, ...]:

@@ -1,12 +1,12 @@
-"""``discounts`` and ``commitments`` of spendgate.yaml: expressions compiled, figures read."""
+"""``discounts`` and ``commitments`` of spendgate.yaml and the organisation file: expressions compiled, figures read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.errors import InputError, Place, raise_together
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from spendgate.estimate.model import CostLine
     from spendgate.facts.model import Workload
     from spendgate.yamlfile import YamlFile
+
+
+SECTIONS: Final = ("discounts", "commitments")
+
+
+def name_of(section: str, index: int, item: Mapping[str, Any]) -> str:
+    """The name of a discount or commitment; one without is called by its place in the list."""
+    return str(item.get("name") or f"{section[:-1]} {index + 1}")
 
 
 def terms_from(yaml: YamlFile) -> tuple[Term, ...]:
@@ -28,7 +36,7 @@ def terms_from(yaml: YamlFile) -> tuple[Term, ...]:
 
     found: list[Term] = []
     errors: list[InputError] = []
-    for section in ("discounts", "commitments"):
+    for section in SECTIONS:
         for index, item in enumerate(yaml.data.get(section, ())):
             place = yaml.place(section, index)
             try:
@@ -38,7 +46,7 @@ def terms_from(yaml: YamlFile) -> tuple[Term, ...]:
             except InputError as error:
                 errors.append(error)
                 continue
-            name = item.get("name") or f"{section[:-1]} {index + 1}"
+            name = name_of(section, index, item)
             origin = f"{place.file}:{place.line}"
             if section == "discounts":
                 found.append(Discount(name, match, _decimal(item["percent"]), until, origin))
@@ -47,6 +55,53 @@ def terms_from(yaml: YamlFile) -> tuple[Term, ...]:
             found.append(Commitment(name, match, _decimal(item["count"]), hourly, percent, until, origin))
     raise_together(errors)
     return tuple(found)
+
+
+def terms_over(project: YamlFile | None, organization: YamlFile | None) -> tuple[Term, ...]:
+    """What is paid below list prices: of several discounts that match a line the first holds, so those of the project
+    come before those of its organisation, and so it is with commitments.
+
+    Raises InputErrors as ``terms_from`` does, and for those of a project where the organisation locks its prices.
+    """
+    if project is None or organization is None:
+        return tuple(term for yaml in (project, organization) if yaml is not None for term in terms_from(yaml))
+    raise_together(_locked(project, organization))
+    own, given = (terms_from(yaml) for yaml in (project, organization))
+    if not own or not given or lock_of(organization) is not None:
+        return given or own
+    from spendgate.estimate.discounts import Discount
+
+    # What both files say holds once: a commitment is not bought twice by that.
+    items = [[item for section in SECTIONS for item in yaml.data.get(section, ())] for yaml in (project, organization)]
+    every = (*own, *(term for term, item in zip(given, items[1], strict=True) if item not in items[0]))
+    return (
+        *(term for term in every if isinstance(term, Discount)),
+        *(term for term in every if not isinstance(term, Discount)),
+    )
+
+
+def lock_of(organization: YamlFile | None) -> Place | None:
+    """Where an organisation says that what its projects pay is not theirs to say."""
+    if organization is None or not organization.data.get("prices", {}).get("locked"):
+        return None
+    return organization.place("prices", "locked")
+
+
+def _locked(project: YamlFile, organization: YamlFile) -> list[InputError]:
+    """Discounts and commitments of a project under a lock; the organisation's own words again are none."""
+    lock = lock_of(organization)
+    if lock is None:
+        return []
+    return [
+        InputError(
+            f"the {section[:-1]} is not the project's to say: the organisation locks its prices at {lock}",
+            place=project.place(section, index),
+            remedy="Leave it out, or have it written in the organisation file.",
+        )
+        for section in SECTIONS
+        for index, item in enumerate(project.data.get(section, ()))
+        if item not in organization.data.get(section, ())
+    ]
 
 
 def matcher(expression: str, place: Place) -> Callable[[CostLine, Workload], bool | None]:

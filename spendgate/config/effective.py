@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from spendgate.config import Config
+from spendgate.config.discounts import SECTIONS, lock_of, name_of
 from spendgate.errors import Place
 from spendgate.rules.guardrail import Layer, Origin, Selected
 from spendgate.rules.selection import Pack, library_of, select
 from spendgate.yamlfile import YamlFile
 
-_OWN_WAY = frozenset({"apiVersion", "kind", "organization", "packs", "guardrails", "environments", "budgets"})
+_OWN_WAY = frozenset(
+    {"apiVersion", "kind", "organization", "packs", "guardrails", "environments", "budgets", "usage", *SECTIONS}
+)
 """Keys whose effective value is more than what one file says; all others are listed as written."""
 
 
@@ -49,6 +53,8 @@ def effective(config: Config, stack: str) -> tuple[Effective, ...]:
             for item in config.environments
         ),
         *_budgets(config),
+        *_terms(config),
+        *_usage(config),
         *(value for item in selection for value in _guardrail(item)),
         *_as_written(config),
     )
@@ -91,6 +97,28 @@ def _budgets(config: Config) -> Iterator[Effective]:
             yield Effective(f"budgets.{budget.name}.{key}", value, origin)
 
 
+def _terms(config: Config) -> Iterator[Effective]:
+    """Discounts and commitments in the order in which they are asked: the project's, then its organisation's."""
+    lock = lock_of(_organization_file(config))
+    for section in SECTIONS:
+        for layer, yaml in ((Layer.PROJECT, config.yaml), (Layer.ORGANIZATION, _organization_file(config))):
+            for index, item in enumerate(yaml.data.get(section, ()) if yaml is not None else ()):
+                value = {key: part for key, part in item.items() if key != "name"}
+                origin = Origin(layer, yaml.place(section, index) if yaml else Place(""), locked_at=lock)
+                yield Effective(f"{section}.{name_of(section, index, item)}", value, origin)
+
+
+def _usage(config: Config) -> Iterator[Effective]:
+    """The usage file that is read, where there is one."""
+    file, named = config.usage, config.usage_place
+    if file is None or (named is None and not file.is_file()):
+        return
+    own = named is None or (config.yaml is not None and "usage" in config.yaml.data)
+    here = Path.cwd()
+    shown = str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    yield Effective("usage", shown, Origin(Layer.PROJECT if own else Layer.ORGANIZATION, named or Place(shown)))
+
+
 def _guardrail(item: Selected) -> Iterator[Effective]:
     guardrail = item.guardrail
     built_in = Origin(Layer.BUILT_IN, guardrail.place)
@@ -104,13 +132,15 @@ def _guardrail(item: Selected) -> Iterator[Effective]:
 def _as_written(config: Config) -> Iterator[Effective]:
     """All other keys: the project's word, else that of its organisation."""
     seen: set[str] = set()
+    lock = lock_of(_organization_file(config))
     for layer, yaml in ((Layer.PROJECT, config.yaml), (Layer.ORGANIZATION, _organization_file(config))):
         if yaml is None:
             continue
         for path, value in _leaves({key: part for key, part in yaml.data.items() if key not in _OWN_WAY}):
             if (key := ".".join(path)) not in seen:
                 seen.add(key)
-                yield Effective(key, value, Origin(layer, yaml.key_place(*path)))
+                locked_at = lock if key == "prices.maxAge" else None
+                yield Effective(key, value, Origin(layer, yaml.key_place(*path), locked_at=locked_at))
 
 
 def _leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

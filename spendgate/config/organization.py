@@ -24,7 +24,7 @@ VARIABLE: Final = "SPENDGATE_ORGANIZATION"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """An organisation file as loaded. ``packs`` hold for projects that name none."""
+    """An organisation file as loaded. ``packs`` and ``usage`` hold for projects that name none."""
 
     yaml: YamlFile
     packs: tuple[Pack, ...]
@@ -34,6 +34,7 @@ class Organization:
     budgets: tuple[Budget, ...]
     named_by: str
     pack_signers: Demand | None = None
+    usage: Path | None = None
 
 
 def find_organization(project: YamlFile | None, base: Path) -> tuple[Path, str] | None:
@@ -86,6 +87,7 @@ def load_organization(path: Path, named_by: str, shown_as: str) -> Organization:
         budgets=budgets_from(yaml, Layer.ORGANIZATION),
         named_by=named_by,
         pack_signers=demand,
+        usage=base / Path(yaml.data["usage"]).expanduser() if "usage" in yaml.data else None,
     )
 
 

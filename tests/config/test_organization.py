@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from spendgate.config import load_config
+from spendgate.config.effective import Effective, effective
 from spendgate.errors import InputError
-from spendgate.rules.guardrail import Enforcement, Selected
+from spendgate.rules.guardrail import Enforcement, Layer, Selected
 from spendgate.rules.selection import select
 
 HEAD = "apiVersion: spendgate.dev/v1\nkind: {kind}\n"
@@ -147,3 +148,76 @@ def test_an_organisation_file_that_is_not_there_is_an_error(tmp_path: Path, monk
 def test_a_project_cannot_lock(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='unknown key "locked"'):
         load_config(written(tmp_path, "guardrails: {gpu-priced: {locked: true}}\n"))
+
+
+DISCOUNT = 'discounts: [{{name: {name}, match: line.provider == "aws", percent: {percent}}}]\n'
+COMMITMENT = "commitments: [{name: reserved, match: 'line.item == \"p4d.24xlarge\"', count: 2, hourly: 12.5}]\n"
+
+
+def shown(folder: Path) -> dict[str, Effective]:
+    return {item.key: item for item in effective(load_config(folder), "dev")}
+
+
+def test_discounts_of_the_project_come_before_those_of_its_organisation_and_commitments_last(tmp_path: Path) -> None:
+    given = DISCOUNT.format(name="EDP", percent=12) + COMMITMENT
+    folder = written(tmp_path, DISCOUNT.format(name="own", percent=5), given)
+    assert [term.name for term in load_config(folder).discounts] == ["own", "EDP", "reserved"]
+    origins = {key: item.origin.layer for key, item in shown(folder).items() if key.startswith(("disc", "comm"))}
+    assert origins == {
+        "discounts.own": Layer.PROJECT,
+        "discounts.EDP": Layer.ORGANIZATION,
+        "commitments.reserved": Layer.ORGANIZATION,
+    }
+    assert shown(folder)["discounts.EDP"].value == {"match": 'line.provider == "aws"', "percent": 12}
+
+
+def test_a_project_without_discounts_pays_what_its_organisation_pays(tmp_path: Path) -> None:
+    folder = written(tmp_path, "", DISCOUNT.format(name="EDP", percent=12))
+    (term,) = load_config(folder).discounts
+    assert term.name == "EDP"
+    assert term.origin.endswith("org.yaml:3")
+
+
+@pytest.mark.parametrize("own", [DISCOUNT.format(name="free", percent=100), COMMITMENT])
+def test_where_prices_are_locked_no_project_hides_list_prices(tmp_path: Path, own: str) -> None:
+    given = "prices: {locked: true}\n" + DISCOUNT.format(name="EDP", percent=12)
+    with pytest.raises(InputError, match=r"not the project's to say: the organisation locks .*org\.yaml:3"):
+        load_config(written(tmp_path, own, given))
+    folder = written(tmp_path, DISCOUNT.format(name="EDP", percent=12), given)
+    assert {term.name for term in load_config(folder).discounts} == {"EDP"}
+    assert shown(folder)["discounts.EDP"].origin.locked_at is not None
+
+
+def test_what_both_files_say_holds_once(tmp_path: Path) -> None:
+    assert len(load_config(written(tmp_path, COMMITMENT, COMMITMENT)).discounts) == 1
+    twice = COMMITMENT.replace(
+        "[", "[{name: reserved, match: 'line.item == \"p4d.24xlarge\"', count: 2, hourly: 12.5}, "
+    )
+    folder = written(tmp_path, twice, "prices: {locked: true}\n" + COMMITMENT)
+    assert len(load_config(folder).discounts) == 1
+
+
+def test_a_locked_age_of_prices_may_be_shorter(tmp_path: Path) -> None:
+    given = "prices: {maxAge: 90d, locked: true}\n"
+    assert load_config(written(tmp_path, "prices: {maxAge: 30d}\n", given)).max_price_age == 30
+    with pytest.raises(InputError, match='"120d" is longer than the "90d"'):
+        load_config(written(tmp_path, "prices: {maxAge: 120d}\n", given))
+
+
+def test_a_project_cannot_lock_prices(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="locked"):
+        load_config(written(tmp_path, "prices: {locked: true}\n"))
+
+
+def test_the_usage_file_of_the_organisation_is_for_projects_that_have_none(tmp_path: Path) -> None:
+    folder = written(tmp_path, "", "usage: usual.yaml\n")
+    usual = tmp_path / "usual.yaml"
+    assert load_config(folder).usage == usual
+    assert str(load_config(folder).usage_place).endswith("org.yaml:3:8")
+    assert shown(folder)["usage"].origin.layer is Layer.ORGANIZATION
+    (folder / "spendgate-usage.yaml").write_text(HEAD.format(kind="Usage"), encoding="utf-8")
+    assert load_config(folder).usage == folder / "spendgate-usage.yaml"
+    assert shown(folder)["usage"].origin.layer is Layer.PROJECT
+    folder = written(tmp_path, "usage: mine.yaml\n", "usage: usual.yaml\n")
+    assert load_config(folder).usage == folder / "mine.yaml"
+    assert shown(folder)["usage"].origin.layer is Layer.PROJECT
