@@ -63,3 +63,16 @@ def test_as_declared_the_same_is_refused_with_the_patch_proposed(spendgate: Run,
 def test_the_explanation_of_a_guardrail_says_what_it_sets(spendgate: Run) -> None:
     done = spendgate("guardrails", "incomplete-uploads-expire")
     assert "At level remediate it sets:\n  lifecycleRules[+] of gcp:storage/bucket:Bucket" in done.stdout
+
+
+@pytest.mark.parametrize("flags", [(), ("--as-declared",)])
+def test_a_patch_names_its_place_as_findings_do_relative_to_where_check_runs(
+    spendgate: Run, folder: Path, flags: tuple[str, ...]
+) -> None:
+    (folder / "spendgate.yaml").write_text(SETTINGS.replace("{enforcement: disabled}", "{}"), encoding="utf-8")
+    done = spendgate("check", folder.name, *flags, "--format", "json", cwd=folder.parent)
+    report = json.loads(done.stdout)
+    here = {"file": f"{folder.name}/__main__.py", "line": 5}
+    assert [item["location"] for item in report["patches"]] == [here, here]
+    assert [item["location"]["file"] for item in report["findings"]] == [here["file"]] * len(report["findings"])
+    assert report["findings"]
