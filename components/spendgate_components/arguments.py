@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final, TypeVar
 
 import pulumi
+from pulumi.output import Unknown
 
 from spendgate.errors import did_you_mean
 from spendgate_components.errors import ArgumentError
@@ -60,7 +61,7 @@ def _value(value: Any, hint: Any, path: str) -> Any:
     if value is None:
         return None
     options = _options(hint)
-    if isinstance(value, (pulumi.Output, Awaitable)):
+    if isinstance(value, (pulumi.Output, Unknown, Awaitable)):
         if any(
             isinstance(option, typing.ForwardRef) or typing.get_origin(option) is pulumi.Output for option in options
         ):

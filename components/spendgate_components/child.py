@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pulumi
 from pulumi import _types
+from pulumi.output import Unknown
 
 from spendgate.errors import did_you_mean
 from spendgate.resource import UNKNOWN, Declaration, Resource, Value
@@ -244,7 +245,7 @@ def _resource(child: Child, name: str, urns: Mapping[str, str]) -> Resource:
 
 
 def _declared(value: Any) -> Value:
-    if isinstance(value, (Of, Joined, pulumi.Output, pulumi.Resource)):
+    if isinstance(value, (Of, Joined, pulumi.Output, Unknown, pulumi.Resource)):
         return UNKNOWN
     if isinstance(value, Mapping):
         return {str(key): _declared(item) for key, item in value.items() if item is not None}

@@ -123,13 +123,14 @@ def test_in_production_a_bounded_minimum_stays_up_and_passes_all_packs(
     assert checked.estimate.total.monthly.low > 0
 
 
-def test_an_endpoint_of_vertex_ai_passes_all_packs_but_for_the_labels_it_cannot_take(check: CheckProgram) -> None:
-    checked = check(
-        program("prod", {"serve": {**ARGS["vertex"], "platform": "vertex", "replicas": (1, 3)}}), stack="prod"
-    )
-    # Advisory in its pack: the API takes no labels where it makes an endpoint of a model of Model Garden.
-    assert [one.guardrail for one in objections(checked)] == ["untagged-cost-share"]
+def test_an_endpoint_of_vertex_ai_passes_all_packs_and_says_that_it_takes_no_labels(check: CheckProgram) -> None:
+    arguments = {**ARGS["vertex"], "platform": "vertex", "replicas": (1, 3)}
+    checked = check(program("prod", {"serve": arguments}), stack="prod")
+    assert [message(one) for one in objections(checked)] == []
     same_to_the_cent(checked)
+    assert checked.estimate.total.monthly.low > 0
+    warnings = judge(endpoint("vertex", tags=PRODUCTION, replicas=Replicas(3, min=1)))[2]
+    assert "takes no labels: its cost is told by the project alone" in warnings[0]
 
 
 def test_the_bounds_are_those_of_the_guardrails() -> None:

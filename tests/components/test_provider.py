@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,11 +67,23 @@ class Engine:
         )
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def _command(folder: Path) -> list[str]:
+    """The provider as an installed command, made as installers make it of what pyproject.toml names."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module, function = scripts["pulumi-resource-spendgate"].split(":")
+    command = folder / "pulumi-resource-spendgate"
+    text = f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+    command.write_text(text, encoding="utf-8")
+    command.chmod(0o755)
+    return [str(command)]
+
+
+@pytest.fixture(params=["folder"])
+def engine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
     deployment = Deployment("platform", "dev", tmp_path, config={"aws:region": "us-west-2"})
     with serve(Monitor(deployment, Answers((), deployment.assume))) as address:
-        command = [sys.executable, str(ROOT / "components"), address]
+        start = _command(tmp_path) if request.param == "command" else [sys.executable, str(ROOT / "components")]
+        command = [*start, address]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
             try:
                 assert process.stdout is not None
@@ -114,6 +127,7 @@ def test_every_component_and_every_argument_is_described() -> None:
             assert value.get("description"), f"{name}.{word}"
 
 
+@pytest.mark.parametrize("engine", ["folder", "command"], indirect=True)
 def test_a_pool_is_constructed_priced_and_passes_all_packs(engine: Engine) -> None:
     inputs = {
         "tags": WHO, "platform": "eks", "accelerator": "L4", "nodes": {"min": 0, "expected": 1, "max": 4},

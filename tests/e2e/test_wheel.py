@@ -10,8 +10,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from spendgate import __version__
 from tests.conftest import ROOT
 
 
@@ -74,3 +78,23 @@ def test_check_from_an_installed_wheel_in_a_folder_outside_the_checkout(installe
         [installed, "guardrails", "gpu-priced"], cwd=tmp_path, env=env, capture_output=True, text=True
     )
     assert str(installed.parent.parent) in where.stdout, "the guardrails must come from the wheel"
+
+
+def test_the_component_provider_of_an_installed_wheel_is_a_command(installed: Path, tmp_path: Path) -> None:
+    """As the engine starts a plugin that it finds on PATH: with its own address, and the port is the first line."""
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    command = [installed.with_name("pulumi-resource-spendgate"), "127.0.0.1:1"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().decode().strip()
+            assert port.isdigit(), process.stderr and process.stderr.read()
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                stub = provider_pb2_grpc.ResourceProviderStub(channel)
+                served = json.loads(stub.GetSchema(provider_pb2.GetSchemaRequest(), timeout=60).schema)
+                version = stub.GetPluginInfo(empty_pb2.Empty(), timeout=60).version
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+    assert served == json.loads((ROOT / "components" / "schema.json").read_text(encoding="utf-8"))
+    assert version == __version__
