@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+BAD_TAGS: Final = 100
+"""Lines with tags that are no JSON which are named."""
+
+
 def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     """Allocate the bills and write the lines to ``output`` (``.parquet`` or ``.csv``), whole or not at all.
 
@@ -66,7 +70,7 @@ def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
 def _counted(row: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
     """The first look at the bill. Raises InputError for lines that cannot be placed, and for mixed currencies."""
     place, cost = request.bills[0], request.rules.amount.column
-    asked = f" of {request.month}" if request.month else ""
+    asked = (f" of {request.month}" if request.month else "") + (f" in {request.currency}" if request.currency else "")
     told = [
         (row["bad_cost"], f"have a {cost} that is no number"),
         (row["no_cost"], f"have no {cost}"),
@@ -95,6 +99,7 @@ class _Written:
     lines: ir.Table
     plan: Plan
     source: str
+    bad_tags: tuple[str, ...] = ()
 
 
 def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, partial: Path) -> _Written:
@@ -110,7 +115,13 @@ def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, 
         return found.table
 
     source = engine.write(planned, partial)
-    return _Written(*made[-1], source)
+    return _Written(*made[-1], source, _bad_tags(engine, lines) if len(made) > 1 else ())
+
+
+def _bad_tags(engine: Engine, lines: ir.Table) -> tuple[str, ...]:
+    """The first lines whose tags are no JSON."""
+    wrong = lines.filter(lines[TAGS].notnull() & ~engine.valid_json(lines[TAGS]))
+    return tuple(str(row[LINE_ID]) for row in engine.rows(wrong.select(LINE_ID).order_by(LINE_ID).limit(BAD_TAGS)))
 
 
 def _outcome(engine: Engine, request: Request, written: _Written, counted: Mapping[str, Any]) -> Outcome:
@@ -175,6 +186,7 @@ def _outcome(engine: Engine, request: Request, written: _Written, counted: Mappi
         missing=written.plan.missing,
         duplicates=duplicates,
         read_as=totals["read_as"],
+        bad_tags=written.bad_tags,
     )
 
 

@@ -5,6 +5,7 @@ DuckDB reads them. Amounts become DECIMAL(26, 12); a text that is no number is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import and_
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS, REQUIRED, Kind
+from spendgate.allocate.heads import fault_of, separator_of
 from spendgate.allocate.mapping import find_mapping, select_list, without_zone
 from spendgate.errors import InputError, did_you_mean
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz")
 PARQUET: Final = (".parquet", ".parq")
+
+
+OURS: Final = ("x_File", "file_row_number", LINE_ID)
+"""Columns that reading adds."""
 
 
 def timestamps(text: Any) -> Any:
@@ -44,9 +50,12 @@ def open_bill(
     """
     files, csv = files_of_bill(paths)
     listed = ", ".join(_quoted(str(path)) for path in files)
+    separator = separator_of(files) if csv else ""
     if csv:
+        # Left to itself DuckDB would read a file that is cut off as one of other separators and quotes.
         source = (
             f"read_csv([{listed}], all_varchar=true, header=true, union_by_name=true, filename='x_File', "
+            f"delim={_quoted(separator)}, quote='\"', escape='\"', comment='', skip=0, "
             "nullstr=['', 'NULL', 'null'], strict_mode=true, hive_partitioning=true, hive_types_autocast=false)"
         )
         number = "row_number() OVER ()"
@@ -60,11 +69,11 @@ def open_bill(
         types = {row[0]: row[1] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         columns = list(types)
         if line_id is not None:
-            known_line_id(line_id, columns, paths[0])
+            known_line_id(line_id, [name for name in columns if name not in OURS], paths[0])
             made = f'CAST("{line_id}" AS VARCHAR)'
         else:
             made = f"regexp_extract(x_File, '[^/]*$') || ':' || ({number})"
-        own = {name: type_ for name, type_ in types.items() if name not in ("x_File", "file_row_number", LINE_ID)}
+        own = {name: type_ for name, type_ in types.items() if name not in OURS}
         found = find_mapping(mapping, columns)
         if found is None:
             kept = ", ".join(without_zone(name, type_) for name, type_ in own.items())
@@ -73,6 +82,8 @@ def open_bill(
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
         return connection.table("bill")
     except Exception as error:
+        if csv and "when sniffing" in str(error) and (fault := fault_of(files, separator)):
+            raise fault from None
         raise unreadable(error, paths[0]) from None
 
 
@@ -139,12 +150,33 @@ def unreadable(error: Exception, place: Path) -> InputError:
     """What the engine says of a file, in a sentence."""
     if isinstance(error, InputError):
         return error
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    named = re.search(r"^\s*file\s*=\s*(\S.*)$", str(error), re.MULTILINE)
     return InputError(
-        f"the bill cannot be read: {first}",
-        place=place,
+        f"the bill cannot be read: {said(error)}",
+        place=Path(named[1].strip()) if named else place,
         remedy="Is the file whole? Export it again, or name its columns with --columns.",
     )
+
+
+_CSV_FAULTS: Final = (
+    (
+        re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)"),
+        "it has {1} columns, not {0}: is the file cut off?",
+    ),
+    (re.compile(r"unterminated quote|unquoted value|quote should be followed"), "a quote is not closed"),
+    (re.compile(r"[Ii]nvalid unicode|not utf-8 encoded"), "it is not UTF-8 text"),
+)
+
+
+def said(error: Exception) -> str:
+    """What the engine says of a file, in a line; of CSV the line that is wrong, and how."""
+    text = str(error)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
+    for pattern, told in _CSV_FAULTS:
+        if found := pattern.search(text):
+            return f"line {line[1]}: {told.format(*found.groups())}" if line else told.format(*found.groups())
+    first = next((part.strip() for part in text.splitlines() if part.strip()), type(error).__name__)
+    return first if len(first) <= 240 else f"{first[:239]}…"
 
 
 def _typed(table: Any, name: str, as_time: AsTime) -> Any:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill import CSV, PARQUET
+from spendgate.allocate.bill import CSV, PARQUET, said
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import ROW
+from spendgate.allocate.heads import fault_of, separator_of
 from spendgate.allocate.model import OWNER, Driver, Window
 from spendgate.allocate.shares import Use, as_fraction, owner_of
 from spendgate.errors import InputError, did_you_mean
+from spendgate.rules.cel.syntax import Call, Node, Select, everything
 
 
 def read_uses(connection: Any, driver: Driver, file: Path, window: Window) -> dict[tuple[str, date], Use]:
@@ -24,9 +26,9 @@ def read_uses(connection: Any, driver: Driver, file: Path, window: Window) -> di
 
     Raises InputError: no such file or column, a value that is negative or no number, a date that is none.
     """
-    table = _table(connection, file)
-    known_columns(table.columns, driver, file)
     tree = checked(driver.value, ROW, ("double", "int")).tree
+    table = _table(connection, file, tree)
+    known_columns(table.columns, driver, file)
     columns = Columns(table, tag=lambda _: None)
     try:
         value = column(tree, columns)
@@ -47,7 +49,11 @@ def read_uses(connection: Any, driver: Driver, file: Path, window: Window) -> di
         **{field: table[names[field]].cast("string") for field in OWNER if names[field] in table.columns},
     }
     shown = {name: expression for name, expression in asked.items() if expression is not None}
-    return uses_of(rows_of(connection, table.select(**shown)), driver, file, window)
+    try:
+        rows = rows_of(connection, table.select(**shown))
+    except Exception as error:
+        raise _unreadable(error, file) from None
+    return uses_of(rows, driver, file, window)
 
 
 def uses_of(
@@ -63,11 +69,16 @@ def uses_of(
             use.capacity = capacity + (use.capacity or 0)
         owner = owner_of({field: row.get(field) for field in OWNER})
         if any(owner):
+            if row["value"] is None:
+                raise InputError(
+                    f"row {number} has no number of {driver.unit}", place=file, remedy="Write 0 where there are none."
+                )
             use.by_owner[owner] += _amount(row["value"], driver.unit, file, number)
     return uses
 
 
-def _table(connection: Any, file: Path) -> Any:
+def _table(connection: Any, file: Path, value: Node) -> Any:
+    """The table, with numbers where the value calculates; all else of CSV is text: a cost centre 007 stays one."""
     text = str(file).lower()
     if not file.exists():
         raise InputError("no such driver table", place=file)
@@ -75,11 +86,42 @@ def _table(connection: Any, file: Path) -> Any:
         raise InputError("not a table that can be read", place=file, remedy="Driver tables are CSV or Parquet.")
     try:
         if text.endswith(CSV):
-            return connection.read_csv(str(file), header=True)
-        return connection.read_parquet(str(file))
+            separator = separator_of([file])
+            # Left to itself DuckDB would read a table that is cut off as one of other separators and quotes.
+            written = {"header": True, "delim": separator, "quote": '"', "escape": '"'}
+            guessed = connection.read_csv(str(file), **written).schema()
+            table = connection.read_csv(str(file), all_varchar=True, **written)
+        else:
+            table = connection.read_parquet(str(file))
+            guessed = table.schema()
     except Exception as error:
-        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"the driver table cannot be read: {first}", place=file) from None
+        if "when sniffing" in str(error) and (fault := fault_of([file], separator)):
+            raise fault from None
+        raise _unreadable(error, file) from None
+    reckoned = {name for name in _reckoned(value) if name in table.columns}
+    numbers = {name: guessed[name] for name in table.columns if guessed[name].is_numeric() and name in _read(value)}
+    numbers |= {name: "float64" for name in reckoned if not guessed[name].is_numeric()}
+    casts = {name: table[name].try_cast(type_) for name, type_ in numbers.items() if table[name].type().is_string()}
+    return table.mutate(**casts) if casts else table
+
+
+def _read(value: Node) -> set[str]:
+    return {node.field for node in everything(value) if isinstance(node, Select)}
+
+
+def _reckoned(value: Node) -> set[str]:
+    """The columns that the value calculates with, or is."""
+    found = {value.field} if isinstance(value, Select) else set()
+    for node in everything(value):
+        if isinstance(node, Call) and node.function in ("_*_", "_+_", "_-_", "_/_", "-_"):
+            found |= {one.field for one in node.arguments if isinstance(one, Select)}
+    return found
+
+
+def _unreadable(error: Exception, file: Path) -> InputError:
+    if isinstance(error, InputError):
+        return error
+    return InputError(f"the driver table cannot be read: {said(error)}", place=file, remedy="Is the file whole?")
 
 
 def known_columns(columns: tuple[str, ...], driver: Driver, file: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, which month and lines of which
+    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, which month, lines of what
     currency, the column of the bill's own line ids, and how columns of another format are read."""
 
     bills: tuple[Path, ...]
@@ -40,6 +40,7 @@ class Outcome:
     ``rounding`` is what the bill's costs have beyond twelve decimals; ``by_rule`` and ``by_owner`` are in order of
     amount; ``never`` are rules that matched no line, ``lost`` pools and windows without use, ``missing`` columns that
     rules read and the bill lacks; ``read_as`` is the mapping by which a bill of another format was read.
+    ``bad_tags`` are ids of lines whose tags are no JSON, a hundred at most.
     """
 
     currency: str
@@ -60,6 +61,7 @@ class Outcome:
     missing: Mapping[str, tuple[str, ...]]
     duplicates: tuple[str, ...]
     read_as: str | None = None
+    bad_tags: tuple[str, ...] = ()
 
     @property
     def reconciles(self) -> bool:

@@ -141,6 +141,8 @@ def _faults(rules: RuleSet) -> Iterator[InputError]:
         if rule.driver is not None and rule.driver not in rules.drivers:
             remedy = did_you_mean(rule.driver, rules.drivers) or "Describe it under drivers:."
             yield InputError(f'no driver "{rule.driver}"', place=rule.place, remedy=remedy)
+        if rule.split == "heads" and rule.shares and not any(Decimal(share.weight) for share in rule.shares):
+            yield InputError(f'the heads of rule "{rule.name}" are none: nobody would pay', place=rule.place)
         if rule.split == "percent" and rule.shares:
             total = sum((Decimal(share.weight) for share in rule.shares), Decimal(0))
             if total > 100:

@@ -267,7 +267,7 @@ class _Bill:
 
 
 def without_zone(name: str, type_: str) -> str:
-    """A column as it is; times of a zone are in UTC, like all others (else Python needs one more library to read them)."""
+    """A column as it is; times of a zone become those of UTC, like all others (Python needs a library for them)."""
     return f"CAST({_name(name)} AS TIMESTAMP) AS {_name(name)}" if type_ == "TIMESTAMP WITH TIME ZONE" else _name(name)
 
 

@@ -43,6 +43,7 @@ def to_json(outcome: Outcome, output: str) -> dict[str, Any]:
         "missing_columns": {name: list(columns) for name, columns in outcome.missing.items()},
         "duplicates": list(outcome.duplicates),
         "read_as": outcome.read_as,
+        "bad_tags": list(outcome.bad_tags),
     }
 
 
@@ -87,6 +88,9 @@ def notes(outcome: Outcome) -> list[str]:
     if outcome.billed != outcome.allocated + outcome.unallocated:
         gap = outcome.billed - outcome.allocated - outcome.unallocated
         told.append(f"The lines written differ from the bill by {gap} {outcome.currency}.")
+    if outcome.bad_tags:
+        shown = ", ".join(outcome.bad_tags[:5]) + (", …" if len(outcome.bad_tags) > 5 else "")
+        told.append(f"Tags that are no JSON count as none: lines {shown}.")
     if outcome.duplicates:
         told.append(f"Line ids that stand more than once: {', '.join(outcome.duplicates)}.")
     if outcome.rounding:
