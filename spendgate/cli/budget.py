@@ -30,6 +30,9 @@ def parser() -> argparse.ArgumentParser:
         help="a file of kind Budgets, a spendgate.yaml or an organisation file (default: those of this folder)",
     )
     parser.add_argument(
+        "--columns", metavar="NAME|FILE", help="format of a bill that is not FOCUS (default: found by its columns)"
+    )
+    parser.add_argument(
         "--as-of", metavar="DATE", help="the last whole day of the bill (default: the last with charges)"
     )
     parser.add_argument(
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     budgets = load_budgets(options.budgets, Path())
     usage = _named(options.usage)
     with engine() as connection:
-        spend = open_spend(connection, options.bills)
+        spend = open_spend(connection, options.bills, options.columns)
         as_of, notes = _as_of(asked, spend.first, spend.last)
         if usage and not spend.owned:
             raise InputError(

@@ -244,3 +244,9 @@ def test_the_report_that_kpis_writes_again_keeps_the_earlier_allocation(tmp_path
     assert "from 2026-02 to 2026-03" in before
     assert main(["allocate", "kpis", *out, "--usage", f"gpu-hours={tmp_path / 'gpu-hours.csv'}"]) == 0
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == before
+
+
+def test_commitments_without_a_cost_are_no_figure(tmp_path: Path) -> None:
+    rows = [{**line("0"), "CommitmentDiscountStatus": "Used"}, line("5")]
+    kpi = measured(tmp_path, rows)["commitment-utilization"]
+    assert kpi["missing"] == ["a cost other than zero: a line with a CommitmentDiscountStatus is there"]

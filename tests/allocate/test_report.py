@@ -287,3 +287,18 @@ def test_a_browser_shows_the_page_and_runs_nothing(tmp_path: Path) -> None:
     assert {"script", "img"}.isdisjoint(tag for tag, _ in page.tags)
     assert page.count("details") == len(HOSTILE)
     assert "Content Security Policy" not in done.stderr
+
+
+def test_a_table_that_is_a_folder_of_files_is_read_as_one(tmp_path: Path) -> None:
+    from spendgate.allocate.report.write import read_summary, write_report
+    from spendgate.allocate.run import engine
+
+    out = allocated(tmp_path, mixed())
+    before = (out / "report.html").read_text(encoding="utf-8")
+    (out / "allocated.parquet").rename(tmp_path / "part-0.parquet")
+    (out / "allocated.parquet").mkdir()
+    (tmp_path / "part-0.parquet").rename(out / "allocated.parquet" / "part-0.parquet")
+    with engine() as connection:
+        write_report(connection, out, read_summary(out))
+    after = (out / "report.html").read_text(encoding="utf-8")
+    assert after.split("<h2")[1:5] == before.split("<h2")[1:5]

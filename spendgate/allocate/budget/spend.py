@@ -32,8 +32,9 @@ class Spend:
     lines: int
 
 
-def open_spend(connection: Any, paths: Sequence[Path]) -> Spend:
-    """Open bills, or folders of allocations of months that do not overlap.
+def open_spend(connection: Any, paths: Sequence[Path], mapping: str | None = None) -> Spend:
+    """Open bills, or folders of allocations of months that do not overlap; ``mapping`` is of bills of another
+    format.
 
     Raises InputError for both together, for a month that stands twice, for several currencies, and for what cannot be
     read.
@@ -45,7 +46,7 @@ def open_spend(connection: Any, paths: Sequence[Path]) -> Spend:
         together = " UNION ALL ".join(_allocations(connection, folders))
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW spend AS {together}")
     else:
-        _bill(connection, paths)
+        _bill(connection, paths, mapping)
     (row,) = rows(
         connection,
         "SELECT min(day) AS first, max(day) AS last, count(*) AS lines, count(DISTINCT currency) AS currencies, "
@@ -82,12 +83,12 @@ def _allocations(connection: Any, folders: Sequence[Path]) -> list[str]:
     return selects
 
 
-def _bill(connection: Any, paths: Sequence[Path]) -> None:
+def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
     """A table, not a view: text and tags are read once, however often it is asked."""
     import ibis
 
     cost = "BilledCost"
-    table = bill.typed(bill.open_bill(connection, paths), cost, paths[0])
+    table = bill.typed(bill.open_bill(connection, paths, mapping=mapping), cost, paths[0])
     absent = {
         name: ibis.null("timestamp" if kind is Kind.TIME else "string")
         for name, kind in COLUMNS.items()

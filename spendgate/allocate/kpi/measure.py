@@ -51,7 +51,13 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
     valued = [row for row in found if row["part"] is not None and (row.get("whole", 1) or 0)]
     if not valued:
         # The bill may have the lines and the tables not a row for them, or the other way round.
-        wanted = kpi.empty if not found else f"a row of {_tables(kpi)} for these months and owners"
+        wanted = (
+            kpi.empty
+            if not found
+            else f"a row of {_tables(kpi)} for these months and owners"
+            if kpi.tables
+            else f"a cost other than zero: {kpi.empty} is there"
+        )
         return Measured(kpi, unit, missing=(wanted,))
     values = [Value(_of(row), _value(row["part"], row.get("whole"), kpi.scale)) for row in valued]
     values.sort(key=lambda one: (-abs(one.value), tuple(word or "" for word in one.of.values())))
@@ -81,7 +87,7 @@ def _missing(kpi: Kpi, inputs: Inputs) -> list[str]:
 
 
 def _tables(kpi: Kpi) -> str:
-    return ", ".join(table.replace("_", "-") for table in kpi.tables) or "the bill"
+    return ", ".join(table.replace("_", "-") for table in kpi.tables)
 
 
 def _of(row: Mapping[str, Any]) -> dict[str, str | None]:

@@ -67,7 +67,7 @@ class Figures:
     disputed: Sequence[Row]
 
 
-_AMOUNTS: Final = """coalesce(sum(x_AllocatedCost), 0) AS cost, count(*) AS rows,
+_AMOUNTS: Final = """coalesce(sum(x_AllocatedCost), 0) AS cost, CAST(sum(rows) AS BIGINT) AS rows,
     coalesce(sum(x_AllocatedCost) FILTER (NOT x_Idle AND x_Layer IN ('direct', 'override')), 0) AS direct,
     coalesce(sum(x_AllocatedCost) FILTER (NOT x_Idle AND x_Layer = 'proportional'), 0) AS shared,
     coalesce(sum(x_AllocatedCost) FILTER (NOT x_Idle AND x_Layer = 'fixed'), 0) AS fixed,
@@ -78,13 +78,13 @@ _OWNED: Final = f"x_Layer <> '{UNALLOCATED}'"
 
 
 def figures(connection: Any, earlier: bool) -> Figures:
-    """The figures of the view ``allocated``; with ``earlier`` months also of the view ``earlier``."""
+    """The figures of the view ``allocated`` and its ``cube``; with ``earlier`` months also of the view ``earlier``."""
     status = {
         row["status"]: row
         for row in rows(
             connection,
             "SELECT status, sum(x_AllocatedCost) AS cost, count(DISTINCT x_Team) AS teams, "
-            "count(*) FILTER (x_FirstShare) AS lines FROM allocated GROUP BY status",
+            "CAST(sum(lines) AS BIGINT) AS lines FROM cube GROUP BY status",
         )
     }
     by_field = {field: _ranked(connection, column) for field, column in OWNER.items()}
@@ -98,13 +98,13 @@ def figures(connection: Any, earlier: bool) -> Figures:
         rules=rows(
             connection,
             "SELECT x_Rule AS rule, x_Layer AS layer, any_value(x_Driver) AS driver, count(DISTINCT x_Pool) AS pools, "
-            "count(*) FILTER (x_FirstShare) AS lines, sum(x_AllocatedCost) AS cost FROM allocated "
+            "CAST(sum(lines) AS BIGINT) AS lines, sum(x_AllocatedCost) AS cost FROM cube "
             "GROUP BY ALL ORDER BY abs(cost) DESC, rule",
         ),
         disputed=rows(
             connection,
-            "SELECT x_Dispute AS dispute, x_Team AS team, x_Layer AS layer, count(*) AS rows, "
-            "sum(x_AllocatedCost) AS cost FROM allocated WHERE x_Dispute IS NOT NULL "
+            "SELECT x_Dispute AS dispute, x_Team AS team, x_Layer AS layer, CAST(sum(rows) AS BIGINT) AS rows, "
+            "sum(x_AllocatedCost) AS cost FROM cube WHERE x_Dispute IS NOT NULL "
             "GROUP BY ALL ORDER BY abs(cost) DESC, dispute, team LIMIT 50",
         ),
     )
@@ -113,20 +113,20 @@ def figures(connection: Any, earlier: bool) -> Figures:
 def _ranked(connection: Any, column: str) -> Ranked:
     listed = rows(
         connection,
-        f"SELECT {column} AS name, {_AMOUNTS} FROM allocated WHERE {_OWNED} GROUP BY name "
+        f"SELECT {column} AS name, {_AMOUNTS} FROM cube WHERE {_OWNED} GROUP BY name "
         f"ORDER BY abs(cost) DESC, name LIMIT {OWNERS}",
     )
     (whole,) = rows(
         connection,
         f"SELECT {_AMOUNTS}, count(DISTINCT {column}) + coalesce(max(CASE WHEN {column} IS NULL THEN 1 END), 0) "
-        f"AS names FROM allocated WHERE {_OWNED}",
+        f"AS names FROM cube WHERE {_OWNED}",
     )
     return Ranked(listed, whole, whole["names"])
 
 
 def _months(connection: Any, earlier: bool) -> Months:
     asked = "SELECT {} AS month, x_Team AS team, x_Layer = 'unallocated' AS lost, sum(x_AllocatedCost) AS cost FROM {} "
-    found = rows(connection, asked.format("month", "allocated") + "GROUP BY ALL")
+    found = rows(connection, asked.format("month", "cube") + "GROUP BY ALL")
     if earlier:
         now = {row["month"] for row in found}
         for row in rows(connection, asked.format("month", "earlier") + "GROUP BY ALL"):
@@ -185,7 +185,7 @@ def _parts(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]
     for row in rows(
         connection,
         "SELECT x_Team AS team, x_Rule AS rule, x_Driver AS driver, x_Idle AS idle, ServiceName AS service, "
-        f"count(*) AS rows, sum(x_AllocatedCost) AS cost FROM allocated WHERE {_OWNED} "
+        f"CAST(sum(rows) AS BIGINT) AS rows, sum(x_AllocatedCost) AS cost FROM cube WHERE {_OWNED} "
         "AND x_Team IN (SELECT unnest(?)) GROUP BY x_Team, x_Rule, x_Driver, x_Idle, ServiceName "
         f"QUALIFY row_number() OVER (PARTITION BY team ORDER BY abs(cost) DESC, rule, service, idle) <= {PARTS} "
         "ORDER BY team, abs(cost) DESC, rule, service, idle",

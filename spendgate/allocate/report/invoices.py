@@ -63,11 +63,11 @@ def invoices(connection: Any, currency: str) -> tuple[tuple[Invoice, ...], Sums]
         connection,
         "SELECT x_Team AS team, coalesce(sum(x_AllocatedCost) FILTER (status = 'invoiced'), 0) AS cost, "
         "coalesce(sum(x_AllocatedCost) FILTER (status = 'disputed'), 0) AS disputed "
-        f"FROM allocated WHERE x_Layer <> '{UNALLOCATED}' AND x_Team IS NOT NULL GROUP BY x_Team ORDER BY x_Team",
+        f"FROM cube WHERE x_Layer <> '{UNALLOCATED}' AND x_Team IS NOT NULL GROUP BY x_Team ORDER BY x_Team",
     )
     apart = {
         row["status"]: row["cost"]
-        for row in rows(connection, "SELECT status, sum(x_AllocatedCost) AS cost FROM allocated GROUP BY status")
+        for row in rows(connection, "SELECT status, sum(x_AllocatedCost) AS cost FROM cube GROUP BY status")
     }
     kinds = ("disputed", "no-team", "unallocated")
     parts = [*(row["cost"] for row in teams), *(apart.get(kind, Decimal()) for kind in kinds)]
@@ -96,11 +96,11 @@ def _positions(connection: Any) -> Iterator[tuple[str, Sequence[Mapping[str, Any
         WITH split AS (
             SELECT x_Rule AS rule, x_Layer AS layer, ServiceName AS service, x_Pool AS pool, x_Driver AS driver,
                    sum(x_AllocatedCost) AS whole
-            FROM allocated WHERE x_Layer <> '{UNALLOCATED}' GROUP BY ALL),
+            FROM cube WHERE x_Layer <> '{UNALLOCATED}' GROUP BY ALL),
         own AS (
             SELECT x_Team AS team, x_Rule AS rule, x_Layer AS layer, ServiceName AS service, x_Pool AS pool,
-                   x_Driver AS driver, x_Idle AS idle, count(*) AS rows, sum(x_AllocatedCost) AS cost
-            FROM allocated WHERE status = 'invoiced' GROUP BY ALL)
+                   x_Driver AS driver, x_Idle AS idle, CAST(sum(rows) AS BIGINT) AS rows, sum(x_AllocatedCost) AS cost
+            FROM cube WHERE status = 'invoiced' GROUP BY ALL)
         SELECT own.*, split.whole FROM own JOIN split ON own.rule = split.rule AND own.layer = split.layer
             AND own.service IS NOT DISTINCT FROM split.service AND own.pool IS NOT DISTINCT FROM split.pool
             AND own.driver IS NOT DISTINCT FROM split.driver

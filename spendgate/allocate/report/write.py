@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.allocated import currency_of, open_allocated, rows
+from spendgate.allocate.allocated import currency_of, open_allocated, rows, sum_up
 from spendgate.allocate.report.figures import figures
 from spendgate.allocate.report.files import OURS, page_name
 from spendgate.allocate.report.invoice_page import render_invoice
@@ -35,6 +35,7 @@ def write_report(
     another currency.
     """
     open_allocated(connection, folder)
+    sum_up(connection)
     if previous is not None:
         open_allocated(connection, previous, "earlier")
         was = currency_of(connection, "earlier")
@@ -44,9 +45,7 @@ def write_report(
                 place=previous,
                 remedy="Amounts of two currencies cannot be compared.",
             )
-    (span,) = rows(
-        connection, "SELECT min(month) AS first, max(month) AS last, count(DISTINCT month) AS n FROM allocated"
-    )
+    (span,) = rows(connection, "SELECT min(month) AS first, max(month) AS last, count(DISTINCT month) AS n FROM cube")
     currency = str(summary["currency"])
     made, sums = invoices(connection, currency)
     period = list(dict.fromkeys((span["first"], span["last"])))
