@@ -24,6 +24,15 @@ WORTH: Final = Fraction(5, 1000)
 """An effect below this share of what was billed for a line, and of a cent, is not told."""
 
 
+_SAYS: Final = {
+    Cause.HOURS: re.compile(r"\bruns?\b"),
+    Cause.COUNT: re.compile(r"\binstances?\b|\bnodes?\b"),
+    Cause.QUANTITY: re.compile(r"\busage file\b|\bGiB\b"),
+    Cause.PRICE: re.compile(r"\bspot\b"),
+}
+"""Which of a line's assumptions are about a cause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table: its title, the heads, how many of the last columns are figures, and the rows."""
@@ -227,9 +236,25 @@ def _lines(found: Reconciled) -> Table:
         item = pair.line.item if pair.line else pair.charges[0].text or pair.charges[0].unit
         told = [_effect(effect, pair, found) for effect in pair.effects if _worth(effect, pair)]
         rows.append(
-            (one.resource.name, item, "; ".join([*told, *pair.notes]), _change(pair.actual - pair.estimated, found))
+            (
+                one.resource.name,
+                item,
+                "; ".join([*told, *pair.notes, *_assumed(pair)]),
+                _change(pair.actual - pair.estimated, found),
+            )
         )
     return Table("Lines that explain it", ("resource", "line", "why", "difference"), 1, tuple(rows))
+
+
+def _assumed(pair: Pair) -> list[str]:
+    """What the estimate rested on, where that is what was wrong."""
+    wrong = {effect.cause for effect in pair.effects if _worth(effect, pair)}
+    found = [
+        text
+        for text in (pair.line.assumptions if pair.line else ())
+        if any(pattern.search(text) for cause, pattern in _SAYS.items() if cause in wrong)
+    ]
+    return [f"the estimate assumed: {text}" for text in found]
 
 
 def _worth(effect: Effect, pair: Pair) -> bool:

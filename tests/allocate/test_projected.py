@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -413,3 +414,35 @@ def test_the_table_of_services_has_four_columns_and_no_row_twice() -> None:
     assert all(len(row) == 4 and all(row) for row in rows)
     assert len({tuple(row[:2]) for row in rows}) == len(rows)
     assert line("1")["BillingCurrency"] == "USD"
+
+
+def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
+    program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
+            cwd=program,
+            check=True,
+            capture_output=True,
+        )
+
+    (program / "rules.yaml").write_text(
+        HEAD + "drivers: {use: {unit: h, value: row.h, file: use.csv}}\n"
+        "rules: [{name: p, layer: proportional, match: 'true', pool: \"'a'\", driver: use}]\n",
+        encoding="utf-8",
+    )
+    write_csv(program / "use.csv", [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}])
+    git("init", "-b", "main")
+    git("add", ".")
+    git("commit", "-m", "start")
+    write_csv(program / "use.csv", [{"date": "2026-03-01", "pool": "a", "team": "other", "h": "1"}])
+    main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
+    (program / "spendgate.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Config\nallocation: gone.yaml\n", encoding="utf-8"
+    )
+    git("commit", "-am", "no rules")
+    assert main(["check", "infra", "--stack", "dev", "--trust-from", "main"]) == 2
+    assert 'main:spendgate.yaml:3:13: no such file: "gone.yaml"' in capsys.readouterr().err

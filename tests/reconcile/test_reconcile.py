@@ -413,6 +413,25 @@ def test_the_proposals_are_written_into_the_usage_file_and_the_next_estimate_has
     assert usage.read_text(encoding="utf-8") == again
 
 
+def test_runs_stay_and_their_length_is_proposed(program: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.yaml"
+    usage.write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Usage\nresources:\n"
+        "  - match: {name: train}\n    runsPerMonth: 20\n    hoursPerRun: 6\n",
+        encoding="utf-8",
+    )
+    before = checked(program, tmp_path / "before.json", "--usage", str(usage))
+    at = price(before, "train", "g5.xlarge")
+    rows = [machine(text(at * 5), "5", day, ResourceId=f"i-{day}", ResourceName="train") for day in range(1, 11)]
+    found = compare(before, tmp_path, rows, through=date(2026, 3, 31))
+    assert effects(of(found, "train")) == {Cause.HOURS: Fraction((50 - 120) * at)}
+    assert dict(found.proposals[0].figures) == {"runsPerMonth": 20, "hoursPerRun": Fraction(5, 2)}
+    assert "the bill does not count runs" in found.proposals[0].reason
+    write_usage(usage, found.proposals)
+    after = checked(program, tmp_path / "after.json", "--usage", str(usage))
+    assert of(compare(after, tmp_path, rows, through=date(2026, 3, 31)), "train").difference == 0
+
+
 def test_a_usage_file_is_made_where_there_is_none_and_a_broken_one_stays(estimate: Path, tmp_path: Path) -> None:
     found = compare(estimate, tmp_path, days(estimate, "train", Decimal(10), ResourceId="train"))
     write_usage(tmp_path / "new.yaml", found.proposals)
@@ -473,6 +492,7 @@ def test_every_format_says_the_accuracy_and_json_keeps_its_schema(estimate: Path
     assert "discounts stand under discounts: in spendgate.yaml; on the bill: g5.xlarge 12 %" in told
     page = to_markdown(found)
     assert "### Which assumption was wrong" in page
+    assert "the estimate assumed: runs all month (730 h): no schedule is declared" in page
     assert "\\<b\\>\\|x" in page
     assert "```yaml\nresources:" in page
 
