@@ -1,0 +1,43 @@
+"""The example of a chargeback: its bill is what its program writes, its rules are tested, its README shows the output."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
+
+from tests.conftest import ROOT, Run
+
+EXAMPLE = ROOT / "examples" / "chargeback"
+README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+
+
+def before_the_path(output: str) -> str:
+    """What is told before it is said where the lines lie."""
+    return output.partition("Every line with its owner")[0].rstrip()
+
+
+def test_the_bill_and_the_tables_are_what_the_program_writes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(EXAMPLE / "make_bill.py"), str(tmp_path)], check=True, cwd=ROOT)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    there = {path.relative_to(EXAMPLE): path.read_bytes() for path in EXAMPLE.rglob("*.csv")}
+    assert made == there
+
+
+def test_its_rules_are_tested(spendgate: Run) -> None:
+    done = spendgate("test", "examples/chargeback", "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_shows_the_output_as_it_is(spendgate: Run, tmp_path: Path) -> None:
+    told, explained = (block.partition("\n```")[0] for block in README.split("```console\n")[1:])
+    for block in (told, explained):
+        command, _, shown = block.replace("\\\n", "").partition("\n")
+        words = command.removeprefix("$ spendgate ").replace(" march", f" {tmp_path / 'march'}").split()
+        done = spendgate(*words, env={"COLUMNS": "110"})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert before_the_path(shown) == before_the_path(done.stdout)
