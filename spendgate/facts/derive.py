@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from spendgate.facts import conversions, cron, tags
 from spendgate.facts.data import with_data
@@ -48,18 +48,24 @@ MOST_INSTANCES: Final = 1e9
 
 
 def facts_of(
-    declaration: Declaration, catalogue: InstanceCatalogue, mappings: Mappings | None = None, *, whole: bool = True
+    declaration: Declaration,
+    catalogue: InstanceCatalogue,
+    mappings: Mappings | None = None,
+    *,
+    whole: bool = True,
+    known: Derived | None = None,
 ) -> tuple[Workload, ...]:
     """Every custom, managed resource with its facts, in order of declaration.
 
     Components, providers and resources that are only read are no workloads. A type that no table knows gets
     ``mapped=False`` and no facts. Never raises for what a resource declares: what cannot be read is unknown, with
     the property path and the reason. ``mappings`` are the tables that come with spendgate unless given. ``whole`` is
-    False for a part of a stack: what the rest may say is unknown then, with the reason ``NOT_THE_WHOLE_STACK``.
+    False for a part of a stack: what the rest may say is unknown then, with the reason ``NOT_THE_WHOLE_STACK``. For
+    such parts, ``known`` keeps what was derived between calls.
     """
     tables = mappings if mappings is not None else load_mappings()
     index = Index(declaration.resources, whole=whole)
-    known: dict[Hashable, _Derivation] = {}
+    known = {} if known is None or whole else known
     workloads = tuple(
         _workload(resource, tables, index, catalogue, known)
         for resource in declaration.resources
@@ -73,7 +79,7 @@ def _workload(
     tables: Mappings,
     index: Index,
     catalogue: InstanceCatalogue,
-    known: dict[Hashable, _Derivation],
+    known: Derived,
 ) -> Workload:
     """``known`` holds what was derived before; resources that differ in their tags alone are derived once."""
     row = tables.row(resource.type)
@@ -92,14 +98,21 @@ def _workload(
 def _rests_on(resource: Resource, row: Row, index: Index) -> Hashable | None:
     """All that the facts of a resource rest on but for its tags; None where that is not told: a value is unknown,
     secret or another resource, or another resource may say more."""
-    if row.rests_on is None or not index.alone(row.joins.values()):
+    if row.rests_on is None or (index.whole and not index.alone(row.joins.values())):
         return None
     read = {name: value for name, value in resource.properties.items() if name in row.rests_on}
     try:
         # Told apart by their bytes, for 1 is not true; nothing but plain data can be written so.
-        return row.types[0], id(resource.provider), marshal.dumps(read)
+        return row.types[0], _managed_by(resource, index), marshal.dumps(read)
     except ValueError:
         return None
+
+
+def _managed_by(resource: Resource, index: Index) -> Hashable:
+    """What tells one provider from another: within a stack it is one object; parts of a stack bring one each."""
+    if index.whole or resource.provider is None:
+        return id(resource.provider)
+    return resource.provider.address, marshal.dumps(dict(resource.provider.properties))
 
 
 _NOTHING: Final = Hardware()
@@ -452,6 +465,10 @@ class _Derivation:
         names = ", ".join(dict.fromkeys(other.name for join in row.by for other in self.joined(join).resources))
         told = f"from {' and '.join(start.value)} to {' and '.join(stop.value)}"
         return Known(Schedule(hours, f"{names}: {told}" if names else told))
+
+
+Derived: TypeAlias = dict[Hashable, _Derivation]
+"""Derivations by what they rest on."""
 
 
 def _facts(kind: Kind, provider: str, values: dict[str, Any], unknowns: Mapping[str, str], defaults: set[str]) -> Facts:

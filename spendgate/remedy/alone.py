@@ -18,13 +18,14 @@ from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.data import FACT as DATA_REGIONS
+from spendgate.facts.derive import Derived
 from spendgate.facts.model import Workload
 from spendgate.gate import estimate_today, resource_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Memo
 from spendgate.rules.subject import Subject
-from spendgate.rules.vocabulary import StackContext
+from spendgate.rules.vocabulary import Shared, StackContext
 
 STACK_FIGURES: Final = (
     "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous",
@@ -48,6 +49,8 @@ class Alone:
     carbon_of: CarbonOf | None = None
     shared: dict[str, Any] = field(init=False)
     memo: Memo = field(init=False, default_factory=dict)
+    derived: Derived = field(init=False, default_factory=dict)
+    unpriced: Shared = field(init=False, default_factory=Shared)
 
     def __post_init__(self) -> None:
         context = StackContext(self.stack, self.project, self.organization, self.environment, Estimate(), (), self.now)
@@ -59,18 +62,22 @@ class Alone:
         """The resource with the facts that it has by itself; None for what is no workload."""
         alone = replace(resource, dependencies=(), property_dependencies={})
         declaration = Declaration(self.project, self.stack, Path(), (alone,), self.organization, engine="pulumi")
-        return next(iter(facts_of(declaration, self.catalogue, whole=False)), None)
+        return next(iter(facts_of(declaration, self.catalogue, whole=False, known=self.derived)), None)
 
     def subject(self, workload: Workload, *, priced: bool = True) -> Subject:
         """The resource as guardrails are asked about it, with everything unknown that only the whole stack settles;
         where it is not ``priced``, its cost as well."""
         # Nothing is asked of models and scenarios: they are of the whole stack.
-        usage = replace(self.usage, models=(), scenarios=())
-        found = (workload,) if priced else ()
-        estimate = estimate_today(found, self.catalogue, usage, self.discounts, self.now)
-        subject = resource_subject(
-            workload, estimate.lines, self.shared, estimate.currency, self.carbon_of, estimate.drivers
-        )
+        if priced:
+            usage = replace(self.usage, models=(), scenarios=())
+            estimate = estimate_today((workload,), self.catalogue, usage, self.discounts, self.now)
+            subject = resource_subject(
+                workload, estimate.lines, self.shared, estimate.currency, self.carbon_of, estimate.drivers
+            )
+        else:
+            # One cost of nothing for all: it is taken out again. Facts are not shared, for they do not outlive this.
+            seen = Shared(costs=self.unpriced.costs)
+            subject = resource_subject(workload, (), self.shared, Estimate().currency, seen=seen)
         values, unknown = dict(subject.values), dict(subject.unknown)
         unknown.update({("stack", name): f"stack.{name} ({NOT_THE_WHOLE_STACK})" for name in STACK_FIGURES})
         # Pods are paid for by the stack's node pools where it has any; what a commitment covers, others may have taken.

@@ -54,7 +54,7 @@ def mend(
             if any(spared(finding) for finding in found[name]):
                 refused[name] = "a waiver is meant for it"
                 continue
-            made = patches(compiled, subject, resource)
+            made = patches(compiled, subject, resource, memo)
             if isinstance(made, Refused):
                 refused[name] = made.reason
                 continue

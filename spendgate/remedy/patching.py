@@ -12,15 +12,18 @@ from spendgate.remedy.model import Patch, Refused
 from spendgate.remedy.writing import below, patch_of, put
 from spendgate.resource import Resource
 from spendgate.rules import cel
-from spendgate.rules.evaluate import Compiled, patch_values, reasons_of
+from spendgate.rules.evaluate import Compiled, Memo, PatchValues
 from spendgate.rules.patch_rules import CompiledPatch
-from spendgate.rules.subject import Path, Subject
+from spendgate.rules.subject import Subject
 
 NO_PATCH = "the guardrail carries no patch"
 
 
-def patches(compiled: Compiled, subject: Subject, resource: Resource) -> tuple[Patch, ...] | Refused:
+def patches(
+    compiled: Compiled, subject: Subject, resource: Resource, memo: Memo | None = None
+) -> tuple[Patch, ...] | Refused:
     """What the guardrail sets in ``resource``, which its expressions see as ``subject``; or why it sets nothing.
+    ``memo`` keeps values between resources of one stack.
 
     All of its patches are made or none: one that leads through something secret or unknown keeps the others from being
     made. The resource is left as it is; ``apply`` makes them.
@@ -28,26 +31,25 @@ def patches(compiled: Compiled, subject: Subject, resource: Resource) -> tuple[P
     if not compiled.patches:
         return Refused(NO_PATCH)
     try:
-        return _patches(compiled, subject, resource)
+        return _patches(compiled, PatchValues(compiled, subject, memo), resource)
     except cel.EvalError as error:
         return Refused(f"its patch failed: {error.message}")
 
 
-def _patches(compiled: Compiled, subject: Subject, resource: Resource) -> tuple[Patch, ...] | Refused:
-    activation, unknown = patch_values(compiled, subject)
+def _patches(compiled: Compiled, values: PatchValues, resource: Resource) -> tuple[Patch, ...] | Refused:
     properties: dict[str, Any] = dict(resource.properties)
     made: list[Patch] = []
     missing = f"no patch of it is for {resource.type}"
     for rule in compiled.patches:
         if not rule.is_for(resource.type):
             continue
-        wanted = True if rule.when is None else rule.when(activation)
+        wanted = True if rule.when is None else values.of(rule.when)
         if isinstance(wanted, cel.Undetermined):
-            return Refused(f"whether its patch is made hangs on {'; '.join(reasons_of(wanted, unknown))}")
+            return Refused(f"whether its patch is made hangs on {'; '.join(values.reasons(wanted))}")
         if wanted is not True:
             missing = f"its patch is not made here ({_place(rule)})"
             continue
-        targets = _targets(rule, resource, subject, activation, unknown)
+        targets = _targets(rule, resource, values)
         if isinstance(targets, Refused):
             return targets
         if targets is None:
@@ -72,30 +74,24 @@ def _place(rule: CompiledPatch) -> Place:
     return rule.rule.when.place if rule.rule.when is not None else rule.rule.place
 
 
-def _targets(
-    patch: CompiledPatch,
-    resource: Resource,
-    subject: Subject,
-    activation: cel.Activation,
-    unknown: Mapping[Path, str],
-) -> Mapping[str, Any] | Refused | None:
+def _targets(patch: CompiledPatch, resource: Resource, values: PatchValues) -> Mapping[str, Any] | Refused | None:
     """Values by the path that they are set at; None where the type says no place for the fact."""
     rule = patch.rule
     write = writes_of(resource.type).get(rule.fact) if rule.fact is not None else None
     if rule.fact is not None and write is None:
         return None
-    if rule.fact == TAGS and (reason := unknown.get(("facts", "tag_keys"))):
+    if rule.fact == TAGS and (reason := values.subject.unknown.get(("facts", "tag_keys"))):
         return Refused(reason)
-    value = patch.program(activation)
+    value = values.of(patch.program)
     if isinstance(value, cel.Undetermined):
-        return Refused(f"its value hangs on {'; '.join(reasons_of(value, unknown))}")
+        return Refused(f"its value hangs on {'; '.join(values.reasons(value))}")
     value = _plain(value)
     if rule.fact == TAGS and write is not None:
         wrong = next(_not_tags(value), None)
         if wrong is not None:
             return wrong
         # What somebody has set stays as it is, be it known only after apply.
-        there = subject.values["facts"]["tag_keys"]
+        there = values.subject.values["facts"]["tag_keys"]
         return {below(write.path, key): text for key, text in sorted(value.items()) if key not in there}
     if write is None:
         return {str(rule.path): value}

@@ -60,6 +60,9 @@ class Compiled:
     met: dict[Path, bool] = field(default_factory=dict)
     answered: Callable[[Answer], None] | None = None
     patches: tuple[CompiledPatch, ...] = ()
+    patch_reads: tuple[Path, ...] = ()
+    patch_parts: tuple[Part, ...] = ()
+    patch_met: dict[Path, bool] = field(default_factory=dict)
 
     @property
     def remediates(self) -> bool:
@@ -69,7 +72,7 @@ class Compiled:
     @property
     def reads_properties(self) -> bool:
         """Whether it reads the resource's own properties, rather than facts alone."""
-        return ("resource", "properties") in self.reads or ("resource",) in self.reads
+        return _opens_properties(self.reads)
 
     @property
     def guardrail(self) -> Guardrail:
@@ -116,17 +119,36 @@ def compile_guardrail(selected: Selected) -> Compiled:
     patches = compile_patches(guardrail, compiler.program, compiler.errors)
     raise_together(compiler.errors)
     # A path through one of the guardrail's own variables reads what the variable's expression reads.
-    uses = {path for program in asked for path in program.uses}
-    reads = sorted({path[:2] for path in uses if path[0] not in ("params", "variables")})
-    # A whole variable holds its fields.
-    reads = [path for path in reads if len(path) == 1 or path[:1] not in reads]
+    reads = _paths_read(asked)
     by_kind = tuple(program for program, _ in conditions if set(program.uses) == {("facts", "kind")})
     params = compiler.env.plain("params", selected.params)
     deciding = [*(program for program, _ in (*conditions, *variables)), *(check.program for check in checks)]
     decides, tells = (parts_read(programs, reads, params) for programs in (deciding, asked))
+    # The values of patches may hang on more: on all that their own expressions read.
+    setting = [program for patch in patches for program in (patch.program, patch.when) if program is not None]
+    setting += [program for program, _ in variables] if setting else []
+    patch_reads = _paths_read(setting)
     return Compiled(
-        selected, params, conditions, variables, checks, tuple(reads), decides, tells, by_kind, patches=patches
+        selected,
+        params,
+        conditions,
+        variables,
+        checks,
+        reads,
+        decides,
+        tells,
+        by_kind,
+        patches=patches,
+        patch_reads=patch_reads,
+        patch_parts=parts_read(setting, patch_reads, params),
     )
+
+
+def _paths_read(programs: Iterable[cel.Program]) -> tuple[Path, ...]:
+    """What programs read of a subject, as paths of one or two steps. A whole variable holds its fields."""
+    uses = {path for program in programs for path in program.uses}
+    reads = sorted({path[:2] for path in uses if path[0] not in ("params", "variables")})
+    return tuple(path for path in reads if len(path) == 1 or path[:1] not in reads)
 
 
 class _Compiler:
@@ -239,7 +261,8 @@ def _answers(here: _OfKind, subject: Subject, memo: Memo) -> list[tuple[Compiled
     """The guardrails that do not pass, each with its answer; None where that hangs on more than the verdict does."""
     answers: list[tuple[Compiled, Answer | None]] = []
     for one in here.matching:
-        answer = None if one.reads_properties else _remembered(one, subject, _relevant(one, subject.unknown), memo)
+        unknown = _relevant(one.reads, one.met, subject.unknown)
+        answer = None if one.reads_properties else _remembered(one, subject, unknown, memo)
         if answer is not PASS:
             answers.append((one, answer if one.guardrail.name in here.settled else None))
     return answers
@@ -252,7 +275,7 @@ def ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tuple
     """
     if not _kind_matches(compiled, subject):
         return ()
-    unknown = _relevant(compiled, subject.unknown) if subject.unknown else {}
+    unknown = _relevant(compiled.reads, compiled.met, subject.unknown) if subject.unknown else {}
     if memo is None or compiled.reads_properties:
         answer = _answer(compiled, subject, unknown)
     else:
@@ -293,16 +316,16 @@ def _is_true(program: cel.Program, activation: cel.Activation) -> bool:
         return True  # the full evaluation reports it
 
 
-def _relevant(compiled: Compiled, unknown: Mapping[Path, str]) -> dict[Path, str]:
-    """The unknown paths that the guardrail can come across. The same few paths come again and again: each is compared
-    once with what the guardrail reads."""
+def _relevant(reads: Iterable[Path], met: dict[Path, bool], unknown: Mapping[Path, str]) -> dict[Path, str]:
+    """The unknown paths that ``reads`` can come across. The same few paths come again and again: each is compared
+    once with what is read, and ``met`` keeps the answer."""
     relevant: dict[Path, str] = {}
     for path, reason in unknown.items():
-        met = compiled.met.get(path)
-        if met is None:
-            met = any(read[: len(path)] == path or path[: len(read)] == read for read in compiled.reads)
-            compiled.met[path] = met
-        if met:
+        found = met.get(path)
+        if found is None:
+            found = any(read[: len(path)] == path or path[: len(read)] == read for read in reads)
+            met[path] = found
+        if found:
             relevant[path] = reason
     return relevant
 
@@ -365,19 +388,54 @@ def _answer(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -
     return Answer(tuple(messages), () if messages else tuple(dict.fromkeys(reasons)))
 
 
-def patch_values(compiled: Compiled, subject: Subject) -> tuple[cel.Activation, Mapping[Path, str]]:
-    """What the patches of a guardrail are evaluated on, with the unknown paths and the reason of each.
+class PatchValues:
+    """What the patches of a guardrail come to on one subject.
 
-    All of the subject, and the guardrail's variables. A secret counts as unknown: it must not be written elsewhere.
+    They see all of the subject, and the guardrail's variables. A secret counts as unknown: it must not be written
+    elsewhere. With a ``memo``, what reads the same values as before is not evaluated again.
     """
-    hidden: dict[Path, str] = {}
-    gaps: dict[Path, str] = dict(subject.unknown)
-    opened = cel.plain(without_secrets(subject.properties, hidden), cel.DYN, ("resource", "properties"), gaps)
-    gaps.update({path: reason for path, reason in hidden.items() if path in gaps})
-    resource = {**subject.values.get("resource", {}), "properties": opened}
-    ground = _Ground({**subject.values, "resource": resource, "params": compiled.params}, gaps)
-    full = _with_variables(compiled, ground)
-    return full(), full.unknown
+
+    def __init__(self, compiled: Compiled, subject: Subject, memo: Memo | None = None) -> None:
+        self.compiled = compiled
+        self.subject = subject
+        self.memo = None if _opens_properties(compiled.patch_reads) else memo
+        self._full: _Ground | None = None
+        self._key: Hashable = None
+
+    def of(self, program: cel.Program) -> Any:
+        """The value of one of their programs. Raises EvalError."""
+        if self.memo is None:
+            return program(self._ground()())
+        if self._key is None:
+            unknown = _relevant(self.compiled.patch_reads, self.compiled.patch_met, self.subject.unknown)
+            parts = map(self.subject.key, self.compiled.patch_parts)
+            self._key = (self.compiled.guardrail.name, "patch", *unknown.items(), *parts)
+        key = (id(program), self._key)
+        if key not in self.memo:
+            self.memo[key] = program(self._ground()())
+        return self.memo[key]
+
+    def reasons(self, result: cel.Undetermined) -> list[str]:
+        """Why a value cannot be known."""
+        return reasons_of(result, self._ground().unknown)
+
+    def _ground(self) -> _Ground:
+        if self._full is None:
+            hidden: dict[Path, str] = {}
+            gaps: dict[Path, str] = dict(self.subject.unknown)
+            resource = self.subject.values.get("resource", {})
+            if _opens_properties(self.compiled.patch_reads):
+                opened = without_secrets(self.subject.properties, hidden)
+                opened = cel.plain(opened, cel.DYN, ("resource", "properties"), gaps)
+                gaps.update({path: reason for path, reason in hidden.items() if path in gaps})
+                resource = {**resource, "properties": opened}
+            ground = _Ground({**self.subject.values, "resource": resource, "params": self.compiled.params}, gaps)
+            self._full = _with_variables(self.compiled, ground)
+        return self._full
+
+
+def _opens_properties(reads: Iterable[Path]) -> bool:
+    return any(path in (("resource",), ("resource", "properties")) for path in reads)
 
 
 def _grounds(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str]) -> tuple[_Ground, _Ground | None]:

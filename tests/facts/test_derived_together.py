@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spendgate.facts import derive
-from spendgate.facts.derive import facts_of
+from spendgate.facts.derive import Derived, facts_of
 from spendgate.facts.table import load_mappings
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration, Resource, Secret
@@ -26,7 +26,9 @@ from tests.conftest import ROOT
 from tests.estimate.declaring import cases, declaration
 
 CATALOGUE = Catalogue.builtin()
-EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/Pulumi.yaml"))
+EXAMPLES = sorted(
+    path.parent for path in (ROOT / "examples").glob("*/Pulumi.yaml") if "python" in path.read_text(encoding="utf-8")
+)
 
 
 def told(resources: Sequence[Resource]) -> list[str]:
@@ -41,13 +43,18 @@ def each_alone(resources: Sequence[Resource]) -> list[str]:
         return told(resources)
 
 
+def of_guardrails() -> list[Path]:
+    """The files of cases, but for those of allocation rules."""
+    return [path for path in case_files(policies_dir()) if path.parent.name != "allocation"]
+
+
 @cache
 def declared() -> tuple[Declaration, ...]:
     """What tests elsewhere declare: the cases of all guardrails, and those of costs."""
     library: dict[str, Any] = {}
     add_files(library, guardrail_files(policies_dir()))
-    of_guardrails = [case.declaration for path in case_files(policies_dir()) for case in read_cases(path, library)]
-    return (*of_guardrails, *(declaration(case) for case in cases()))
+    found = [case.declaration for path in of_guardrails() for case in read_cases(path, library)]
+    return (*found, *(declaration(case) for case in cases()))
 
 
 def in_one_stack(declarations: Sequence[Declaration]) -> Iterator[Resource]:
@@ -86,6 +93,17 @@ def test_of_all_that_tests_declare_stack_by_stack_and_each_of_it_twice() -> None
 def test_of_all_that_tests_declare_in_one_stack() -> None:
     together = list(in_one_stack(declared()))
     assert told(together) == each_alone(together)
+
+
+def test_of_parts_of_a_stack_that_are_asked_about_one_after_the_other() -> None:
+    """Each resource by itself, as the engine shows it, with what was derived of those before it kept."""
+    known: Derived = {}
+    for number, one in enumerate(declared()):
+        for resource in one.resources:
+            part = Declaration("test", "dev", Path(), (moved(resource, str(number)),))
+            kept = facts_of(part, CATALOGUE, whole=False, known=known)
+            assert repr(kept) == repr(facts_of(part, CATALOGUE, whole=False)), resource.address
+    assert known
 
 
 def derivations(resources: Sequence[Resource]) -> int:
