@@ -253,21 +253,23 @@ def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
         (lost, "the driver has no use of this pool in this window"),
         else_="the rule names no owner",
     )
-    kept = [joined[name] for name in joined.columns if not name.startswith(("_", "s_", "r_"))]
-    return joined.select(
-        *kept,
+    made = {
         **{column_: owners[name] for name, column_ in OWNER.items()},
-        x_Rule=joined.r_name,
-        x_Layer=settled.ifelse(joined.r_layer, UNALLOCATED),
-        x_Driver=joined.r_driver,
-        x_Pool=joined._pool.nullif(""),
-        x_Share=ibis.coalesce(joined.s_share, ibis.literal(1).cast(SHARE_TYPE)),
-        x_Idle=idle,
-        x_FirstShare=joined.s_first.fill_null(True),
-        x_AllocatedCost=amount,
-        x_Reason=reason,
-        x_Dispute=joined._dispute.nullif(ibis.coalesce(joined.r_dispute, "")),  # the rule that decides may resolve it
-    )
+        "x_Rule": joined.r_name,
+        "x_Layer": settled.ifelse(joined.r_layer, UNALLOCATED),
+        "x_Driver": joined.r_driver,
+        "x_Pool": joined._pool.nullif(""),
+        "x_Share": ibis.coalesce(joined.s_share, ibis.literal(1).cast(SHARE_TYPE)),
+        "x_Idle": idle,
+        "x_FirstShare": joined.s_first.fill_null(True),
+        "x_AllocatedCost": amount,
+        "x_Reason": reason,
+        # The rule that decides may resolve the dispute.
+        "x_Dispute": joined._dispute.nullif(ibis.coalesce(joined.r_dispute, "")),
+    }
+    # A bill that was allocated before has these columns of its own: they are read by rules, and written anew.
+    kept = [joined[name] for name in joined.columns if not name.startswith(("_", "s_", "r_")) and name not in made]
+    return joined.select(*kept, **made)
 
 
 def _first(pairs: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:

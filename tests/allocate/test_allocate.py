@@ -227,6 +227,13 @@ def test_a_bill_that_cannot_be_allocated_says_why(tmp_path: Path, rows: list[dic
     assert not (tmp_path / "out.parquet").exists()
 
 
+def test_a_bill_that_has_columns_of_an_earlier_allocation_gets_them_anew(tmp_path: Path) -> None:
+    rules = "rules: [{name: again, layer: direct, match: has(columns.x_Team), owner: {team: columns.x_Team + '-2'}}]\n"
+    outcome, rows = run(tmp_path, [line("1", x_Team="nlp", x_Rule="old", x_Environment="dev")], rules)
+    assert [(row["x_Team"], row["x_Rule"], row["x_Environment"]) for row in rows] == [("nlp-2", "again", None)]
+    assert outcome.reconciles
+
+
 def test_a_line_id_that_stands_twice_does_not_reconcile(tmp_path: Path) -> None:
     rows = [{**line("1"), "Id": "a"}, {**line("2"), "Id": "a"}, {**line("3"), "Id": "b"}]
     outcome, _ = run(tmp_path, rows, TEAM, line_id="Id")
