@@ -22,6 +22,7 @@ from spendgate.allocate.report import figures
 from spendgate.allocate.report.cents import in_cents, rounded, show_cents
 from spendgate.allocate.report.files import OURS, page_name
 from spendgate.allocate.report.markup import text, visible
+from spendgate.allocate.report.style import STYLE
 from spendgate.cli import main
 from tests.allocate.bills import HEAD, line, write_csv
 
@@ -302,3 +303,62 @@ def test_a_table_that_is_a_folder_of_files_is_read_as_one(tmp_path: Path) -> Non
         write_report(connection, out, read_summary(out))
     after = (out / "report.html").read_text(encoding="utf-8")
     assert after.split("<h2")[1:5] == before.split("<h2")[1:5]
+
+
+def test_a_bill_without_any_team_or_owner_is_shown_too(tmp_path: Path) -> None:
+    words = " ".join(read(allocated(tmp_path, [line("3", tags={"project": "p"}), line("4")]) / "report.html").words)
+    assert "no team $3.00 42.9%" in " ".join(words.split())
+    words = " ".join(read(allocated(tmp_path, [line("4")]) / "report.html").words)
+    assert "Unallocated $4.00 100.0%" in " ".join(words.split())
+    words = " ".join(read(allocated(tmp_path, [line("4"), line("-4")]) / "report.html").words)
+    assert "Total $0.00" in " ".join(words.split())
+
+
+def test_an_invoice_of_many_positions_puts_the_small_ones_together_and_adds_up(tmp_path: Path) -> None:
+    rows = [line(f"{200 - n}.015", tags={"team": "nlp"}, ServiceName=f"service {n:03}") for n in range(130)]
+    words = " ".join(" ".join(read(allocated(tmp_path, rows) / "invoices" / "nlp.html").words).split())
+    assert "Smaller positions together" in words
+    total = round(sum(Decimal(row["BilledCost"]) for row in rows) * 100)
+    shown = [Decimal(amount.replace(",", "")) for amount in re.findall(r" \$([0-9,]+\.\d\d)", words)]
+    positions = shown[1:-1]  # what is to pay stands first and last
+    assert len(positions) == 101
+    assert sum(positions) * 100 == total == shown[0] * 100 == shown[-1] * 100
+
+
+def test_a_report_that_does_not_reconcile_says_so(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        HEAD + "rules: [{name: t, layer: direct, match: 'true', owner: {team: tags.t}}]\n"
+    )
+    rows = [{**line("1", tags={"t": "a"}), "Id": "x<i>"}, {**line("2", tags={"t": "a"}), "Id": "x<i>"}]
+    bill = write_csv(tmp_path / "bill.csv", rows)
+    words = ["allocate", str(bill), "--rules", str(tmp_path / "rules.yaml"), "--output", str(tmp_path / "out")]
+    assert main([*words, "--line-id", "Id"]) == 1
+    page = read(tmp_path / "out" / "report.html")
+    told = "".join(page.words)
+    assert "Does not reconcile." in told
+    assert "Line ids that stand more than once: x<i>." in told
+    assert page.count("i") == 0
+
+
+def contrast(one: str, two: str) -> float:
+    """The ratio of two colours, by the Web Content Accessibility Guidelines 2.2."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_has_enough_contrast(theme: int) -> None:
+    block = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)[theme]
+    colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+    for text_color, ground in [
+        *((text_color, ground) for text_color in ("text", "soft", "link") for ground in ("ground", "panel")),
+        ("good", "good-ground"),
+        ("bad", "bad-ground"),
+    ]:
+        assert contrast(colors[text_color], colors[ground]) >= 4.5, (text_color, ground)

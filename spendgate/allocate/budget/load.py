@@ -88,7 +88,8 @@ def _of_project(folder: Path | None, file: Path | None) -> Iterator[BillBudget]:
     names = {budget.name for budget in config.budgets}
     given = config.organization.budgets if config.organization else ()
     yield from _of_stacks(config.budgets)
-    yield from _of_stacks(budget for budget in given if budget.name not in names)
+    # A project may say less than its organisation, and cannot lift what is locked.
+    yield from _of_stacks(budget for budget in given if budget.locked or budget.name not in names)
 
 
 def _of_stacks(budgets: Iterable[Budget]) -> Iterator[BillBudget]:

@@ -36,10 +36,10 @@ def open_spend(connection: Any, paths: Sequence[Path], mapping: str | None = Non
     """Open bills, or folders of allocations of months that do not overlap; ``mapping`` is of bills of another
     format.
 
-    Raises InputError for both together, for a month that stands twice, for several currencies, and for what cannot be
-    read.
+    Raises InputError for both together, for allocations that lie deeper in a folder, for a month that stands twice, for
+    several currencies, and for what cannot be read.
     """
-    folders = [path for path in paths if path.is_dir() and (path / FILE).exists()]
+    folders = [path for path in paths if _is_allocation(connection, path)]
     if folders and len(folders) < len(paths):
         raise InputError("allocations and bills stand together", place=paths[0], remedy="Name one kind of them.")
     if folders:
@@ -66,6 +66,20 @@ def open_spend(connection: Any, paths: Sequence[Path], mapping: str | None = Non
     return Spend(str(row["currency"]), bool(folders), row["first"], row["last"], row["lines"])
 
 
+def _is_allocation(connection: Any, path: Path) -> bool:
+    """Whether ``allocate`` wrote this; its lines stand there once for each owner, so it is no bill."""
+    if path.is_dir():
+        return (path / FILE).exists()
+    read = {".parquet": "read_parquet", ".csv": "read_csv"}.get(path.suffix.lower())
+    if read is None or not path.exists():
+        return False
+    try:
+        found = connection.raw_sql(f"DESCRIBE SELECT * FROM {read}({quoted(str(path))})").fetchall()
+    except Exception:  # what cannot be read is told of by whoever reads it as a bill
+        return False
+    return "x_AllocatedCost" in {row[0] for row in found}
+
+
 def _allocations(connection: Any, folders: Sequence[Path]) -> list[str]:
     selects: list[str] = []
     seen: dict[str, Path] = {}
@@ -89,6 +103,8 @@ def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
 
     cost = "BilledCost"
     table = bill.typed(bill.open_bill(connection, paths, mapping=mapping), cost, paths[0])
+    if "x_AllocatedCost" in table.columns:
+        raise InputError("allocations lie in this folder", place=paths[0], remedy="Name each of their folders.")
     absent = {
         name: ibis.null("timestamp" if kind is Kind.TIME else "string")
         for name, kind in COLUMNS.items()

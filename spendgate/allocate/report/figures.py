@@ -91,7 +91,11 @@ def figures(connection: Any, earlier: bool) -> Figures:
     teams = [row["name"] for row in by_field["team"].rows if row["name"] is not None][:DRILLED]
     return Figures(
         status=status,
-        by_field={field: ranked for field, ranked in by_field.items() if any(row["name"] for row in ranked.rows)},
+        by_field={
+            field: ranked
+            for field, ranked in by_field.items()
+            if field == "team" or any(row["name"] for row in ranked.rows)
+        },
         months=_months(connection, earlier),
         lines=_lines(connection, teams),
         parts=_parts(connection, teams),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from spendgate.allocate.report.cents import show_cents
 from spendgate.allocate.report.figures import Ranked
@@ -136,36 +136,24 @@ def _head(report: Report) -> Iterator[Safe]:
 
 
 def _showback(report: Report) -> Safe:
-    ranked = report.figures.by_field.get("team")
+    ranked = report.figures.by_field["team"]
     billed = Decimal(report.summary["billed"])
-    kinds = ("direct", "shared", "fixed", "idle")
-    columns = [
-        Column("Team"),
-        Column("Own lines", True),
-        Column("Shared pools", True),
-        Column("Fixed", True),
-        Column("Idle", True),
-        Column("Total", True),
-        Column("Of the bill", True),
-    ]
-    body: list[list[object]] = []
-    for row in ranked.rows if ranked else ():
-        who = name(row["name"]) or NO_TEAM
-        body.append([who, *(amount_of(report, row[kind]) for kind in kinds), report.money(row["cost"]), ""])
-        body[-1][-1] = bar(row["cost"], billed)
-    if ranked and ranked.count > len(ranked.rows):
-        rest = [amount_of(report, ranked.rest(kind)) for kind in kinds]
-        body.append(
-            [
-                f"{ranked.count - len(ranked.rows):,} more teams",
-                *rest,
-                report.money(ranked.rest("cost")),
-                bar(ranked.rest("cost"), billed),
-            ]
-        )
-    lost = Decimal(report.summary["unallocated"]["cost"])
+    titles = {"direct": "Own lines", "shared": "Shared pools", "fixed": "Fixed", "idle": "Idle"}
+    if ranked.whole["disputed"]:
+        titles["disputed"] = "Of it in dispute"
+    columns = [Column("Team"), Column("Total", True), Column("Of the bill", True)]
+    columns += [Column(title, True) for title in titles.values()]
+
+    def row(who: object, amounts: Mapping[str, Any]) -> list[object]:
+        kinds = [amount_of(report, amounts.get(kind)) for kind in titles]
+        return [who, report.money(amounts["cost"]), bar(amounts["cost"], billed), *kinds]
+
+    body = [row(name(team["name"]) or NO_TEAM, team) for team in ranked.rows]
+    if ranked.count > len(ranked.rows):
+        rest = {kind: ranked.rest(kind) for kind in ("cost", *titles)}
+        body.append(row(f"{ranked.count - len(ranked.rows):,} more teams", rest))
     if report.summary["unallocated"]["lines"]:
-        body.append(["Unallocated", "", "", "", "", report.money(lost), bar(lost, billed)])
+        body.append(row("Unallocated", {"cost": Decimal(report.summary["unallocated"]["cost"])}))
     return section(
         "who",
         "Showback: who used what",
@@ -174,7 +162,7 @@ def _showback(report: Report) -> Safe:
             "The whole bill by team, largest first",
             columns,
             body,
-            ["Total", "", "", "", "", report.money(billed), "100%" if billed else ""],
+            row("Total", {**ranked.whole, "cost": billed}),
         ),
     )
 

@@ -86,6 +86,6 @@ footer { margin-top: 3rem; color: var(--soft); font-size: 0.88rem; }
   tr, .cards div, summary { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   thead { display: table-header-group; }
-  details::details-content { content-visibility: visible; height: auto; }
+  tfoot { display: table-row-group; }
 }
 """

@@ -17,7 +17,7 @@ def drill(report: Report) -> Safe:
     figures, ids = report.figures, _rule_ids(report)
     by_team = {invoice.team: invoice for invoice in report.invoices}
     shown = []
-    for row in figures.by_field["team"].rows if "team" in figures.by_field else ():
+    for row in figures.by_field["team"].rows:
         team = row["name"]
         if team not in figures.lines:
             continue
@@ -41,7 +41,7 @@ def drill(report: Report) -> Safe:
         ]
         head = join([element("span", report.money(row["cost"]), class_="n"), name(team)])
         shown.append(element("details", join([element("summary", head), *body], "\n")))
-    count = figures.by_field["team"].count if "team" in figures.by_field else 0
+    count = figures.by_field["team"].count
     more = f" The {len(shown)} largest of {count:,} owners are here." if count > len(shown) else ""
     words = f"For each team its rules and services, and its {LINES} largest rows.{more} One line with all its shares:"
     return section(
