@@ -5,6 +5,7 @@ DuckDB reads them. Amounts become DECIMAL(26, 12); a text that is no number is a
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -41,7 +42,7 @@ def open_bill(
     connection: Any, paths: Sequence[Path], line_id: str | None = None, mapping: str | None = None
 ) -> ir.Table:
     """The lines of all files, as their columns are written, with ``x_LineId``: the bill's own where ``line_id`` names
-    its column, else the file and the row in it.
+    its column, else the file and the row in it (of several CSV files, the row in all of them).
 
     ``mapping`` names how columns of another format are read (a name or a file); without one it is found by the columns.
     Lines that were mapped have it in ``x_ReadAs``.
@@ -72,7 +73,7 @@ def open_bill(
             known_line_id(line_id, [name for name in columns if name not in OURS], paths[0])
             made = f'CAST("{line_id}" AS VARCHAR)'
         else:
-            made = f"regexp_extract(x_File, '[^/]*$') || ':' || ({number})"
+            made = f"{_label(files)} || ':' || ({number})"
         own = {name: type_ for name, type_ in types.items() if name not in OURS}
         found = find_mapping(mapping, columns)
         if found is None:
@@ -85,6 +86,17 @@ def open_bill(
         if csv and "when sniffing" in str(error) and (fault := fault_of(files, separator)):
             raise fault from None
         raise unreadable(error, paths[0]) from None
+
+
+def _label(files: Sequence[Path]) -> str:
+    """What names a line's file: its name, or, where two folders have files of one name, its path below both."""
+    if len({file.name for file in files}) == len(files):
+        return "regexp_extract(x_File, '[^/]*$')"
+    try:
+        base = os.path.commonpath([file.parent for file in files])
+    except ValueError:  # one path begins at the root, another does not
+        return "x_File"
+    return f"substr(x_File, {len(base) + 2})" if base else "x_File"
 
 
 def known_line_id(line_id: str, columns: Sequence[str], place: Path) -> None:

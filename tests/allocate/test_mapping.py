@@ -331,6 +331,21 @@ def test_folders_are_read_whole_however_they_are_laid_out(
     check_aws(allocated([laid(tmp_path / "bill", AWS)])[1])
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_lines_of_files_of_one_name_have_ids_of_their_own(tmp_path: Path, ending: str) -> None:
+    for day in ("01", "02"):
+        folder = tmp_path / "bill" / f"day={day}"
+        folder.mkdir(parents=True)
+        made = [line("1", tags={"team": "nlp"}), line("2")]
+        if ending == "csv":
+            write_csv(folder / "part.csv", made)
+        else:
+            parquet(folder / "part.parquet", made)
+    ids = [row["x_LineId"] for row in allocated([tmp_path / "bill"])[1]]
+    assert len(set(ids)) == 4
+    assert ids[0] == f"day=01/part.{ending}:1"
+
+
 def test_a_mapping_of_ones_own_is_a_file(tmp_path: Path) -> None:
     bill = write_csv(tmp_path / "own.csv", [{"when": "02.03.2026", "amount": "7", "who": "nlp", "kind": "x"}])
     own = tmp_path / "own.yaml"
