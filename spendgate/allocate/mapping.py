@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
-from spendgate.allocate.focus import COLUMNS, TAGS
+from spendgate.allocate.focus import COLUMNS, REQUIRED, TAGS
 from spendgate.allocate.load import read_plain
 from spendgate.errors import InputError, did_you_mean
 
@@ -91,7 +92,18 @@ def find_mapping(asked: str | None, columns: Sequence[str]) -> ColumnMapping | N
             remedy = did_you_mean(asked, (FOCUS, *known)) or f"Known are {FOCUS}, {', '.join(known)}, or a file."
             raise InputError(f'no column mapping "{asked}"', remedy=remedy)
         return load_mapping(Path(asked))
-    return next((found for path in known.values() if (found := load_mapping(path)).fits(columns)), None)
+    if not _OF_FOCUS.difference(columns):
+        return None
+    return next((found for found in _shipped_mappings() if found.fits(columns)), None)
+
+
+_OF_FOCUS: Final = frozenset(("BilledCost", "EffectiveCost", "ChargeCategory", *REQUIRED))
+"""Columns by which a bill is FOCUS 1.0 or later, without a look at the mappings."""
+
+
+@cache
+def _shipped_mappings() -> tuple[ColumnMapping, ...]:
+    return tuple(load_mapping(path) for path in shipped().values())
 
 
 def select_list(mapping: ColumnMapping, columns: Mapping[str, str]) -> str:
