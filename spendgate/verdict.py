@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spendgate.errors import InputError, Place
 from spendgate.estimate.carbon import Footprint
@@ -76,8 +76,7 @@ class Finding:
         return self.enforcement in (Enforcement.MANDATORY, Enforcement.REMEDIATE)
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """A resource that has cost lines or stores something, as far as a bill can tell it: ``names`` are its name in the
     program and those that it declares for the provider, ``ids`` what the provider calls it. ``sized``: it declares how
     much it stores."""

@@ -98,6 +98,7 @@ def _compared(one: Compared) -> dict[str, Any]:
         "estimated": money(one.estimated),
         "actual": money(one.actual),
         "error_percent": _percent(one.estimated - one.actual, one.actual),
+        "within_bounds": one.within,
         "lines": [_pair(pair) for pair in one.pairs],
         "apart": {name: money(amount) for name, amount in one.apart.items()},
         "without_price": money(one.unpriced),

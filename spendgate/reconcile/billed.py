@@ -31,6 +31,9 @@ _TEXTS: Final = (
     "ChargeCategory",
     "ChargeClass",
 )
+FIRST: Final = "x_FirstShare"
+"""In the result of an allocation a line stands once for each of its shares; this marks one row of each."""
+
 _ALIKE: Final = (*_TEXTS, "Tags")
 
 
@@ -64,6 +67,8 @@ def read_bill(
     Raises InputError for a bill that cannot be read, of several months without ``month``, or of another currency.
     """
     raw = bill.open_bill(connection, paths, mapping=mapping)
+    if FIRST in raw.columns:
+        raw = raw.filter(raw[FIRST].cast("string").lower() == "true")
     cost = "EffectiveCost" if "EffectiveCost" in raw.columns else "BilledCost"
     table = bill.typed(raw, cost, paths[0])
     try:

@@ -63,6 +63,7 @@ def _line(line: Mapping[str, Any]) -> EstimatedLine:
         listed=Fraction(listed["monthly"]["expected"]) if listed else month,
         all_month=of_hours == HOURS,
         runs=month / Fraction(run["expected"]) if month and run and run["expected"] else None,
+        bounds=(Fraction(cost["monthly"]["low"]), Fraction(cost["monthly"]["high"])) if cost else None,
         source=f"{quote['source']}, {quote['as_of']}".strip(", "),
         assumptions=tuple(line.get("assumptions", ())),
     )
@@ -100,6 +101,7 @@ def part_of_month(resource: EstimatedResource, part: Fraction) -> EstimatedResou
             quantity=line.quantity if line.hours is not None else line.quantity * part,
             cost=None if line.cost is None else line.cost * part,
             listed=None if line.listed is None else line.listed * part,
+            bounds=line.bounds and (line.bounds[0] * part, line.bounds[1] * part),
             runs=None if line.runs is None else line.runs * part,
         )
         for line in resource.lines

@@ -42,7 +42,8 @@ TOLD = {
 class EstimatedLine:
     """A cost line of a report, for the part of the month that the bill covers. ``cost`` is None where it has no price;
     ``listed`` is its cost before discounts. ``hours`` are None where it is not billed by the hour; ``all_month`` where
-    they are those of a whole month. ``runs`` is how often a job is to run, None for anything else."""
+    they are those of a whole month. ``bounds`` are the least and the most that it may cost, ``runs`` is how often a job
+    is to run, None for anything else."""
 
     item: str
     kind: str
@@ -57,6 +58,7 @@ class EstimatedLine:
     runs: Fraction | None = None
     source: str = ""
     assumptions: tuple[str, ...] = ()
+    bounds: tuple[Fraction, Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,19 @@ class Compared:
     def actual(self) -> Fraction:
         """What was billed for it."""
         return sum((pair.actual for pair in self.pairs), Fraction())
+
+    @property
+    def within(self) -> bool | None:
+        """Whether what was billed lies between the least and the most of the estimate, the length of the month apart,
+        to half a cent; None where the estimate has no price of it."""
+        bounds = [pair.line.bounds for pair in self.pairs if pair.line is not None and pair.line.bounds is not None]
+        if not bounds:
+            return None
+        effects = (effect for pair in self.pairs for effect in pair.effects)
+        actual = self.actual - sum((one.amount for one in effects if one.cause is Cause.MONTH), Fraction())
+        slack = Fraction(1, 200)
+        least, most = (sum((bound[side] for bound in bounds), Fraction()) for side in (0, 1))
+        return least - slack <= actual <= most + slack
 
     @property
     def difference(self) -> Fraction:

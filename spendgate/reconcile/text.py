@@ -67,6 +67,9 @@ def stated(found: Reconciled) -> list[str]:
             if accuracy.bias
             else f"accuracy: WAPE {_percent(accuracy.wape)}, MAPE {_percent(accuracy.mape)}, no bias"
         )
+    told_of = [within for one in found.matched if (within := one.within) is not None]
+    if told_of:
+        told.append(f"between the least and the most of the estimate: {sum(told_of)} of {len(told_of)}")
     if found.only_estimated and whole.wape is not None:
         told.append(
             f"with what is not on the bill ({_money(whole.estimated - accuracy.estimated, found)}): "

@@ -34,7 +34,7 @@ def render(verdict: Verdict) -> str:
     member on a line of its own.
     """
     texts = _Texts()
-    return _lines(_document(verdict, texts.finding, texts.line)) + "\n"
+    return _lines(_document(verdict, texts.finding, texts.line, texts.resource)) + "\n"
 
 
 class _Text(str):
@@ -66,6 +66,11 @@ class _Texts:
         key = (line.item, *map(id, (*shared, line.listed, line.reduction, carbon)))
         return _Text(f'{{"resource": {_one_line(line.resource)}, {self.once(key, lambda: _priced(line, carbon))}}}')
 
+    def resource(self, item: Priced, checked: Checked) -> _Text:
+        named = {"address": item.address, "name": item.name, "names": item.names, "ids": item.ids}
+        key = (item.type, item.kind, item.sized, checked.path, *item.tags.items())
+        return _Text(f"{{{_one_line(named)[1:-1]}, {self.once(key, lambda: _alike(item, checked))}}}")
+
     def once(self, key: Hashable, members: Callable[[], dict[str, Any]]) -> str:
         """The members of an object as text, without its braces."""
         found = self.written.get(key)
@@ -87,13 +92,14 @@ def _lines(value: Any, depth: int = 0) -> str:
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
     """The verdict as plain data."""
-    return _document(verdict, _finding, _line)
+    return _document(verdict, _finding, _line, _resource)
 
 
 def _document(
     verdict: Verdict,
     of_finding: Callable[[Finding, Checked], Any],
     of_line: Callable[[CostLine, Carbon | None], Any],
+    of_resource: Callable[[Priced, Checked], Any],
 ) -> dict[str, Any]:
     tally = Counter(finding.status for finding in verdict.findings)
     return {
@@ -104,7 +110,7 @@ def _document(
         "findings": [of_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint, of_line),
         "allocation": _allocation(verdict.allocation) if verdict.allocation else None,
-        "resources": [_resource(item, checked) for checked in verdict.inputs for item in checked.priced],
+        "resources": [of_resource(item, checked) for checked in verdict.inputs for item in checked.priced],
         "savings": _savings(verdict),
         "patches": [_remedy(remedy, checked) for checked in verdict.inputs for remedy in checked.remedies],
         "unmapped": [{"type": type_, "count": count} for type_, count in sorted(verdict.unmapped.items())],
@@ -113,13 +119,14 @@ def _document(
 
 
 def _resource(item: Priced, checked: Checked) -> dict[str, Any]:
+    named = {"address": item.address, "name": item.name, "names": list(item.names), "ids": list(item.ids)}
+    return {**named, **_alike(item, checked)}
+
+
+def _alike(item: Priced, checked: Checked) -> dict[str, Any]:
     return {
-        "address": item.address,
         "type": item.type,
-        "name": item.name,
         "kind": item.kind,
-        "names": list(item.names),
-        "ids": list(item.ids),
         "tags": dict(item.tags),
         "sized": item.sized,
         "input": str(checked.path),

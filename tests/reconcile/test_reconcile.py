@@ -208,6 +208,27 @@ def test_credits_taxes_and_corrections_are_shown_apart(estimate: Path, tmp_path:
     assert "Credit -$5.00, Correction -$2.00" in to_text(found, width=200)
 
 
+def test_what_varies_is_held_to_its_bounds(estimate: Path, tmp_path: Path) -> None:
+    """The pool has 1 to 4 nodes and 2 expected; three of them are within the bounds, six are not."""
+    for nodes, within in ((3, True), (6, False)):
+        rows = [
+            *(row for node in range(nodes) for row in days(
+                estimate, "pool", Decimal(24), item="g4dn.xlarge", ResourceId=f"pool/{node}", Tags='{"Name": "pool"}')),
+            *days(estimate, "train", Decimal(24), ResourceId="train"),
+        ]  # fmt: skip
+        found = compare(estimate, tmp_path, rows)
+        assert (of(found, "pool").within, of(found, "train").within) == (within, True)
+        assert f"between the least and the most of the estimate: {1 + within} of 2" in to_text(found)
+
+
+def test_an_allocated_bill_is_read_as_the_bill_that_it_was(estimate: Path, tmp_path: Path) -> None:
+    rows = days(estimate, "train", Decimal(24), ResourceId="train")
+    shared = [{**row, "x_FirstShare": "true", "x_Share": "0.5"} for row in rows]
+    shared += [{**row, "x_FirstShare": "false", "x_Share": "0.5"} for row in rows]
+    whole, once = (of(compare(estimate, tmp_path, bill), "train") for bill in (shared, rows))
+    assert (whole.actual, whole.pairs[0].hours) == (once.actual, 744)
+
+
 def test_what_matched_none_is_listed_on_each_side_and_counts_in_the_wider_accuracy(
     estimate: Path, tmp_path: Path
 ) -> None:
