@@ -79,6 +79,7 @@ class PatchRule:
 class Guardrail:
     """A guardrail as loaded. ``params`` are JSON Schemas by parameter name, ``defaults`` their default values.
 
+    ``covered_by`` names a guardrail that says the same of more special cases; where both are asked, it is the one.
     ``tested`` says that its expressions pass the type check: those of a shipped one do, its tests hold that.
     """
 
@@ -98,6 +99,8 @@ class Guardrail:
     reference: str | None = None
     place: Place = field(default_factory=lambda: Place(""))
     patches: tuple[PatchRule, ...] = ()
+    covered_by: str | None = None
+    covered_at: Place | None = None
     tested: bool = field(default=False, compare=False)
 
     @property

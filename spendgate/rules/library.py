@@ -177,6 +177,8 @@ def _guardrail(file: YamlFile) -> Guardrail:
         validations=tuple(_validation(file, index) for index in range(len(spec["validations"]))),
         place=file.place("metadata", "name"),
         patches=read_patch_rules(file),
+        covered_by=spec.get("coveredBy"),
+        covered_at=file.place("spec", "coveredBy") if "coveredBy" in spec else None,
     )
 
 

@@ -201,7 +201,13 @@ def select(
         )
         locked.extend(weakenings(base, setting))
         chosen[guardrail.name] = _set(base, setting)
+    for selected in chosen.values():
+        other, place = selected.guardrail.covered_by, selected.guardrail.covered_at
+        if other is not None and other not in library:
+            error = InputError(f'no guardrail "{other}"', place=place, remedy=did_you_mean(other, library))
+            found.add(error, selected.guardrail.name)
     raise_together([*found.errors, *locked] if faults is None else locked)
+    chosen = {name: _unless_covered(selected, chosen) for name, selected in chosen.items()}
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
         if complete and missing and selected.enforcement is not Enforcement.DISABLED:
@@ -211,6 +217,26 @@ def select(
     if faults is None:
         raise_together(found.errors)
     return tuple(item for name, item in chosen.items() if name not in found.left_out)
+
+
+def _unless_covered(selected: Selected, chosen: Mapping[str, Selected]) -> Selected:
+    """Disabled where a more specific guardrail says the same; what somebody set by name stays as it is set."""
+    other = chosen.get(selected.guardrail.covered_by or "")
+    if other is None or selected.enforcement is Enforcement.DISABLED:
+        return selected
+    weaker = other.enforcement is Enforcement.DISABLED or (
+        other.enforcement is Enforcement.ADVISORY and selected.enforcement is not Enforcement.ADVISORY
+    )
+    # One budget may feed both: it was not this one that was meant.
+    shared = {origin.place for origin in other.params_from.values()}
+    named = [
+        origin
+        for origin in (selected.selected_by, selected.level_from, *selected.params_from.values())
+        if origin is not None and origin.layer not in (Layer.BUILT_IN, Layer.PACK) and origin.place not in shared
+    ]
+    if weaker or named:
+        return selected
+    return replace(selected, enforcement=Enforcement.DISABLED, level_from=other.level_from or other.selected_by)
 
 
 def _set(base: Selected, setting: Setting) -> Selected:

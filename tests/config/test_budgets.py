@@ -10,6 +10,7 @@ import pytest
 from spendgate.config import load_config
 from spendgate.errors import InputError
 from spendgate.rules.selection import select
+from spendgate.shipped import policies_dir
 from tests.conftest import Run
 
 HEAD = "apiVersion: spendgate.dev/v1\nkind: Config\n"
@@ -79,6 +80,57 @@ def test_a_budget_of_one_stack_is_asked_of_a_program(spendgate: Run, project: Ca
     done = spendgate("check", project(program, spendgate__yaml=text))
     assert "the limit is $3" in done.stdout
     assert done.returncode == 1
+
+
+BOTH = "packs: [gpu-baseline, cost-gate]\n"
+ANOTHER_LEVEL = "guardrails: {environment-budget: {enforcement: advisory}}\n"
+
+
+def budget_levels(folder: Path, text: str, stack: str = "dev") -> dict[str, str]:
+    """The levels of the two guardrails that ask for the month of a stack."""
+    params(folder, text, stack)
+    config = load_config(folder)
+    chosen = select(config.packs, config.layers(config.environment(stack).name, stack))
+    return {item.guardrail.name: str(item.enforcement) for item in chosen if item.guardrail.name in MONTHLY}
+
+
+MONTHLY = ("environment-budget", "monthly-stack-budget")
+ONCE = {"environment-budget": "mandatory", "monthly-stack-budget": "disabled"}
+TWICE = dict.fromkeys(MONTHLY, "mandatory")
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("packs: [gpu-baseline]\n", {"monthly-stack-budget": "mandatory"}),
+        (BOTH, ONCE),
+        ("packs: [cost-gate, gpu-baseline]\n", ONCE),
+        (BOTH + APART, ONCE),
+        (BOTH + "guardrails: {monthly-stack-budget: {params: {monthly_usd: 900}}}\n", TWICE),
+        (BOTH + "budgets: {small: {stacks: [dev], monthlyUsd: 900}}\n", TWICE),
+        (BOTH + ANOTHER_LEVEL, {"environment-budget": "advisory", "monthly-stack-budget": "mandatory"}),
+        (BOTH + ANOTHER_LEVEL.replace("advisory", "disabled"), {**TWICE, "environment-budget": "disabled"}),
+    ],
+)
+def test_the_month_is_told_once_unless_the_single_sum_is_meant(
+    tmp_path: Path, text: str, levels: dict[str, str]
+) -> None:
+    assert budget_levels(tmp_path, text) == levels
+
+
+def test_a_guardrail_that_is_covered_by_none_there_is_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    text = (policies_dir() / "budget" / "monthly-stack-budget.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: monthly-stack-budget", "name: own-budget").replace(
+        "coveredBy: environment", "coveredBy: enviroment"
+    )
+    (tmp_path / "own" / "own-budget.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "spendgate.yaml").write_text(HEAD + "policies: [own]\nguardrails: {own-budget: {}}\n", encoding="utf-8")
+    config = load_config(tmp_path)
+    with pytest.raises(
+        InputError, match=r'own-budget\.yaml:\d+:\d+: no guardrail "enviroment-budget"\n.*did you mean|Did you'
+    ):
+        select(config.packs, config.layers("dev", "dev"), config.policies)
 
 
 TAGGED = """\
