@@ -199,9 +199,9 @@ def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, 
 
 
 def _names_of(resource: Resource, tags: Mapping[str, str]) -> tuple[str, ...]:
-    declared = (resource.properties.get(key) for key in _NAMES)
-    given = (resource.name, *(text for text in declared if isinstance(text, str) and text), tags.get("Name"))
-    return tuple(dict.fromkeys(text for text in given if text))
+    properties = resource.properties
+    given = [resource.name, *[properties[key] for key in _NAMES if key in properties], tags.get("Name")]
+    return tuple(dict.fromkeys([text for text in given if type(text) is str and text]))
 
 
 def estimate_today(
