@@ -52,3 +52,13 @@ def test_a_test_for_a_guardrail_that_does_not_exist_is_an_error(tmp_path: Path, 
     path.write_text(FILES[0].read_text(encoding="utf-8").replace(FILES[0].name.split(".")[0], "gpu-aproved-models"))
     with pytest.raises(InputError, match='did you mean "gpu-approved-models"'):
         run_file(path, library)
+
+
+def test_a_run_type_is_agreed_where_it_fits_a_kind_and_nowhere_else(library: dict[str, Guardrail]) -> None:
+    agreed = set(library["allowed-tag-values"].defaults["allowed"]["run-type"])
+    assert agreed == {value for values in library["run-type-fits-kind"].defaults["fits"].values() for value in values}
+    # Guardrails that go by the run type know no other.
+    for name in ("no-gpu-for-cpu-work", "light-inference-shares-gpu", "multi-gpu-for-single-gpu-work"):
+        listed = [value for value in library[name].defaults.values() if isinstance(value, list)]
+        assert any(agreed & set(values) for values in listed), name
+        assert all(set(values) <= agreed for values in listed if agreed & set(values)), name
