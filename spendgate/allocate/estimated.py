@@ -41,7 +41,9 @@ def as_line(line: CostLine, workload: Workload | None, day: date, project: str, 
     listed = line.listed.monthly.expected if line.listed is not None else cost
     used = line.quantity.expected if line.hours is None else EXACT.multiply(line.quantity.expected, line.hours.expected)
     type_ = resource.type if resource is not None else line.quote.provider
-    service, category = service_of(type_, str(line.kind))
+    # What a cluster runs is billed as the machines of its provider.
+    billed_as = f"kubernetes@{line.quote.provider}" if type_.startswith("kubernetes:") else type_
+    service, category = service_of(billed_as, str(line.kind))
     unit = "Hours" if line.unit == "hour" else line.unit
     known = {
         "BilledCost": _number(cost),

@@ -208,7 +208,7 @@ def _owners(console: Console, checked: Checked) -> None:
     names = owners.head(allocation)
     for index, name in enumerate(names):
         figure = index >= len(names) - owners.figures(allocation)
-        table.add_column(name, justify="right" if figure else "left", overflow="fold")
+        table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
     for row in owners.rows(allocation, currency, MOST_LINES):
         table.add_row(*(Text(cell, style="bold" if row[0] == "total" else "") for cell in row))
     console.print(Padding(table, (0, 0, 0, 1)))

@@ -408,6 +408,42 @@ def test_services_are_named_as_a_bill_names_them() -> None:
     assert service_of("acme:thing:Thing", "machine") == (None, None)
 
 
+def test_what_a_cluster_runs_is_billed_as_machines_of_its_provider(tmp_path: Path) -> None:
+    pod = workload(
+        "serve", "kubernetes:apps/v1:Deployment", kind="workload", provider="kubernetes", accelerator=["L4", 24, 1],
+        instance_type="g6.xlarge", region="us-east-1", count=[1, 1, 1],
+    )  # fmt: skip
+    rules = """
+rules:
+  - name: machines
+    layer: direct
+    match: line.ServiceName == 'Amazon Elastic Compute Cloud' && line.ServiceCategory == 'Compute'
+    owner: {team: "'platform'"}
+"""
+    found, allocation = projected(tmp_path, [pod], rules)
+    assert found.total.monthly.expected > 0
+    assert paid(allocation) == {("platform", False): found.total.monthly.expected}
+
+
+def test_stacks_of_one_run_are_added_up(tmp_path: Path) -> None:
+    from spendgate.allocate.projected import Before, against, together
+
+    _, one = projected(tmp_path, [machine("a", tags={"team": "nlp"}), machine("b", "t3.micro", region="eu-west-1")])
+    _, other = projected(tmp_path, [machine("c", tags={"team": "nlp"}), machine("d", tags={"team": "vision"})])
+    both = together([one, other])
+    assert both is not None
+    assert both.total == one.total + other.total
+    assert paid(both)["nlp", False] == paid(one)["nlp", False] + paid(other)["nlp", False]
+    assert together([one]) is one
+    before = Before({(owner.owner, owner.idle): owner.cost for owner in one.owners}, one.unallocated)
+    compared = together([against(one, before), against(other, before)])
+    assert compared is not None
+    assert [owner.change for owner in compared.owners if owner.owner[0] == "nlp"] == [0]
+    half = together([against(one, before), other])
+    assert half is not None
+    assert {owner.change for owner in half.owners} == {None}
+
+
 def test_the_table_of_services_has_four_columns_and_no_row_twice() -> None:
     text = (Path(__file__).parents[2] / "spendgate/allocate/services.csv").read_text(encoding="utf-8")
     rows = list(csv.reader(row for row in text.splitlines() if not row.startswith("#")))
