@@ -115,7 +115,12 @@ def _listed(value: Any, held: Any, path: str) -> list[Any]:
 
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_WRITTEN: Final[Mapping[type[Any], str]] = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+_WRITTEN: Final[Mapping[type[Any], str]] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
 
 
 def _plain(value: Any, options: Sequence[Any], path: str) -> Any:

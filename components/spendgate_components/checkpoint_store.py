@@ -165,23 +165,25 @@ def _s3(region: str, tags: dict[str, str], times: _Times, protect: bool | None) 
     encryption = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms"}, "bucketKeyEnabled": True}
     return (
         Child("bucket", s3.Bucket, {"region": region, "tags": tags}, (("region",),), (), protect, {("tags",): tags}),
-        Child("ownership", s3.BucketOwnershipControls, _owned(region, bucket)),
+        Child("ownership", s3.BucketOwnershipControls, _owned(region, bucket), (("bucket",), ("rule",))),
         Child("public-access", s3.BucketPublicAccessBlock, *_private(region, bucket)),
         Child(
             "encryption",
             s3.BucketServerSideEncryptionConfiguration,
             {"region": region, "bucket": bucket, "rules": [encryption]},
+            (("bucket",),),
         ),
         Child(
             "versioning",
             s3.BucketVersioning,
             {"region": region, "bucket": bucket, "versioningConfiguration": {"status": "Enabled"}},
+            (("bucket",), ("versioningConfiguration", "status")),
         ),
         Child(
             "lifecycle",
             s3.BucketLifecycleConfiguration,
             {"region": region, "bucket": bucket, "rules": [rule]},
-            (("rules",),),
+            (("bucket",), ("rules",)),
         ),
     )
 
@@ -192,7 +194,9 @@ def _owned(region: str, bucket: Of) -> dict[str, Any]:
 
 def _private(region: str, bucket: Of) -> tuple[dict[str, Any], tuple[tuple[str, ...], ...]]:
     blocked = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-    return {"region": region, "bucket": bucket, **dict.fromkeys(blocked, True)}, tuple((name,) for name in blocked)
+    return {"region": region, "bucket": bucket, **dict.fromkeys(blocked, True)}, tuple(
+        (name,) for name in ("bucket", *blocked)
+    )
 
 
 def _s3_log(region: str, named: Any, tags: dict[str, str], protect: bool | None) -> tuple[Child, ...]:
@@ -200,7 +204,7 @@ def _s3_log(region: str, named: Any, tags: dict[str, str], protect: bool | None)
 
     def logging(target: Any) -> Child:
         inputs = {"region": region, "bucket": Of("bucket", "id"), "targetBucket": target, "targetPrefix": "access/"}
-        return Child("logging", s3.BucketLogging, inputs)
+        return Child("logging", s3.BucketLogging, inputs, (("bucket",), ("targetBucket",)))
 
     if named is not None:
         return (logging(named),)
@@ -223,18 +227,19 @@ def _s3_log(region: str, named: Any, tags: dict[str, str], protect: bool | None)
         Child(
             "log-bucket", s3.Bucket, {"region": region, "tags": tags}, (("region",),), (), protect, {("tags",): tags}
         ),
-        Child("log-ownership", s3.BucketOwnershipControls, _owned(region, bucket)),
+        Child("log-ownership", s3.BucketOwnershipControls, _owned(region, bucket), (("bucket",), ("rule",))),
         Child("log-public-access", s3.BucketPublicAccessBlock, *_private(region, bucket)),
         Child(
             "log-lifecycle",
             s3.BucketLifecycleConfiguration,
             {"region": region, "bucket": bucket, "rules": [rule]},
-            (("rules",),),
+            (("bucket",), ("rules",)),
         ),
         Child(
             "log-policy",
             s3.BucketPolicy,
             {"region": region, "bucket": bucket, "policy": Of("log-bucket", "arn", policy)},
+            (("bucket",),),
         ),
         logging(bucket),
     )
@@ -260,7 +265,8 @@ def _gcs(
             "lifecycleRules": rules,
             **more,
         }
-        keeps = (("location",), ("publicAccessPrevention",), ("lifecycleRules",))
+        words = ("location", "publicAccessPrevention", "lifecycleRules", "versioning", "logging")
+        keeps = tuple((word,) for word in words)
         return Child(key, storage.Bucket, inputs, keeps, (), kept, {("labels",): own})
 
     def delete(**condition: Any) -> dict[str, Any]:

@@ -136,9 +136,9 @@ def _escaped(child: Child, raw: Mapping[str, Any], transforms: Sequence[Transfor
         inputs = dict(wire(child.make, changed, child.key))
     for path in child.keeps:
         was, now = _at(child.inputs, path), _at(inputs, path)
-        if was != now:
+        if was != now and not _same(was, now):
             shown = f"{child.key}.{'.'.join(path)}"
-            remedy = f"It is what the component promises ({was}): change the component's argument instead."
+            remedy = f"It is what the component promises ({_shown(was)}): change the component's argument instead."
             raise ArgumentError(f"{shown} is changed to {_shown(now)}", remedy=remedy)
     for path, tags in child.tagged_at.items():
         there = _at(inputs, path)
@@ -146,8 +146,16 @@ def _escaped(child: Child, raw: Mapping[str, Any], transforms: Sequence[Transfor
     return replace(child, inputs=inputs)
 
 
+def _same(was: Any, now: Any) -> bool:
+    """Whether two ways of writing a truth value mean the same: "true" and True."""
+    words = [str(one).lower() for one in (was, now) if isinstance(one, (bool, str))]
+    return len(words) == 2 and words[0] == words[1] and words[0] in ("true", "false")
+
+
 def _shown(value: Any) -> str:
-    return "a value known only after apply" if isinstance(value, pulumi.Output) else repr(value)
+    if isinstance(value, (pulumi.Output, Unknown)):
+        return "a value known only after apply"
+    return f"that of {value.child}" if isinstance(value, Of) else repr(value)
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

@@ -271,7 +271,7 @@ def test_tags_survive_inputs_and_transforms_of_ones_own() -> None:
 
 
 def test_the_estimate_counts_inputs_of_ones_own() -> None:
-    disk = {"device_name": "/dev/xvda", "ebs": {"volume_size": 1000, "volume_type": "gp3"}}
+    disk = {"device_name": "/dev/xvda", "ebs": {"volume_size": 1000, "volume_type": "gp3", "encrypted": True}}
     nodes = Nodes(2, expected=1)
     _, plain, _ = judge(pool(nodes=nodes))
     _, larger, _ = judge(pool(nodes=nodes, raw={"template": {"block_device_mappings": [disk]}}))

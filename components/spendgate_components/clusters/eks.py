@@ -10,6 +10,7 @@ import pulumi_aws.ec2 as ec2
 import pulumi_aws.eks as eks
 import pulumi_aws.iam as iam
 
+from spendgate_components.pools.eks import ENCRYPTED
 from spendgate_components.child import Child, Joined, Of
 from spendgate_components.clusters.kubeconfig import kubeconfig_text
 from spendgate_components.gpu_cluster import Whole
@@ -159,7 +160,7 @@ def _template(whole: Whole, tags: dict[str, str]) -> Child:
     }
     passed_on: dict[tuple[str, ...], Any] = {("tagSpecifications", str(at), "tags"): tags for at in range(len(_TAGGED))}
     tagged_at = {("tags",): tags, **passed_on}
-    return Child("system-template", ec2.LaunchTemplate, inputs, keeps=(("region",),), tagged_at=tagged_at)
+    return Child("system-template", ec2.LaunchTemplate, inputs, keeps=(("region",), ENCRYPTED), tagged_at=tagged_at)
 
 
 def _system(whole: Whole, tags: dict[str, str]) -> Child:

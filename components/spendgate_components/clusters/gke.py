@@ -106,6 +106,7 @@ def _system(whole: Whole) -> Child:
         },
     }
     keeps = (
+        ("nodeConfig", "spot"),
         *((name,) for name in ("location", "nodeLocations", "initialNodeCount", "autoscaling", "nodeCount")),
         ("nodeConfig", "machineType"),
         ("nodeConfig", "guestAccelerators"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pulumi_aws.ec2 as ec2
 import pulumi_aws.eks as eks
@@ -10,6 +10,9 @@ import pulumi_aws.eks as eks
 from spendgate_components.child import Child, Of
 from spendgate_components.gpu_node_pool import Group, Need
 from spendgate_components.tags import aws_tags, kubernetes_labels
+
+ENCRYPTED: Final = ("blockDeviceMappings", "0", "ebs", "encrypted")
+"""Where a launch template says that its disk is encrypted; stays so."""
 
 _TAGGED = ("instance", "volume", "network-interface")
 
@@ -32,7 +35,8 @@ def _template(need: Need, tags: dict[str, str]) -> Child:
         "tags": tags,
     }
     passed_on: dict[tuple[str, ...], Any] = {("tagSpecifications", str(at), "tags"): tags for at in range(len(_TAGGED))}
-    return Child("template", ec2.LaunchTemplate, inputs, keeps=(("region",),), tagged_at={("tags",): tags, **passed_on})
+    keeps = (("region",), ENCRYPTED)
+    return Child("template", ec2.LaunchTemplate, inputs, keeps, tagged_at={("tags",): tags, **passed_on})
 
 
 def _group(need: Need, group: Group, tags: dict[str, str]) -> Child:

@@ -47,7 +47,8 @@ def _class(need: Need) -> Child:
         "metadata": {"name": need.name, "labels": labels},
         "spec": spec,
     }
-    keeps = (("apiVersion",), ("kind",), ("metadata", "name"))
+    encrypted = ("spec", "blockDeviceMappings", "0", "ebs", "encrypted")
+    keeps = (("apiVersion",), ("kind",), ("metadata", "name"), encrypted)
     tagged_at: dict[tuple[str, ...], Any] = {("metadata", "labels"): labels, ("spec", "tags"): tags}
     return Child("class", CustomResource, inputs, keeps, tagged_at=tagged_at)
 
@@ -87,6 +88,8 @@ def _pool(need: Need) -> Child:
         ("kind",),
         ("metadata", "name"),
         ("spec", "limits"),
+        ("spec", "disruption", "consolidationPolicy"),
+        ("spec", "disruption", "consolidateAfter"),
         ("spec", "template", "spec", "requirements"),
         ("spec", "template", "spec", "nodeClassRef"),
     )

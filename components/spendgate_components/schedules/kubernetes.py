@@ -132,6 +132,7 @@ def _jobs(
             },
         }
         keeps = (
+            ("spec", "jobTemplate", "spec", "activeDeadlineSeconds"),
             ("metadata", "name"),
             *(("spec", word) for word in ("schedule", "timeZone", "suspend")),
             ("spec", "jobTemplate", "spec", "template", "spec", "serviceAccountName"),
