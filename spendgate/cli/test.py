@@ -1,4 +1,5 @@
-"""``spendgate test``: tests of guardrails, run through the gate that checks programs."""
+"""``spendgate test``: tests of guardrails, run through the gate that checks programs, and of allocation rules, run
+through the allocation of bills."""
 
 from __future__ import annotations
 
@@ -31,14 +32,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="folders, or single *.test.yaml (default: the policies of spendgate.yaml)",
     )
-    parser.add_argument("--shipped", action="store_true", help="test the guardrails that come with spendgate")
+    parser.add_argument(
+        "--shipped", action="store_true", help="test the guardrails and allocation rules that come with it"
+    )
     parser.add_argument(
         "-k",
         dest="filters",
         action="append",
         default=[],
         metavar="TEXT",
-        help="only cases with this in their name or that of their guardrail (repeatable)",
+        help="only cases with this in their name or that of what they test (repeatable)",
     )
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
     parser.add_argument(
@@ -56,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="fail when a guardrail lacks a passing, a failing or an unknown case, or one that makes a patch of it",
+        help="fail when a guardrail lacks a passing, a failing or an unknown case, or one that makes a patch of it, or "
+        "an allocation rule one that it decides or one that it does not match",
     )
     parser.add_argument("--watch", "-w", action="store_true", help="run again when a file changes; Ctrl-C ends")
     return parser

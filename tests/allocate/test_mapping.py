@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
 from spendgate.allocate.asking import rows_of_sql
+from spendgate.allocate.heads import separator_of
 from spendgate.allocate.library import find_rules
-from spendgate.allocate.mapping import load_mapping, shipped
+from spendgate.allocate.mapping import load_mapping, select_list, shipped
 from spendgate.allocate.run import Outcome, Request, allocate, engine
 from spendgate.allocate.text import notes
 from spendgate.cli import main
@@ -428,3 +431,40 @@ def test_columns_of_the_bill_that_are_named_like_answers_stand_in_nobodys_way(tm
     assert main(["allocate", bill, "--rules", "by-tags", "--output", str(tmp_path / "out")]) == 0
     gcp = str(write_csv(tmp_path / "gcp.csv", flat(GCP)))
     assert main(["allocate", gcp, "--rules", "by-tags", "--output", str(tmp_path / "out-gcp")]) == 0
+
+
+words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
+tags = st.dictionaries(words.filter(str.strip), words, max_size=4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(tags)
+def test_tags_are_the_same_however_the_bill_writes_them(written: dict[str, str]) -> None:
+    import duckdb
+
+    pairs = json.dumps([{"key": key, "value": value} for key, value in written.items()])
+    whole = json.dumps(written)
+    listed = select_list(load_mapping(shipped()["azure"]), {"Tags": "VARCHAR", "BillingAccountId": "VARCHAR"})
+    bill = "SELECT column0 AS Tags, 'x' AS BillingAccountId FROM (VALUES (?), (?), (?)) AS t(column0)"
+    rows = duckdb.execute(f"SELECT Tags FROM (SELECT {listed} FROM ({bill}))", [whole, whole[1:-1], pairs]).fetchall()
+    found = [json.loads(text or "{}") for (text,) in rows]
+    assert found == [written] * 3
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(words.filter(str.strip), min_size=2, max_size=6, unique_by=lambda word: word.strip().lower()),
+    st.sampled_from(",;\t|"),
+)
+def test_the_separator_is_found_whatever_the_columns_are_called(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], separator: str
+) -> None:
+    import csv
+
+    path = tmp_path_factory.mktemp("head") / "bill.csv"
+    plain = [
+        "".join(letter for letter in name if letter not in ",;\t|") + str(index) for index, name in enumerate(names)
+    ]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=separator).writerow(plain)
+    assert separator_of([path]) == separator
