@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.bill import CSV, unreadable
+from spendgate.allocate.bill import CSV
 from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.plan import UNALLOCATED
@@ -56,8 +56,11 @@ def open_allocated(connection: Any, path: Path, view: str = "allocated") -> froz
             f"strftime(ChargePeriodStart, '%Y-%m') AS month FROM {source}"
         )
         return frozenset(columns)
+    except InputError:
+        raise
     except Exception as error:
-        raise unreadable(error, file) from None
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(f"the allocation cannot be read: {first}", place=file, remedy="Allocate again.") from None
 
 
 def sum_up(connection: Any) -> None:

@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     lines = options.output / "allocated.parquet" if folder else options.output
     if (options.previous is not None or options.usage) and not folder:
         raise InputError("--previous and --usage are for the report of a folder", remedy="Give --output a folder.")
+    from spendgate.allocate.allocated import open_allocated
     from spendgate.allocate.kpi.write import check_usage, tables_for, write_kpis
     from spendgate.allocate.text import notes, to_json, to_text
 
@@ -110,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
     check_usage(usage)
 
     with engine(lines.parent) as connection:
+        if options.previous is not None:
+            open_allocated(connection, options.previous, "earlier")
         outcome = allocate(request, lines, connection)
         data = to_json(outcome, str(lines))
         if folder:
