@@ -35,8 +35,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# The SDK of Azure is large (356 MB), and needed by tests alone; so is a registry, which Debian packages. It is unpacked
-# beside the environment, neither installed nor started; where that fails, the tests that need it are skipped.
+# The SDK of Azure is large (356 MB), and needed by tests alone; so are a registry and Java, which Debian packages. They are
+# unpacked beside the environment, neither installed nor started; where that fails, the tests that need them are skipped.
 setup-test: $(VENV)/.ready-test
 	@command -v docker-registry >/dev/null || test -x $(VENV)/docker-registry/usr/bin/docker-registry || { \
 		folder=$$(mktemp -d) && ( cd $$folder && { apt-get download -qq docker-registry || \
@@ -44,6 +44,12 @@ setup-test: $(VENV)/.ready-test
 		dpkg-deb -x $$folder/docker-registry_*.deb $(VENV)/docker-registry; rm -rf $$folder; \
 		test -x $(VENV)/docker-registry/usr/bin/docker-registry || \
 		echo "Tests of packs in registries need docker-registry (Debian: apt-get install docker-registry)"; }
+	@command -v java >/dev/null || test -n "$$(ls $(VENV)/java/usr/lib/jvm/*/bin/java 2>/dev/null)" || { \
+		folder=$$(mktemp -d) && ( cd $$folder && { apt-get download -qq openjdk-17-jre-headless || \
+		{ apt-get update -qq && apt-get download -qq openjdk-17-jre-headless; }; } ) >/dev/null 2>&1 && \
+		dpkg-deb -x $$folder/openjdk-17-jre-headless_*.deb $(VENV)/java; rm -rf $$folder; \
+		test -n "$$(ls $(VENV)/java/usr/lib/jvm/*/bin/java 2>/dev/null)" || \
+		echo "Tests on Spark need Java (Debian: apt-get install openjdk-17-jre-headless)"; }
 	@command -v ssh-keygen >/dev/null && command -v git >/dev/null || \
 		echo "Tests of signed approvals and trusted revisions need ssh-keygen and git (Debian: apt-get install openssh-client git)"
 

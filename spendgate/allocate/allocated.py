@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.bill import CSV
+from spendgate.allocate.bill import CSV, written_files
 from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.plan import UNALLOCATED
@@ -31,13 +31,12 @@ def open_allocated(connection: Any, path: Path, view: str = "allocated") -> froz
         raise InputError("no such allocation", place=file, remedy="`spendgate allocate … --output DIR` writes one.")
     try:
         kind = "read_csv" if str(file).lower().endswith(CSV) else "read_parquet"
-        # Spark writes a folder of files.
-        source = f"{kind}({quoted(str(file / '**' / '*.parquet') if file.is_dir() else str(file))})"
+        source = f"{kind}({quoted(written_files(file))})"
         columns = {row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         if kind == "read_csv":
             # What CSV guesses of a column, the table says: amounts are exact, and account 0012 is no number.
             types = ", ".join(f"{quoted(name)}: {quoted(_type(name))}" for name in sorted(columns))
-            source = f"read_csv({quoted(str(file))}, header=true, types={{{types}}})"
+            source = f"read_csv({quoted(written_files(file))}, header=true, types={{{types}}})"
         for needed in (LINE_ID, "x_AllocatedCost", "x_Layer", "x_Share", *OWNER.values()):
             if needed not in columns:
                 raise InputError(f"this is no allocation: it has no column {needed}", place=file)

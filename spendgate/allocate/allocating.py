@@ -17,6 +17,7 @@ from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.model import OWNER, Layer
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
+from spendgate.allocate.tags import AddTags
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     partial = output.with_name(f".{output.name}.{token_hex(4)}.part")
     try:
         counted = _counted(engine.rows(bill.faults(raw, cost, chosen, engine.as_time))[0], request)
-        written = _written(engine, request, table if chosen is None else table.filter(chosen), tables, partial)
-        outcome = _outcome(engine, request, written, counted)
+        lines = table if chosen is None else table.filter(chosen)
+        written = _written(engine, request, lines, tables, partial)
+        outcome = _outcome(engine, request, lines, written, counted)
         engine.land(partial, output)
     except Exception as error:
         raise engine.told(error, place) from None
@@ -94,28 +96,31 @@ def _counted(row: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The lines that were allocated, how, and what stands for the result behind FROM."""
+    """The plan that was run, how its tags became columns, and what stands for the result behind FROM."""
 
-    lines: ir.Table
     plan: Plan
+    add_tags: AddTags
     source: str
     bad_tags: tuple[str, ...] = ()
 
 
 def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, partial: Path) -> _Written:
-    made: list[tuple[ir.Table, Plan]] = []
+    made: list[tuple[Plan, AddTags]] = []
+    keys: set[str] = set()
+    distinct = by_distinct_values(engine.rows, engine.put)
 
-    def planned(only_json: bool) -> ir.Table:
-        asked = lines
-        if only_json:
-            asked = lines.mutate(**{TAGS: engine.valid_json(lines[TAGS]).ifelse(lines[TAGS], None)})
-        distinct = by_distinct_values(engine.rows, engine.put)
-        found = plan(asked, request.rules, tables, engine.add_tags, request.disputes, distinct)
-        made.append((asked, found))
-        return found.table
+    def planned(add_tags: AddTags) -> ir.Table:
+        def noted(lines: ir.Table, names: Mapping[str, str]) -> ir.Table:
+            keys.update(names.values())
+            return add_tags(lines, names)
+
+        made.append((plan(lines, request.rules, tables, noted, request.disputes, distinct), add_tags))
+        return made[-1][0].table
 
     source = engine.write(planned, partial)
-    return _Written(*made[-1], source, _bad_tags(engine, lines) if len(made) > 1 else ())
+    texts = bool(keys) and TAGS in lines.columns and lines[TAGS].type().is_string()
+    may_be_bad = texts and (len(made) > 1 or not engine.stops_at_bad_tags)
+    return _Written(*made[-1], source, _bad_tags(engine, lines) if may_be_bad else ())
 
 
 def _bad_tags(engine: Engine, lines: ir.Table) -> tuple[str, ...]:
@@ -124,7 +129,9 @@ def _bad_tags(engine: Engine, lines: ir.Table) -> tuple[str, ...]:
     return tuple(str(row[LINE_ID]) for row in engine.rows(wrong.select(LINE_ID).order_by(LINE_ID).limit(BAD_TAGS)))
 
 
-def _outcome(engine: Engine, request: Request, written: _Written, counted: Mapping[str, Any]) -> Outcome:
+def _outcome(
+    engine: Engine, request: Request, lines: ir.Table, written: _Written, counted: Mapping[str, Any]
+) -> Outcome:
     """The result as it was written, held against the bill as it was read: two independent sums."""
     source = _narrow(written)
 
@@ -180,7 +187,7 @@ def _outcome(engine: Engine, request: Request, written: _Written, counted: Mappi
         by_owner=by_owner,
         unowned=tuple({**row, "hint": hint(row["tags"], asked)} for row in unowned),
         never=tuple(rule.name for rule in ordered if rule.name not in matched),
-        overlaps=overlaps(engine.rows, written.lines, counted["lines"], ordered, engine.add_tags),
+        overlaps=overlaps(engine, lines, counted["lines"], ordered, written.add_tags),
         lost=lost,
         disputed=disputed,
         missing=written.plan.missing,

@@ -30,8 +30,9 @@ OURS: Final = ("x_File", "file_row_number", LINE_ID)
 
 
 def timestamps(text: Any) -> Any:
-    """Texts of times as timestamps in UTC, none where a text is no time. DuckDB's; other engines have their own."""
-    return text.try_cast("timestamp")
+    """Texts of times as timestamps in UTC, none where a text is no time; read without a zone, they would lose
+    their offset. Sessions of the engine are in UTC."""
+    return text.try_cast("timestamp('UTC')").cast("timestamp")
 
 
 AsTime = Callable[[Any], Any]
@@ -199,6 +200,14 @@ def _typed(table: Any, name: str, as_time: AsTime) -> Any:
     if kind is Kind.TIME:
         return as_time(column) if type_.is_string() else column.cast("timestamp")
     return column.strip().try_cast(kind.value) if type_.is_string() else column.cast(kind.value)
+
+
+def written_files(path: Path) -> str:
+    """What a reader takes for an allocation that was written: the file, or the part files of Spark's folder."""
+    if not path.is_dir():
+        return str(path)
+    ending = ".csv" if path.suffix.lower() == ".csv" else ".parquet"
+    return str(path / f"part-*{ending}")
 
 
 def files_of_bill(paths: Sequence[Path]) -> tuple[list[Path], bool]:

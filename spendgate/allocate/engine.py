@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, which month, lines of what
-    currency, the column of the bill's own line ids, and how columns of another format are read."""
+    """What to allocate: bills, rules with where they stand, driver tables by name, disputes, a month, a currency.
+
+    ``line_id`` names the column of the bill's own line ids, ``columns`` how a bill of another format is read.
+    """
 
     bills: tuple[Path, ...]
     rules: RuleSet
@@ -80,16 +82,16 @@ class Engine(Protocol):
     """What runs an allocation. Tables are of ibis; what differs between engines is here."""
 
     @property
-    def add_tags(self) -> AddTags:
-        """How tags become columns."""
-
-    @property
     def as_time(self) -> AsTime:
         """How texts become times, in UTC."""
 
     @property
     def reader(self) -> Any:
         """A DuckDB connection that driver tables are read with: shares are worked out the same for every engine."""
+
+    @property
+    def stops_at_bad_tags(self) -> bool:
+        """Whether tags that are no JSON have writing tried again, so that a bill without a second try has none."""
 
     def hold(self, request: Request) -> None:
         """Raise InputError for rules that this engine would read in another way than DuckDB."""
@@ -106,9 +108,12 @@ class Engine(Protocol):
     def rows_of_sql(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a statement, which is written as DuckDB reads it."""
 
-    def write(self, lines: Callable[[bool], ir.Table], partial: Path) -> str:
-        """Write the lines as Parquet, and give what stands for them behind FROM. ``lines`` takes whether tags that are
-        no JSON have to be left out first."""
+    def sample(self, lines: ir.Table, part: float) -> ir.Table:
+        """About this part of the lines, the same in each run where the engine can."""
+
+    def write(self, lines: Callable[[AddTags], ir.Table], partial: Path) -> str:
+        """Write the lines as Parquet, and give what stands for them behind FROM. ``lines`` takes how tags become
+        columns: an engine may try one way first, and another for tags that are no JSON."""
 
     def valid_json(self, text: Any) -> Any:
         """Whether a text is JSON."""

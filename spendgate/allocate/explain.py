@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill import CSV, unreadable
+from spendgate.allocate.bill import CSV, unreadable, written_files
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
 from spendgate.errors import InputError
@@ -20,7 +20,7 @@ def explain(connection: Any, file: Path, line_id: str) -> Sequence[Mapping[str, 
         raise InputError("no such allocation", place=file, remedy="`spendgate allocate … --output` writes one.")
     try:
         read = connection.read_csv if str(file).lower().endswith(CSV) else connection.read_parquet
-        table = read(str(file))
+        table = read(written_files(file))
         if LINE_ID not in table.columns:
             raise InputError(f"this is no allocation: it has no column {LINE_ID}", place=file)
         rows: list[dict[str, Any]] = rows_of(connection, table.filter(table[LINE_ID] == line_id))

@@ -39,15 +39,18 @@ class Columns:
     missing: set[str] = field(default_factory=set)
 
     def line(self, name: str) -> Any:
-        """A FOCUS column as CEL sees it."""
+        """A FOCUS column as CEL sees it: amounts as its numbers, times as text."""
         import ibis
 
         kind = focus.COLUMNS[name]
         if name not in self.table.columns:
             self.missing.add(name)
-            return ibis.null("string" if kind in (focus.Kind.TEXT, focus.Kind.TIME) else kind.value)
+            return ibis.null("string" if kind in (focus.Kind.TEXT, focus.Kind.TIME) else "float64")
         column = self.table[name]
-        return column.strftime("%Y-%m-%dT%H:%M:%SZ") if kind is focus.Kind.TIME else column
+        if kind is focus.Kind.TIME:
+            # Letters within a format mean something else in each engine.
+            return column.strftime("%Y-%m-%d").concat("T", column.strftime("%H:%M:%S"), "Z")
+        return column if kind is focus.Kind.TEXT else column.cast("float64")
 
     def other(self, name: str) -> Any:
         """A column that FOCUS does not know, as text."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.engine import Engine
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Layer, Rule
@@ -23,7 +24,7 @@ _BITS: Final = 60
 
 
 def overlaps(
-    rows: Callable[[ir.Table], list[dict[str, Any]]],
+    engine: Engine,
     lines: ir.Table,
     count: int,
     rules: Sequence[Rule],
@@ -34,7 +35,7 @@ def overlaps(
     import ibis
 
     if count > SAMPLE:
-        lines = lines.sample(SAMPLE / count, method="block", seed=1)
+        lines = engine.sample(lines, SAMPLE / count)
     trees = [checked(rule.match, LINE, ("bool",)).tree for rule in rules]
     names = {f"_tag_{index}": key for index, key in enumerate(tags_read(trees))}
     lines = add_tags(lines, names)
@@ -59,7 +60,7 @@ def overlaps(
         masks[f"mask_{start // _BITS}"] = sum(bits[1:], bits[0])
     grouped = lines.select(**masks).group_by(list(masks)).aggregate(lines=lambda table: table.count())
     pairs: Counter[tuple[str, str]] = Counter()
-    for row in rows(grouped):
+    for row in engine.rows(grouped):
         found = [name for index, name in enumerate(compared) if row[f"mask_{index // _BITS}"] >> (index % _BITS) & 1]
         for other in found[1:]:
             pairs[found[0], other] += row["lines"]

@@ -14,7 +14,7 @@ from spendgate.allocate.allocating import allocate_by, shares_of
 from spendgate.allocate.asking import Table, put, rows_of, rows_of_sql
 from spendgate.allocate.engine import Outcome, Request
 from spendgate.allocate.plan import Tables, plan, rules_table, shares_table
-from spendgate.allocate.tags import built_in, duckdb_tags, tags_elsewhere
+from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, tags_elsewhere, valid_duckdb_tags
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
 class DuckDB:
     """DuckDB as an engine of allocation."""
 
-    add_tags = staticmethod(duckdb_tags)
     as_time = staticmethod(bill.timestamps)
+    stops_at_bad_tags = True
 
     def __init__(self, connection: Any) -> None:
         self.reader = connection
@@ -79,14 +79,17 @@ class DuckDB:
     def rows_of_sql(self, sql: str) -> list[dict[str, Any]]:
         return rows_of_sql(self.reader, sql)
 
-    def write(self, lines: Callable[[bool], ir.Table], partial: Path) -> str:
+    def sample(self, lines: ir.Table, part: float) -> ir.Table:
+        return lines.sample(part, method="block", seed=1)
+
+    def write(self, lines: Callable[[AddTags], ir.Table], partial: Path) -> str:
         """Tags that are no JSON are left out in a second try: looking first costs every bill."""
         try:
-            self._copy(lines(False), partial)
+            self._copy(lines(duckdb_tags), partial)
         except Exception as error:
             if "alformed JSON" not in str(error):
                 raise
-            self._copy(lines(True), partial)
+            self._copy(lines(valid_duckdb_tags), partial)
         return _parquet(partial)
 
     def _copy(self, table: ir.Table, partial: Path) -> None:

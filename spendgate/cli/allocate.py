@@ -58,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
         help="tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md",
     )
     parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier allocation, for month over month")
+    parser.add_argument(
+        "--engine",
+        default="duckdb",
+        metavar="ENGINE",
+        help="duckdb (default), spark (here), or spark://HOST:PORT and sc://HOST:PORT",
+    )
     parser.add_argument("--explain", choices=DIALECTS, metavar="DIALECT", help="print the SQL, and run nothing")
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the summary")
     return parser
@@ -113,7 +119,13 @@ def run(options: argparse.Namespace) -> int:
     with engine(lines.parent) as connection:
         if options.previous is not None:
             open_allocated(connection, options.previous, "earlier")
-        outcome = allocate(request, lines, connection)
+        if options.engine == "duckdb":
+            outcome = allocate(request, lines, connection)
+        else:
+            from spendgate.allocate.spark import allocate_with, session
+
+            with session(options.engine) as spark:
+                outcome = allocate_with(spark, request, lines)
         data = to_json(outcome, str(lines))
         if folder:
             data |= {"notes": notes(outcome), "rules_name": request.rules.name, "rule_texts": _texts(request.rules)}
@@ -144,7 +156,8 @@ def _explain(options: argparse.Namespace) -> int:
             "explain takes one line id and where the allocation lies",
             remedy="spendgate allocate explain LINE_ID --output FILE|DIR",
         )
-    file = options.output / "allocated.parquet" if options.output.is_dir() else options.output
+    inside = options.output / "allocated.parquet"
+    file = inside if inside.exists() else options.output
     with engine() as connection:
         print(told(explain(connection, file, options.words[1])))
     return 0

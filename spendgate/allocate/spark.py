@@ -1,0 +1,313 @@
+"""Allocation by Spark: the same rules through the same plan, where a bill outgrows one machine.
+
+``allocate_with`` takes a session of the caller's, classic or Spark Connect; ``session`` makes one. Shares of pools are
+worked out here, as for DuckDB; Spark reads the bill, joins, writes and adds up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgate.allocate import bill, run, spark_files
+from spendgate.allocate.allocating import allocate_by
+from spendgate.allocate.asking import Table
+from spendgate.allocate.engine import Outcome, Request
+from spendgate.allocate.expression import checked
+from spendgate.allocate.focus import LINE, LINE_ID
+from spendgate.allocate.mapping import find_mapping
+from spendgate.allocate.model import Expression
+from spendgate.allocate.patterns import java
+from spendgate.allocate.tags import AddTags, spark_json, spark_tags
+from spendgate.errors import InputError
+from spendgate.rules.cel.syntax import Call, Constant, everything
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+LOCAL: Final = "spark"
+_MASTERS: Final = ("spark://", "sc://", "yarn", "k8s://", "local")
+
+_SETTINGS: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+}
+"""What the statements rely on; a caller's session has its own values again afterwards."""
+
+_TYPES: Final = {"VARCHAR": "string"}
+
+TIME: Final = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?$"
+"""Texts that are times; Spark would take ``12:00`` and ``now`` too, which are times of today."""
+
+
+@contextmanager
+def session(engine: str) -> Iterator[Any]:
+    """A Spark session by ``--engine``: ``spark`` (local, all cores), a master URL, or ``sc://HOST:PORT``.
+
+    Raises InputError where pyspark or Java are missing or nothing answers.
+    """
+    if engine != LOCAL and not engine.startswith(_MASTERS):
+        raise InputError(
+            f'no engine "{engine}"', remedy="Known are duckdb, spark, spark://HOST:PORT and sc://HOST:PORT."
+        )
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise InputError("PySpark is not installed here", remedy="pip install 'spendgate[allocate,spark]'") from None
+    builder = SparkSession.builder.appName("spendgate allocate")
+    if engine.startswith("sc://"):
+        builder = builder.remote(engine)
+    elif not _java():
+        raise InputError(
+            "Spark needs Java, which is not here", remedy="Debian: apt-get install openjdk-17-jre-headless."
+        )
+    elif engine == LOCAL:
+        builder = builder.master("local[*]").config("spark.driver.bindAddress", "127.0.0.1")
+        builder = builder.config("spark.ui.enabled", "false")
+    else:
+        builder = builder.master(engine)
+    try:
+        made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    except Exception as error:
+        first = _first_line(error)
+        raise InputError(f"no Spark at {engine}: {first}", remedy="Is it running, and of the same version?") from None
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _java() -> bool:
+    home = os.environ.get("JAVA_HOME")
+    return bool(home and Path(home, "bin", "java").exists()) or shutil.which("java") is not None
+
+
+def allocate_with(session: Any, request: Request, output: Path, lines: Any = None) -> Outcome:
+    """Allocate the bills by a Spark session, and write the lines to ``output``: a folder of part files, Parquet or
+    where its name ends with ``.csv``, CSV; whole or not at all. Driver and executors must see the paths alike.
+
+    ``lines`` takes the place of the bill's files: a DataFrame with FOCUS columns, of whatever source; the request's
+    ``line_id`` names the column of its line ids then. The session keeps its settings, and is not stopped.
+
+    Raises InputError for bills, rules and drivers that are wrong, or that Spark would read otherwise than DuckDB.
+    """
+    with run.engine() as reader, _settings(session):
+        spark = Spark(session, reader, lines)
+        try:
+            return allocate_by(spark, request, output)
+        finally:
+            spark.close()
+
+
+@contextmanager
+def _settings(session: Any) -> Iterator[None]:
+    before = {name: session.conf.get(name, None) for name in _SETTINGS}
+    try:
+        for name, value in _SETTINGS.items():
+            session.conf.set(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            with suppress(Exception):
+                session.conf.unset(name) if value is None else session.conf.set(name, value)
+
+
+class Spark:
+    """Spark as an engine of allocation."""
+
+    stops_at_bad_tags = False
+
+    def __init__(self, session: Any, reader: Any, lines: Any = None) -> None:
+        self.session = session
+        self.reader = reader
+        self.given = lines
+        self._run = token_hex(4)
+        self._views: list[str] = []
+
+    def close(self) -> None:
+        """Forget what was put into the session."""
+        for name in self._views:
+            self.session.catalog.dropTempView(name)
+
+    def hold(self, request: Request) -> None:
+        """Raise InputError for patterns that Java reads otherwise."""
+        for expression in _expressions(request):
+            for node in everything(checked(expression, LINE, ("bool", "string")).tree):
+                if isinstance(node, Call) and node.function == "matches":
+                    _hold_pattern(node, expression)
+
+    def as_time(self, text: Any) -> Any:
+        """Texts of times in UTC, in the forms that both engines take."""
+        import ibis
+
+        cleaned = text.strip()
+        return ibis.cases((cleaned.re_search(TIME), bill.timestamps(cleaned)))
+
+    def open_bill(self, request: Request) -> ir.Table:
+        place = request.bills[0]
+        if self.given is None:
+            try:
+                frame = spark_files.lines(self.session, request.bills)
+            except Exception as error:
+                raise self.told(error, place) from None
+        elif request.line_id is None:
+            raise InputError("lines of a DataFrame need the column of their ids", remedy="Request(line_id=…)")
+        else:
+            frame = self.given
+        other = find_mapping(request.columns, frame.columns)
+        if other is not None:
+            raise InputError(
+                f"bills in the format {other.name} are read by DuckDB alone",
+                place=place,
+                remedy="Let Spark read a table with FOCUS columns, or leave out --engine.",
+            )
+        if request.line_id is not None:
+            bill.known_line_id(request.line_id, frame.columns, place)
+            frame = frame.withColumn(LINE_ID, frame[_column(request.line_id)].cast("string"))
+        return self._view("bill", frame)
+
+    def put(self, name: str, table: Table) -> ir.Table:
+        from pyspark.sql.functions import broadcast
+
+        schema = ", ".join(f"`{column}` {_TYPES.get(type_, type_)}" for column, (type_, _) in table.items())
+        plain = ([str(value) if isinstance(value, str) else value for value in values] for _, values in table.values())
+        rows = list(zip(*plain, strict=True))
+        return self._view(name, broadcast(self.session.createDataFrame(rows, schema)))
+
+    def _view(self, name: str, frame: Any) -> ir.Table:
+        import ibis
+        from ibis.backends.pyspark.datatypes import PySparkType
+
+        view = f"{name}_{self._run}"
+        frame.createOrReplaceTempView(view)
+        self._views.append(view)
+        return ibis.table(PySparkType.to_ibis(frame.schema).fields, name=view)
+
+    def rows(self, asked: ir.Table) -> list[dict[str, Any]]:
+        return [row.asDict() for row in self.session.sql(_sql(asked)).collect()]
+
+    def rows_of_sql(self, sql: str) -> list[dict[str, Any]]:
+        import sqlglot
+
+        (statement,) = sqlglot.transpile(sql, read="duckdb", write="spark")
+        return [row.asDict() for row in self.session.sql(statement).collect()]
+
+    def sample(self, lines: ir.Table, part: float) -> ir.Table:
+        return lines.sample(part, method="row")
+
+    def write(self, lines: Callable[[AddTags], ir.Table], partial: Path) -> str:
+        made = spark_files.in_utc(self.session.sql(_sql(lines(spark_tags))))
+        made.write.parquet(f"file://{partial.resolve()}")
+        self._view("written", self.session.read.parquet(spark_files.address(partial)))
+        return self._views[-1]
+
+    def valid_json(self, text: Any) -> Any:
+        return spark_json(text, "string").notnull()
+
+    def land(self, partial: Path, output: Path) -> None:
+        if output.suffix.lower() == ".csv":
+            made = spark_files.plain(self.session.read.parquet(spark_files.address(partial)))
+            made.write.csv(f"file://{partial.resolve()}.csv", header=True, quote='"', escape='"')
+            shutil.rmtree(partial)
+            os.replace(f"{partial}.csv", partial)
+        old = output.with_name(f"{partial.name}.old")
+        if output.exists():
+            os.replace(output, old)
+        try:
+            os.replace(partial, output)
+        except OSError:
+            if old.exists():
+                os.replace(old, output)
+            raise
+        finally:
+            _remove(old)
+
+    def discard(self, partial: Path) -> None:
+        _remove(partial)
+        _remove(Path(f"{partial}.csv"))
+
+    def told(self, error: Exception, place: Path) -> Exception:
+        """Spark's own words for what it could not read, and ours for a disk that is full or a folder that is closed."""
+        if isinstance(error, InputError) or not type(error).__module__.startswith(("pyspark", "py4j")):
+            return error
+        return InputError(f"Spark could not allocate the bill: {_first_line(error)}", place=place)
+
+
+def _sql(table: ir.Table) -> str:
+    """The statement, with patterns as Java reads them."""
+    import ibis
+    import ibis.expr.operations as ops
+
+    def replaced(node: Any, given: Mapping[str, Any] | None) -> Any:
+        made = node.__recreate__(given) if given else node
+        if isinstance(made, ops.RegexSearch) and isinstance(made.pattern, ops.Literal):
+            pattern = made.pattern.value
+            if pattern != TIME:
+                return ops.RegexSearch(made.arg, ops.Literal(java(pattern), made.pattern.dtype))
+        return made
+
+    ibis.pyspark  # noqa: B018 - its options are there once it is named
+    return str(ibis.to_sql(table.op().replace(replaced).to_expr(), dialect="pyspark"))
+
+
+def _hold_pattern(call: Call, expression: Expression) -> None:
+    pattern = call.arguments[-1]
+    if not isinstance(pattern, Constant) or not isinstance(pattern.value, str):
+        reason = "a pattern that is worked out cannot be held to what Spark and DuckDB read alike"
+    else:
+        try:
+            java(pattern.value)
+            return
+        except ValueError as error:
+            reason = f'"{error}" is not of the patterns that Spark and DuckDB read alike'
+    raise InputError(
+        reason,
+        place=expression.place,
+        detail=f"  {expression.text.strip()}",
+        remedy="docs/allocation.md lists what they do; DuckDB reads all of RE2.",
+    )
+
+
+def _expressions(request: Request) -> Iterator[Expression]:
+    for rule in request.rules.rules:
+        yield rule.match
+        yield from rule.owner.values()
+        if rule.pool is not None:
+            yield rule.pool
+    for dispute in request.disputes:
+        yield dispute.match
+
+
+def _column(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+_FRAME: Final = re.compile(
+    r"^(at |\.\.\. |An error occurred while calling|: org\.apache\.spark\.SparkException: Job aborted)"
+)
+_CAUSE: Final = re.compile(r"^(?:Caused by: )?:? ?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
+
+
+def _first_line(error: Exception) -> str:
+    """What happened: the last cause that the JVM tells, without its class."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not _FRAME.match(line)]
+    causes = [line for line in told if line.startswith("Caused by: ")]
+    return _CAUSE.sub("", causes[-1] if causes else told[0]) if told else type(error).__name__
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
