@@ -38,9 +38,10 @@ class BudgetGuardArgs:
     cloud: str
     """aws (AWS Budgets) or gcp (a budget of Cloud Billing)."""
     monthly_usd: float
-    """What a month may cost, in US dollars."""
+    """What a month may cost, in US dollars, from 0.01."""
     daily_usd: float | None = None
-    """AWS: what a day may cost, in US dollars. Default: twice the average day of the monthly amount."""
+    """AWS: what a day may cost, in US dollars, from 0.01 to the monthly amount. Default: twice the average day of the
+    monthly amount."""
     notify: list[str] | None = None
     """E-mail addresses: at most ten on AWS, five on Google Cloud. Default: the owner of the tags, where that is one."""
     thresholds: list[float] | None = None

@@ -49,13 +49,13 @@ class ClusterPool:
     spot: bool | None = None
     """Whether nodes are spot capacity. Default: outside production."""
     on_demand_nodes: int | None = None
-    """With spot, how many nodes are never spot. Default: 0."""
+    """With spot, how many nodes are never spot, 0 to the most that there may be. Default: 0."""
     instance_type: str | None = None
     """A type that carries exactly what is asked for. Default: the cheapest."""
     min_vcpu: float | None = None
-    """vCPUs that a node has at least."""
+    """vCPUs that a node has at least, above 0."""
     min_memory_gib: float | None = None
-    """Memory that a node has at least, in GiB."""
+    """Memory that a node has at least, in GiB, above 0."""
     disk_gib: int | None = None
     """The encrypted disk of a node, 20 to 16384 GiB. Default: 100."""
     subnet_ids: list[pulumi.Input[str]] | None = None
@@ -84,11 +84,12 @@ class TeamQuota:
     by_pool: dict[str, int] | None = None
     """Kueue with several pools: how many of them are of which pool; together they are the accelerators."""
     borrow: int | None = None
-    """Kueue: accelerators of each pool that it may use beyond its own while other teams leave them idle. Default: 0."""
+    """Kueue: accelerators of each pool that it may use beyond its own while other teams leave them idle, 0 to as many
+    as there are. Default: 0."""
     cpu: float | None = None
-    """vCPUs that its pods may ask for. Default: no limit."""
+    """vCPUs that its pods may ask for, above 0. Default: no limit."""
     memory_gib: float | None = None
-    """GiB that its pods may ask for. Default: no limit."""
+    """GiB that its pods may ask for, above 0. Default: no limit."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ class GpuClusterArgs:
     quota: str | None = None
     """How quotas are held: resource-quota (default), or kueue, which queues what is beyond them."""
     max_monthly_cost: float | None = None
-    """US dollars. A cluster that may cost more, with all pools at their largest for 730 hours, is refused without an
-    approval."""
+    """US dollars, from 0. A cluster that may cost more, with all pools at their largest for 730 hours, is refused
+    without an approval."""
     approval: str | None = None
     """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None

@@ -38,9 +38,10 @@ class Nodes:
     max: int
     """The most that there may be, 1 to 1000."""
     min: int | None = None
-    """The fewest; 0 (default) lets the pool empty itself."""
+    """The fewest, 0 to the most; 0 (default) lets the pool empty itself."""
     expected: int | None = None
-    """How many there are on average: what it starts with and what the expected cost counts. Default: the fewest."""
+    """How many there are on average, the fewest to the most: what it starts with and what the expected cost counts.
+    Default: the fewest."""
 
     @classmethod
     def from_sequence(cls, value: Sequence[Any]) -> "Nodes":
@@ -72,7 +73,7 @@ class GpuNodePoolArgs:
     spot: bool | None = None
     """Whether nodes are spot capacity. Default: outside production."""
     on_demand_nodes: int | None = None
-    """With spot, how many nodes are never spot. Default: 0."""
+    """With spot, how many nodes are never spot, 0 to the most that there may be. Default: 0."""
     region: str | None = None
     """EKS, Karpenter: the cluster's region. Default: that of the stack's configuration."""
     location: str | None = None
@@ -84,9 +85,9 @@ class GpuNodePoolArgs:
     instance_type: str | None = None
     """A type that carries exactly what is asked for. Default: the cheapest."""
     min_vcpu: float | None = None
-    """vCPUs that a node has at least."""
+    """vCPUs that a node has at least, above 0."""
     min_memory_gib: float | None = None
-    """Memory that a node has at least, in GiB."""
+    """Memory that a node has at least, in GiB, above 0."""
     disk_gib: int | None = None
     """The encrypted disk of a node, 20 to 16384 GiB; on AKS 30 to 2048 GiB. Default: 100."""
     subnet_ids: list[pulumi.Input[str]] | None = None
@@ -106,7 +107,8 @@ class GpuNodePoolArgs:
     taint: bool | None = None
     """Whether only pods that tolerate the accelerator's taint run here. Default: true."""
     max_monthly_cost: float | None = None
-    """US dollars. A pool that may cost more, at its largest size for 730 hours, is refused without an approval."""
+    """US dollars, from 0. A pool that may cost more, at its largest size for 730 hours, is refused without an
+    approval."""
     approval: str | None = None
     """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None

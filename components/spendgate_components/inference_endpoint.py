@@ -56,8 +56,8 @@ class Replicas:
     min: int | None = None
     """The fewest, up without a request: 0 (default); in production as many as hold two accelerators."""
     expected: int | None = None
-    """How many there are on average: what it starts with and what the expected cost counts. Default: the fewest; one
-    on SageMaker. Cloud Run, Vertex AI and KServe know the fewest and the most only."""
+    """How many there are on average, the fewest to the most: what it starts with and what the expected cost counts.
+    Default: the fewest; one on SageMaker. Cloud Run, Vertex AI and KServe know the fewest and the most only."""
 
     @classmethod
     def from_sequence(cls, value: Sequence[Any]) -> "Replicas":
@@ -93,8 +93,8 @@ class InferenceEndpointArgs:
     per_replica: int | None = None
     """Accelerators of one copy, 1 to 16; one on Cloud Run. Default: 1."""
     requests_per_second: float | None = None
-    """What one copy answers in a second when it is fully used, as measured. Without it the cost of a thousand
-    inferences is not known."""
+    """Requests that one copy answers in a second when it is fully used, as measured, 0.0001 to 1,000,000. Without it
+    the cost of a thousand inferences is not known."""
     target_utilisation: float | None = None
     """How busy the autoscaler keeps the copies, 0.1 to 1. Default: 0.7."""
     region: str | None = None
@@ -102,9 +102,10 @@ class InferenceEndpointArgs:
     instance_type: str | None = None
     """A type that carries exactly what is asked for. Default: the cheapest."""
     cpu: float | None = None
-    """Cloud Run, Kubernetes: CPUs of a copy. Default: the fewest that Cloud Run allows; four fifths of the node's."""
+    """Cloud Run, Kubernetes: CPUs of a copy, above 0. Default: the fewest that Cloud Run allows; four fifths of the
+    node's."""
     memory_gib: float | None = None
-    """Cloud Run, Kubernetes: memory of a copy in GiB. Default: as for the CPUs, where the node's is known."""
+    """Cloud Run, Kubernetes: memory of a copy in GiB, above 0. Default: as for the CPUs, where the node's is known."""
     spot: bool | None = None
     """Kubernetes: whether it runs on spot capacity; never in production. Default: outside production."""
     zonal_redundancy: bool | None = None
@@ -127,7 +128,8 @@ class InferenceEndpointArgs:
     output_uri: pulumi.Input[str] | None = None
     """SageMaker: where answers are written (s3://…). An endpoint that empties itself is asynchronous and needs it."""
     max_monthly_cost: float | None = None
-    """US dollars. An endpoint that may cost more, at its largest size for 730 hours, is refused without an approval."""
+    """US dollars, from 0. An endpoint that may cost more, at its largest size for 730 hours, is refused without an
+    approval."""
     approval: str | None = None
     """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None

@@ -42,7 +42,7 @@ class ScalingGroup:
     size: int
     """Instances in the morning, 1 to 1000."""
     min: int | None = None
-    """The fewest while it is there. Default: 0."""
+    """The fewest instances while it is there, 0 to the size. Default: 0."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ class OffHoursArgs:
     instance_type: str | None = None
     """What one of the stopped machines is, for the saving."""
     count: int | None = None
-    """How many machines stop, for the saving. Default: the instances, and the sizes of the scaling groups."""
+    """How many machines stop, for the saving, 1 to 100,000. Default: the instances, and the sizes of the scaling
+    groups."""
     hourly_usd: float | None = None
-    """What all of it costs in an hour, for the saving, where that is known better."""
+    """What all of it costs in an hour, in US dollars above 0, for the saving, where that is known better."""
     raw: dict[str, Any] | None = None
     """Inputs of a child by its key, over those of the component. Tags and times stay."""
 

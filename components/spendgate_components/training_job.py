@@ -85,9 +85,9 @@ class TrainingJobArgs:
     instance_type: str | None = None
     """A type that carries exactly what is asked for. Default: the cheapest."""
     cpu: float | None = None
-    """CPUs of a worker. Default: four fifths of the node's."""
+    """CPUs of a worker, above 0. Default: four fifths of the node's."""
     memory_gib: float | None = None
-    """Memory of a worker in GiB. Default: four fifths of the node's, where the catalogue knows that."""
+    """Memory of a worker in GiB, above 0. Default: four fifths of the node's, where the catalogue knows that."""
     disk_gib: int | None = None
     """SageMaker: the disk of a worker, 1 to 16384 GiB. Default: 100."""
     subnet_ids: list[pulumi.Input[str]] | None = None
@@ -105,7 +105,7 @@ class TrainingJobArgs:
     service_account: pulumi.Input[str] | None = None
     """Kubernetes: the service account of the workers."""
     max_cost_per_run: float | None = None
-    """US dollars. A job of which one run may cost more is refused without an approval."""
+    """US dollars, from 0. A job of which one run may cost more is refused without an approval."""
     approval: str | None = None
     """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None

@@ -82,15 +82,17 @@ class WorkspaceArgs:
     image: str | None = None
     """Kubernetes: the container image with Jupyter, with a version or digest."""
     cpu: float | None = None
-    """Kubernetes: CPUs. Default: 2; with an accelerator four fifths of the node's."""
+    """Kubernetes: CPUs, above 0. Default: 2; with an accelerator four fifths of the node's."""
     memory_gib: float | None = None
-    """Kubernetes: memory in GiB. Default: 8; with an accelerator four fifths of the node's, where that is known."""
+    """Kubernetes: memory in GiB, above 0. Default: 8; with an accelerator four fifths of the node's, where that is
+    known."""
     storage_class: str | None = None
     """Kubernetes: the class of the disk. Default: gp3 on EKS and Karpenter, standard-rwo on GKE."""
     namespace: pulumi.Input[str] | None = None
     """Kubernetes: the namespace. Default: that of the provider."""
     max_monthly_cost: float | None = None
-    """US dollars. A workspace that may cost more in a month of its office hours is refused without an approval."""
+    """US dollars, from 0. A workspace that may cost more in a month of its office hours is refused without an
+    approval."""
     approval: str | None = None
     """The ticket that allows what is above the limit, or the newest models; it becomes the tag approval."""
     raw: dict[str, Any] | None = None

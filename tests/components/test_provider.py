@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -364,3 +365,28 @@ def _checked(engine: Engine) -> Any:
     resources = tuple(engine.deployment.resources.values())
     declaration = Declaration("platform", "dev", root, resources)
     return check(declaration, compiled, Catalogue.builtin(), environment="development", now=datetime.now(UTC))
+
+
+UNITS = re.compile(
+    r"accelerator|node|worker|replica|copies|copy|instance|machine|pod|there may be|there are|the fewest|\bcpu|gib|hour|"
+    r"minute|second|day|us dollar|port|busy|started again",
+    re.IGNORECASE,
+)
+RANGE = re.compile(
+    r"\d+ to |\bto (the|as many)|above 0|from 0|at most|: 1, 3, 5|: 0 \(default\)|the fewest to the most"
+)
+
+
+def test_the_description_of_every_number_has_its_unit_and_its_range() -> None:
+    found = schema()
+    groups = {name: one["inputProperties"] for name, one in found["resources"].items()}
+    outputs = ("CostRange", "EstimatedCost", "UnitCost", "Saving")
+    groups |= {name: one["properties"] for name, one in found["types"].items() if not name.endswith(outputs)}
+    numbers = {
+        f"{name.rsplit(':', 1)[-1]}.{word}": value["description"]
+        for name, words in groups.items()
+        for word, value in words.items()
+        if value.get("type") in ("number", "integer")
+    }
+    assert len(numbers) > 40
+    assert [word for word, told in numbers.items() if not UNITS.search(told) or not RANGE.search(told)] == []

@@ -10,10 +10,10 @@ import pulumi_aws.ec2 as ec2
 import pulumi_aws.eks as eks
 import pulumi_aws.iam as iam
 
-from spendgate_components.pools.eks import ENCRYPTED
 from spendgate_components.child import Child, Joined, Of
 from spendgate_components.clusters.kubeconfig import kubeconfig_text
 from spendgate_components.gpu_cluster import Whole
+from spendgate_components.pools.eks import ENCRYPTED
 from spendgate_components.tags import aws_tags, kubernetes_labels
 
 NODE_POLICIES: Final = {
