@@ -110,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
     if (options.previous is not None or options.usage) and not folder:
         raise InputError("--previous and --usage are for the report of a folder", remedy="Give --output a folder.")
     from spendgate.allocate.allocated import open_allocated
+    from spendgate.allocate.drivers import files_of
     from spendgate.allocate.kpi.write import check_usage, tables_for, write_kpis
     from spendgate.allocate.text import notes, to_json, to_text
 
@@ -135,7 +136,8 @@ def run(options: argparse.Namespace) -> int:
             write_whole(options.output / "summary.json", summary)
             from spendgate.allocate.report.write import write_report
 
-            kpis = write_kpis(connection, options.output, tables_for(usage, request.drivers))
+            drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
+            kpis = write_kpis(connection, options.output, tables_for(usage, drivers))
             write_report(connection, options.output, data, options.previous, kpis)
     told = summary if options.format == "json" else to_text(outcome, str(lines), color=sys.stdout.isatty())
     print(told, end="")

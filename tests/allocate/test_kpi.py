@@ -250,3 +250,14 @@ def test_commitments_without_a_cost_are_no_figure(tmp_path: Path) -> None:
     rows = [{**line("0"), "CommitmentDiscountStatus": "Used"}, line("5")]
     kpi = measured(tmp_path, rows)["commitment-utilization"]
     assert kpi["missing"] == ["a cost other than zero: a line with a CommitmentDiscountStatus is there"]
+
+
+def test_a_table_that_the_rules_name_serves_too(tmp_path: Path) -> None:
+    rules = RULES.replace("unit: GPU-hours,", "unit: GPU-hours, file: use.csv,")
+    (tmp_path / "rules.yaml").write_text(HEAD + rules, encoding="utf-8")
+    write_csv(tmp_path / "use.csv", GPU)
+    bill = write_csv(tmp_path / "bill.csv", [line("100", ServiceName="Kubernetes", x_Cluster="a")])
+    words = ["allocate", str(bill), "--rules", str(tmp_path / "rules.yaml"), "--output", str(tmp_path / "out")]
+    assert main(words) == 0
+    found = json.loads((tmp_path / "out" / "kpis.json").read_text(encoding="utf-8"))["kpis"]
+    assert values(next(kpi for kpi in found if kpi["name"] == "idle-gpu")) == {("a",): 20}
