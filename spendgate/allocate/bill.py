@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS, REQUIRED, Kind
 from spendgate.allocate.heads import fault_of, separator_of
-from spendgate.allocate.mapping import find_mapping, select_list, without_zone
+from spendgate.allocate.mapping import as_it_is, find_mapping, select_list
 from spendgate.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def open_bill(
             made = f"{_label(files)} || ':' || ({number})"
         own = {name: type_ for name, type_ in types.items() if name not in OURS}
         found = find_mapping(mapping, columns)
-        if found is None:
-            kept = ", ".join(without_zone(name, type_) for name, type_ in own.items())
-        else:
-            kept = f"{select_list(found, own)}, {_quoted(found.name)} AS {READ_AS}"
+        kept = as_it_is(own) if found is None else f"{select_list(found, own)}, {_quoted(found.name)} AS {READ_AS}"
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
         return connection.table("bill")
     except Exception as error:

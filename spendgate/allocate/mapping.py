@@ -134,6 +134,17 @@ def select_list(mapping: ColumnMapping, columns: Mapping[str, str]) -> str:
     return ", ".join([*kept, *(f"{text} AS {_name(name)}" for name, text in made.items())])
 
 
+def as_it_is(columns: Mapping[str, str]) -> str:
+    """What to select of a FOCUS bill: all of it, with tags as text where they are a list of key and value."""
+    bill = _Bill({name.lower(): (name, type_) for name, type_ in columns.items()})
+    return ", ".join(
+        f"{bill.tags({'sources': [TAGS]})} AS {TAGS}"
+        if name == TAGS and type_.endswith("[]")
+        else without_zone(name, type_)
+        for name, type_ in columns.items()
+    )
+
+
 @dataclass(slots=True)
 class _Bill:
     """The bill's columns by name in lower case, with their own spelling and type, and those that were read."""

@@ -334,6 +334,19 @@ def test_folders_are_read_whole_however_they_are_laid_out(
     check_aws(allocated([laid(tmp_path / "bill", AWS)])[1])
 
 
+@pytest.mark.parametrize(
+    "written", ["MAP {'team': 'nlp'}", "[{'key': 'team', 'value': 'nlp', 'x_type': 'label'}]", "{'team': 'nlp'}"]
+)
+def test_tags_of_a_focus_bill_may_be_a_map_a_list_or_a_record(tmp_path: Path, written: str) -> None:
+    import duckdb
+
+    when = "TIMESTAMPTZ '2026-03-01 00:00:00+00' AS ChargePeriodStart"
+    columns = f"1.5 AS BilledCost, 'USD' AS BillingCurrency, {when}, {written} AS Tags"
+    duckdb.execute(f"COPY (SELECT {columns}) TO '{tmp_path}/bill.parquet'")
+    _, rows, _ = allocated([tmp_path / "bill.parquet"])
+    assert rows[0]["x_Team"] == "nlp"
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_lines_of_files_of_one_name_have_ids_of_their_own(tmp_path: Path, ending: str) -> None:
     for day in ("01", "02"):
