@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -482,3 +483,17 @@ def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
     git("commit", "-am", "no rules")
     assert main(["check", "infra", "--stack", "dev", "--trust-from", "main"]) == 2
     assert 'main:spendgate.yaml:3:13: no such file: "gone.yaml"' in capsys.readouterr().err
+
+
+def test_no_engine_is_needed_for_csv(program: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('ibis', 'duckdb', 'pyarrow'): sys.modules[name] = None\n"
+        "from spendgate.cli import main\n"
+        "sys.exit(main(['check', 'infra', '--stack', 'dev', '--allocation', 'platform-per-head', "
+        "'--drivers', 'infra/heads.csv']))"
+    )
+    write_csv(program / "heads.csv", [{"date": "2026-03", "pool": "platform", "team": "nlp", "heads": "3"}])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=program.parent, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "who pays, a month" in done.stdout
