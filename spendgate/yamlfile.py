@@ -102,8 +102,24 @@ def _compose(text: str) -> Any:
 
 def _is_ordinary(text: str) -> bool:
     """Whether the text cannot be nested so deeply that a parser in C overflows its stack: each level of it takes a
-    bracket or a column."""
-    return text.count("[") + text.count("{") < 1000 and all(len(line) < 1000 for line in text.splitlines())
+    column, or a bracket that its own line does not close."""
+    lines = text.splitlines()
+    return all(len(line) < 1000 for line in lines) and sum(map(_left_open, lines)) < 1000
+
+
+def _left_open(line: str) -> int:
+    """At most how many brackets a line leaves open. Where it may quote, comment or tag, all of them: a closing bracket
+    may stand for itself there, which elsewhere in brackets none does."""
+    opening = line.count("[") + line.count("{")
+    if not opening or any(mark in line for mark in "\"'#!%"):
+        return opening
+    depth = 0
+    for character in line:
+        if character in "[{":
+            depth += 1
+        elif character in "]}" and depth:
+            depth -= 1
+    return depth
 
 
 @lru_cache(maxsize=1)

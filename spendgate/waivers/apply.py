@@ -50,21 +50,49 @@ def apply(
     (not ``complete``), no waiver is called unused."""
     if not waivers.entries:
         return Applied(tuple(findings), (), ())
+    meant = [[one for one in waivers.index.of(item) if scope_gap(one, item, context) is None] for item in findings]
+    covered = _by_waiver(zip(findings, meant, strict=True))
     context = replace(
         context,
         approvals=waivers.rules.approvals,
-        together={one.id: _together(one, findings, context) for one in waivers.entries if one.kind is Kind.APPROVAL},
+        together={
+            one.id: _together(covered.get(one.id, ()), context) for one in waivers.entries if one.kind is Kind.APPROVAL
+        },
     )
-    marked = tuple(_marked(finding, waivers.entries, context, now) for finding in findings)
+    marked = tuple(_marked(finding, mine, context, now) for finding, mine in zip(findings, meant, strict=True))
+    covered = _by_waiver(zip(marked, meant, strict=True))
     here = [one for one in waivers.entries if one.covers_stack(context.project, context.stack, context.environment)]
-    uses = tuple(_use(one, marked, context, now) for one in here)
+    uses = tuple(_use(one, covered.get(one.id, ()), now) for one in here)
+    names = _Names(asked)
     own = [
         finding
         for use in uses
-        for finding in _about(use, waivers, marked, context, now, asked, complete)
+        for finding in _about(use, waivers, covered.get(use.waiver.id, ()), now, names, complete)
         if finding.enforcement is not Enforcement.DISABLED
     ]
     return Applied(marked, tuple(own), uses)
+
+
+def _by_waiver(meant: Iterable[tuple[Finding, Iterable[Waiver]]]) -> Mapping[str, Sequence[Finding]]:
+    """The findings that each waiver is for, by its id."""
+    covered: dict[str, list[Finding]] = {}
+    for finding, waivers in meant:
+        for waiver in waivers:
+            covered.setdefault(waiver.id, []).append(finding)
+    return covered
+
+
+class _Names:
+    """How many of the guardrails that were asked a name or glob stands for; each is compared once."""
+
+    def __init__(self, asked: Collection[str]) -> None:
+        self._asked = asked
+        self._counted: dict[str, int] = {}
+
+    def of(self, waiver: Waiver) -> int:
+        if waiver.guardrail not in self._counted:
+            self._counted[waiver.guardrail] = sum(waiver.covers_guardrail(name) for name in self._asked)
+        return self._counted[waiver.guardrail]
 
 
 def costs_by_address(estimate: Estimate, stack_address: str) -> Mapping[str, Decimal | None]:
@@ -87,9 +115,9 @@ def _sum(costs: Iterable[Decimal | None]) -> Decimal | None:
     return total
 
 
-def _together(waiver: Waiver, findings: Iterable[Finding], context: Context) -> Decimal | None:
+def _together(covered: Iterable[Finding], context: Context) -> Decimal | None:
     """What all that an approval would let pass can cost: the whole stack where a finding of it is among that."""
-    meant = {one.address: one.type for one in findings if scope_gap(waiver, one, context) is None}
+    meant = {one.address: one.type for one in covered}
     whole = [address for address, type_ in meant.items() if type_ == "pulumi:pulumi:Stack"]
     return _sum(context.costs.get(address, Decimal(0)) for address in whole or meant)
 
@@ -106,8 +134,7 @@ def _marked(finding: Finding, entries: Iterable[Waiver], context: Context, now: 
     return replace(finding, not_waived=tuple(reasons)) if reasons else finding
 
 
-def _use(waiver: Waiver, marked: Iterable[Finding], context: Context, now: datetime) -> Use:
-    covered = [one for one in marked if scope_gap(waiver, one, context) is None]
+def _use(waiver: Waiver, covered: Sequence[Finding], now: datetime) -> Use:
     waived = sum(one.waiver is not None and one.waiver.id == waiver.id for one in covered)
     reasons = [
         why.removeprefix(f"{waiver.id}: ")
@@ -122,36 +149,34 @@ def _use(waiver: Waiver, marked: Iterable[Finding], context: Context, now: datet
 def _about(
     use: Use,
     waivers: Waivers,
-    marked: Sequence[Finding],
-    context: Context,
+    covered: Sequence[Finding],
     now: datetime,
-    asked: Collection[str],
+    names: _Names,
     complete: bool,
 ) -> Iterable[Finding]:
     waiver, levels = use.waiver, waivers.rules.levels
-    covered = [one for one in marked if scope_gap(waiver, one, context) is None]
     if (gap := time_gap(waiver, now)) is not None:
         if gap.startswith("expired"):
             hangs = f"; {_count(len(covered), 'finding')} would need it" if covered else ""
             remedy = "Remove it, or have it granted again with a new expiry."
             yield about(EXPIRED, levels[EXPIRED], waiver, f"{gap}{hangs}", remedy, Severity.MEDIUM)
         return
-    if complete and not covered and any(waiver.covers_guardrail(name) for name in asked):
+    if complete and not covered and names.of(waiver):
         text = f"lets nothing pass: {waiver.guardrail} has nothing to say of {waiver.resource}"
         yield about(UNUSED, levels[UNUSED], waiver, text, "Remove it, or correct its resource.", Severity.LOW)
     elif complete and not covered:
         text = f"lets nothing pass: {waiver.guardrail} is not asked here"
         yield about(UNUSED, levels[UNUSED], waiver, text, "Remove it, or say which stack it is for.", Severity.LOW)
-    if (width := _too_wide(waiver, waivers, covered, asked)) is not None:
+    if (width := _too_wide(waiver, waivers, covered, names)) is not None:
         remedy = "Name the guardrail and the resources that it is for, or split it into several."
         yield about(TOO_WIDE, levels[TOO_WIDE], waiver, width, remedy, Severity.HIGH)
 
 
-def _too_wide(waiver: Waiver, waivers: Waivers, covered: Iterable[Finding], asked: Collection[str]) -> str | None:
+def _too_wide(waiver: Waiver, waivers: Waivers, covered: Iterable[Finding], names: _Names) -> str | None:
     rules = waivers.rules
     if not waiver.guardrail.strip("*") and not waiver.resource.strip("*"):
         return "waives every guardrail for every resource"
-    guardrails = sum(waiver.covers_guardrail(name) for name in asked)
+    guardrails = names.of(waiver)
     if guardrails > rules.max_guardrails:
         return f"waives {guardrails} guardrails ({waiver.guardrail}); one waiver is for at most {rules.max_guardrails}"
     resources = len({one.address for one in covered})

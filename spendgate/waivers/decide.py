@@ -50,7 +50,8 @@ class Inactive:
 
 def is_meant(waivers: Waivers, finding: Finding, context: Context, now: datetime) -> bool:
     """Whether a waiver that holds today is for this finding, whatever it costs."""
-    return any(time_gap(one, now) is None and scope_gap(one, finding, context) is None for one in waivers.entries)
+    found = waivers.index.of(finding)
+    return any(time_gap(one, now) is None and scope_gap(one, finding, context) is None for one in found)
 
 
 def active(waiver: Waiver, finding: Finding, context: Context, now: datetime) -> Active | Inactive:

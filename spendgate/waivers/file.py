@@ -59,7 +59,7 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
     from jsonschema import Draft202012Validator
 
     schema = schemas.schema("waivers")
-    validator = Draft202012Validator({"$defs": schema["$defs"], **schema["$defs"]["waiver"]})
+    validator = Draft202012Validator(_inlined(schema["$defs"]["waiver"], schema["$defs"]))
     names = tuple(known)
     node: Any = file.data
     for part in where:
@@ -80,6 +80,16 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
                 entries[waiver.id] = waiver
         faults.extend(wrong)
     return Read(tuple(entries.values()), tuple(faults))
+
+
+def _inlined(rules: Any, parts: Mapping[str, Any]) -> Any:
+    """Rules with what they refer to in its place: a reference is looked up for each entry anew, which takes longer than
+    all else."""
+    if isinstance(rules, dict):
+        name = str(rules.get("$ref", "")).removeprefix("#/$defs/")
+        here = {key: _inlined(value, parts) for key, value in rules.items() if key != "$ref" or name not in parts}
+        return {**_inlined(parts[name], parts), **here} if name in parts else here
+    return [_inlined(item, parts) for item in rules] if isinstance(rules, list) else rules
 
 
 def _described(error: Any, file: YamlFile, at: tuple[str | int, ...]) -> Iterator[InputError]:
@@ -181,7 +191,7 @@ def _mistakes(
     place = file.place(*at, "guardrail")
     if name in LEVELS:
         yield InputError(f'"{name}" is about waivers and trust, and cannot be waived', place=place)
-    elif not any(fits(one, name) for one in known):
+    elif name not in known and not any(fits(one, name) for one in known):
         remedy = did_you_mean(name, known) or "`spendgate guardrails` lists what there is."
         yield InputError(f'no guardrail "{name}" to waive', place=place, remedy=remedy)
     if waiver.granted is not None and waiver.expires < waiver.granted:

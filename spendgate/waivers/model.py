@@ -13,6 +13,7 @@ from typing import Final
 
 from spendgate.errors import InputError, Place
 from spendgate.rules.guardrail import Enforcement
+from spendgate.waivers.index import Index
 
 FILE_NAME: Final = "waivers.yaml"
 
@@ -164,3 +165,7 @@ class Waivers:
     entries: tuple[Waiver, ...] = ()
     rules: Rules = field(default_factory=Rules)
     faults: tuple[InputError, ...] = ()
+    index: Index = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", Index(self.entries))
