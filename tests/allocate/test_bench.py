@@ -15,6 +15,7 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 
 from spendgate.cli import main
 from spendgate.schemas import schema
+from spendgate.shipped import policies_dir
 
 RULES = """\
 apiVersion: spendgate.dev/v1
@@ -193,3 +194,5 @@ def test_where_duckdb_is_not_installed_the_shipped_tests_are_skipped_and_own_one
         "tests of allocation rules are skipped: DuckDB and Ibis are not installed here "
         "(pip install 'spendgate[allocate]')"
     ]
+    assert main(["test", str(policies_dir() / "allocation")]) == 2
+    assert "tests of allocation rules are skipped" in capsys.readouterr().err

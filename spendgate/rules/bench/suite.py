@@ -195,6 +195,8 @@ def run_suite(suite: Suite, filters: Sequence[str] = (), progress: Callable[[str
             partly.add(path.name.removesuffix(SUFFIX))
     paid = run_allocations(suite.allocations, filters) if suite.allocations else Paid()
     errors.update({str(error): error for error in paid.errors})
+    if paid.skipped and not suite.files:  # nothing tested is no pass
+        raise InputError(paid.skipped[0])
     if filters and not errors and not any(outcomes.values()) and not paid.outcomes:
         words = " or ".join(f'"{word}"' for word in filters)
         raise InputError(f"no case has {words} in its name or in that of its guardrail")
