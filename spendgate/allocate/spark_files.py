@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import re
 from collections.abc import Sequence
 from functools import reduce
@@ -16,6 +17,7 @@ from spendgate.allocate.focus import LINE_ID
 
 NOTHING: Final = ("", "NULL", "null")
 _PART: Final = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$")
+_LONG: Final = 32_768
 _DEFAULT: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -23,12 +25,21 @@ def lines(session: Any, paths: Sequence[Path]) -> Any:
     """The lines of all files as a DataFrame, with ``x_LineId``: the file and the row in it."""
     files, is_csv = files_of_bill(paths)
     if is_csv:
-        frames = [_csv(session, file) for file in files]
+        base = _base(files)
+        labels = [file.name if base is None else str(file.resolve().relative_to(base)) for file in files]
+        frames = [_csv(session, file, label) for file, label in zip(files, labels, strict=True)]
         return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     return _parquet(session, files)
 
 
-def _csv(session: Any, file: Path) -> Any:
+def _base(files: Sequence[Path]) -> str | None:
+    """Below which folder paths name the files, where two have one name."""
+    if len({file.name for file in files}) == len(files):
+        return None
+    return os.path.commonpath([file.resolve().parent for file in files])
+
+
+def _csv(session: Any, file: Path, label: str) -> Any:
     """One file is read as one part, so that its rows are numbered in their order; large bills are better Parquet."""
     from pyspark.sql import functions as F
 
@@ -48,7 +59,7 @@ def _csv(session: Any, file: Path) -> Any:
         if name != LINE_ID
     ]
     number = (F.monotonically_increasing_id() + 1).cast("string")
-    made = frame.select(*texts, F.concat(F.lit(f"{file.name}:"), number).alias(LINE_ID))
+    made = frame.select(*texts, F.concat(F.lit(f"{label}:"), number).alias(LINE_ID))
     for name, value in _partitions(file).items():
         made = made.withColumn(name, F.lit(value).cast("string"))
     return made
@@ -70,7 +81,11 @@ def _parquet(session: Any, files: Sequence[Path]) -> Any:
         for key, text in parts.items()
     ]
     number = (F.col("_metadata.row_index") + 1).cast("string")
-    line_id = F.concat(_unquoted(F.col("_metadata.file_name")), F.lit(":"), number).alias(LINE_ID)
+    base = _base(files)
+    label = _unquoted(F.col("_metadata.file_name"))
+    if base is not None:
+        label = F.substring(F.regexp_replace(_unquoted(path), "^file:/+", "/"), len(base.rstrip("/")) + 2, _LONG)
+    line_id = F.concat(label, F.lit(":"), number).alias(LINE_ID)
     kept = [F.col(_name(column)) for column in frame.columns if column not in (LINE_ID, *parts)]
     return frame.select(*kept, *texts, line_id)
 

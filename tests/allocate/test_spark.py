@@ -27,6 +27,7 @@ from spendgate.allocate.load import load_disputes, load_rules
 from spendgate.allocate.patterns import java
 from spendgate.allocate.run import Outcome, Request, allocate, engine
 from spendgate.allocate.spark import Spark, allocate_with, session
+from spendgate.cli import main
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, write_csv
 
@@ -230,7 +231,7 @@ def test_parquet_in_partitioned_folders_is_read_alike(spark: Any, tmp_path: Path
             "Tags": pa.array([[("t", "ü"), ("cluster", "c1")], None, [("team", None)]][: 3 - number], MAP),
         }
         table = pa.table(columns | ({"x_New": pa.array([1, 2])} if number else {}))
-        pq.write_table(table, folder / f"part {number}.parquet")
+        pq.write_table(table, folder / "part 0.parquet")
     uses = [
         {"date": day, "pool": "c1", "team": team, "hours": "1"}
         for day in ("2026-02-28", "2026-03-28")
@@ -242,7 +243,9 @@ def test_parquet_in_partitioned_folders_is_read_alike(spark: Any, tmp_path: Path
 """
     )
     _, rows = both(tmp_path, spark, bill, rules, {"gpu-hours": uses}, month="2026-03")
-    assert {row["x_LineId"] for row in rows} == {"part 1.parquet:1", "part 1.parquet:2"}
+    assert {row["x_LineId"] for row in rows} == {
+        f"billing_period=2026-03/source=a%20b/part 0.parquet:{row}" for row in (1, 2)
+    }
     assert sorted(str(row["x_Team"]) for row in rows) == ["None", "a", "b", "c"]
 
 
@@ -365,3 +368,17 @@ def test_rules_that_overlap_are_counted_on_a_sample_of_a_large_bill(
 def test_an_engine_that_nobody_has_is_refused() -> None:
     with pytest.raises(InputError, match='no engine "presto"'), session("presto"):
         pass
+
+
+def test_the_command_runs_on_spark_with_report_and_explanation(
+    spark_here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [line("12.5", tags={"team": "nlp"}), line("1")])
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(HEAD + "rules: [{name: t, layer: direct, match: has(tags.team), owner: {team: tags.team}}]\n")
+    out = tmp_path / "out"
+    assert main(["allocate", str(bill), "--rules", str(rules), "--engine", "spark", "--output", str(out)]) == 0
+    assert "13.50 of 2 lines: reconciles with the bill" in capsys.readouterr().out
+    assert {"allocated.parquet", "summary.json"} <= {path.name for path in out.iterdir()}
+    assert main(["allocate", "explain", "bill.csv:1", "--output", str(out)]) == 0
+    assert "pays      100.0000%" in capsys.readouterr().out
