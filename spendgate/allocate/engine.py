@@ -124,5 +124,5 @@ class Engine(Protocol):
     def discard(self, partial: Path) -> None:
         """Remove what is left of a run."""
 
-    def told(self, error: Exception, place: Path) -> Exception:
-        """What the engine says of the bill as InputError; a fault of ours stays what it is."""
+    def told(self, error: Exception, place: Path) -> BaseException:
+        """What the engine says of the bill as InputError, Ctrl-C as such; a fault of ours stays what it is."""

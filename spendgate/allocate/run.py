@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,11 @@ def engine(folder: Path | None = None) -> Iterator[Any]:
         raise InputError(
             "allocation needs DuckDB and Ibis, which are not installed here", remedy="pip install 'spendgate[allocate]'"
         ) from None
-    with TemporaryDirectory(prefix="spendgate-", dir=folder) as scratch:
+    try:
+        made = TemporaryDirectory(prefix="spendgate-", dir=folder)
+    except OSError as error:
+        raise InputError(f"nothing can be written here: {error.strerror}", place=folder) from None
+    with made as scratch:
         connection = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=scratch)
         connection.raw_sql("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         try:
@@ -111,8 +116,34 @@ class DuckDB:
         partial.unlink(missing_ok=True)
         Path(f"{partial}.csv").unlink(missing_ok=True)
 
-    def told(self, error: Exception, place: Path) -> Exception:
-        return bill.unreadable(error, place) if type(error).__module__ == "_duckdb" else error
+    def told(self, error: Exception, place: Path) -> BaseException:
+        if isinstance(error, RuntimeError) and "interrupted" in str(error).lower():
+            return KeyboardInterrupt()  # what DuckDB makes of Ctrl-C
+        return unwritable(error, place)
+
+
+def unwritable(error: Exception, place: Path) -> Exception:
+    """What DuckDB says in a sentence: of the disk or of memory where it is about them, else of the bill. A fault of ours
+    stays what it is."""
+    if not isinstance(error, OSError) and type(error).__module__ != "_duckdb":
+        return error
+    for sign, message, remedy in _LIMITS:
+        if sign in str(error):
+            file = re.search(r'"(/[^"\\]*)', str(error))
+            return InputError(message, place=Path(file[1]).parent if file else None, remedy=remedy)
+    return error if isinstance(error, OSError) else bill.unreadable(error, place)
+
+
+_LIMITS: Final = (
+    ("No space left on device", "the disk is full", "Nothing was written. Give --output a place with more room."),
+    ("Read-only file system", "nothing can be written here", "Give --output another place."),
+    ("Permission denied", "this may not be read or written", "Give --output another place, or mend its permissions."),
+    (
+        "Out of Memory",
+        f"the allocation needs more than the {MEMORY} of memory that it may hold",
+        "Nothing was written. Allocate a month at a time (--month), or let Spark do it (--engine spark).",
+    ),
+)
 
 
 def sql_of(request: Request, connection: Any, dialect: str) -> str:

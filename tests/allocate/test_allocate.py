@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
+from spendgate.allocate.run import DuckDB
 from spendgate.cli import main
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, run, write_csv
@@ -284,3 +285,30 @@ def test_the_same_rules_are_sql_of_other_engines(
     sql = capsys.readouterr().out
     assert "x_AllocatedCost" in sql
     assert "spendgate_shares" in sql
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('Could not write file \\"/out/.a.part\\": No space left on device', "/out: the disk is full"),
+        ('Cannot open file "/out/.a.part": Read-only file system', "/out: nothing can be written here"),
+        ("Out of Memory Error: failed to pin block", "the allocation needs more than the 1400MB of memory"),
+    ],
+)
+def test_a_full_disk_and_too_little_memory_are_told_as_such(said: str, told: str) -> None:
+    import duckdb
+
+    assert str(DuckDB(None).told(duckdb.IOException(said), Path("bill.csv"))).startswith(told)
+
+
+def test_what_duckdb_makes_of_ctrl_c_ends_the_command_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Any, table: Any, partial: Path) -> None:
+        partial.write_text("half")
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(DuckDB, "_copy", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, [line("1", tags={"team": "nlp"})], TEAM)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bill.csv", "rules.yaml"]
