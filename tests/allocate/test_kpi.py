@@ -87,7 +87,7 @@ def test_the_table_of_a_driver_serves_the_kpis_of_its_name(tmp_path: Path) -> No
 def test_cost_of_a_training_run_is_by_the_fields_that_the_table_has(tmp_path: Path) -> None:
     rows = [
         tagged("100", "nlp", run="training"),
-        tagged("30", "cv", run="training"),
+        tagged("30", "cv", run="fine-tuning"),
         tagged("7", "ops", run="training"),
         tagged("999", "nlp", run="inference"),
     ]

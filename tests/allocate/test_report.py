@@ -128,7 +128,14 @@ def test_one_drills_from_a_team_to_its_lines_and_their_rule(tmp_path: Path) -> N
     assert "invoices/nlp.html" in links
     assert {link[1:] for link in links if link and link.startswith("#")} <= ids
     words = " ".join(page.words)
-    for shown in ("bill.csv:4", "gpu-hours", "66.67%", "SELECT * FROM 'allocated.parquet' WHERE x_Team = 'nlp'"):
+    assert "WHERE x_Team IS NULL AND x_Layer <> 'unallocated'" in words
+    for shown in (
+        "bill.csv:4",
+        "bill.csv:5",
+        "gpu-hours",
+        "66.67%",
+        "SELECT * FROM 'allocated.parquet' WHERE x_Team = 'nlp'",
+    ):
         assert shown in words
 
 

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from spendgate.allocate.allocated import rows
+from spendgate.allocate.kpi.registry import INFERENCE, TRAINING, run_types
 from spendgate.allocate.kpi.usage import open_usage
 from spendgate.errors import InputError
 
@@ -26,9 +27,9 @@ MONTHS: Final = 3
 
 DRIVERS: Final = {
     "gpu-hours": ("gpu_hours", "driver = 'gpu-hours'", "lines that the driver gpu-hours split"),
-    "training-runs": ("runs", "lower(run_type) = 'training'", "lines with the run type training"),
-    "inferences": ("inferences", "lower(run_type) = 'inference'", "lines with the run type inference"),
-    "tokens": ("tokens", "lower(run_type) = 'inference'", "lines with the run type inference"),
+    "training-runs": ("runs", run_types(TRAINING, "run_type"), "lines of a run type of training"),
+    "inferences": ("inferences", run_types(INFERENCE, "run_type"), "lines of a run type of inference"),
+    "tokens": ("tokens", run_types(INFERENCE, "run_type"), "lines of a run type of inference"),
 }
 """What a table of usage counts, and whose cost that is (over ``spend``)."""
 

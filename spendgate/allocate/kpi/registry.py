@@ -6,11 +6,22 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from spendgate.allocate.allocated import quoted
 from spendgate.allocate.kpi.model import Inputs, Kpi, Query
 from spendgate.allocate.model import OWNER
 
 OWNER_TAGS: Final = tuple(name.replace("_", "-") for name in OWNER)
 """The tags that say who pays, as the shipped rules read them."""
+
+TRAINING: Final = ("training", "pretraining", "fine-tuning")
+INFERENCE: Final = ("inference", "batch-inference", "online-inference", "serving")
+"""Run types, as owners have them, whose cost is that of training runs, and of inferences and tokens."""
+
+
+def run_types(names: tuple[str, ...], column: str) -> str:
+    """Whether a line is of one of the run types, as SQL."""
+    return f"lower({column}) IN ({', '.join(map(quoted, names))})"
+
 
 _SIZE: Final = "regexp_extract(ConsumedUnit, '(?i)^(GB|GiB|TB|TiB)', 1)"
 _BYTES: Final = (
@@ -125,20 +136,20 @@ KPIS: Final = (
     Kpi(
         "cost-per-training-run",
         "Cost of a training run",
-        "cost of lines with the run type training / Σ runs",
+        f"cost of lines of the run types {', '.join(TRAINING)} / Σ runs",
         "{currency} a run",
-        unit_cost("training_runs", "runs", "lower(x_RunType) = 'training'"),
-        "a line with the run type training",
+        unit_cost("training_runs", "runs", run_types(TRAINING, "x_RunType")),
+        "a line of a run type of training",
         tables={"training_runs": ("date", "runs")},
         total=True,
     ),
     Kpi(
         "cost-per-1000-inferences",
         "Cost of 1,000 inferences",
-        "cost of lines with the run type inference / Σ inferences × 1,000",
+        f"cost of lines of the run types {', '.join(INFERENCE)} / Σ inferences × 1,000",
         "{currency} for 1,000",
-        unit_cost("inferences", "inferences", "lower(x_RunType) = 'inference'"),
-        "a line with the run type inference",
+        unit_cost("inferences", "inferences", run_types(INFERENCE, "x_RunType")),
+        "a line of a run type of inference",
         tables={"inferences": ("date", "inferences")},
         scale=Decimal(1000),
         total=True,
@@ -146,10 +157,10 @@ KPIS: Final = (
     Kpi(
         "cost-per-million-tokens",
         "Cost of a million tokens",
-        "cost of lines with the run type inference / Σ tokens × 1,000,000",
+        f"cost of lines of the run types {', '.join(INFERENCE)} / Σ tokens × 1,000,000",
         "{currency} for 1,000,000",
-        unit_cost("tokens", "tokens", "lower(x_RunType) = 'inference'"),
-        "a line with the run type inference",
+        unit_cost("tokens", "tokens", run_types(INFERENCE, "x_RunType")),
+        "a line of a run type of inference",
         tables={"tokens": ("date", "tokens")},
         scale=Decimal(1_000_000),
         total=True,

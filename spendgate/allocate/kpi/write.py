@@ -60,5 +60,5 @@ def to_text(kpis: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"{kpi['title']} ({kpi['unit']}): {kpi['formula']}")
         for one in [*values[:SHOWN], *values[SHOWN:][-1:]]:
             words = ", ".join(f"{key.replace('_', ' ')} {visible(value or 'none')}" for key, value in one["of"].items())
-            lines.append(f"  {shown(one['value']):>16}  {words or 'the whole'}")
+            lines.append(f"  {shown(one['value'], kpi['unit']):>16}  {words or 'the whole'}")
     return "\n".join(lines)

@@ -88,7 +88,7 @@ def figures(connection: Any, earlier: bool) -> Figures:
         )
     }
     by_field = {field: _ranked(connection, column) for field, column in OWNER.items()}
-    teams = [row["name"] for row in by_field["team"].rows if row["name"] is not None][:DRILLED]
+    teams = [row["name"] or "" for row in by_field["team"].rows][:DRILLED]
     return Figures(
         status=status,
         by_field={
@@ -154,7 +154,7 @@ def _months(connection: Any, earlier: bool) -> Months:
 
 
 def _lines(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]:
-    """The largest rows of each team; a bounded aggregate, not a sort of the whole bill."""
+    """The largest rows of each team, of no team under ""; a bounded aggregate, not a sort of the whole bill."""
     packed = ", ".join(
         f"{key} := {column}"
         for key, column in {
@@ -175,8 +175,9 @@ def _lines(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]
     )
     found = rows(
         connection,
-        f"SELECT x_Team AS team, max_by(struct_pack({packed}), abs(x_AllocatedCost), {LINES}) AS lines FROM allocated "
-        f"WHERE {_OWNED} AND x_Team IN (SELECT unnest(?)) GROUP BY x_Team",
+        f"SELECT coalesce(x_Team, '') AS team, "
+        f"max_by(struct_pack({packed}), abs(x_AllocatedCost), {LINES}) AS lines FROM allocated "
+        f"WHERE {_OWNED} AND coalesce(x_Team, '') IN (SELECT unnest(?)) GROUP BY ALL",
         [teams],
     )
     return {
@@ -188,9 +189,10 @@ def _parts(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]
     found: dict[str, list[Row]] = {}
     for row in rows(
         connection,
-        "SELECT x_Team AS team, x_Rule AS rule, x_Driver AS driver, x_Idle AS idle, ServiceName AS service, "
-        f"CAST(sum(rows) AS BIGINT) AS rows, sum(x_AllocatedCost) AS cost FROM cube WHERE {_OWNED} "
-        "AND x_Team IN (SELECT unnest(?)) GROUP BY x_Team, x_Rule, x_Driver, x_Idle, ServiceName "
+        "SELECT coalesce(x_Team, '') AS team, x_Rule AS rule, x_Driver AS driver, x_Idle AS idle, "
+        "ServiceName AS service, CAST(sum(rows) AS BIGINT) AS rows, sum(x_AllocatedCost) AS cost "
+        f"FROM cube WHERE {_OWNED} "
+        "AND coalesce(x_Team, '') IN (SELECT unnest(?)) GROUP BY x_Team, x_Rule, x_Driver, x_Idle, ServiceName "
         f"QUALIFY row_number() OVER (PARTITION BY team ORDER BY abs(cost) DESC, rule, service, idle) <= {PARTS} "
         "ORDER BY team, abs(cost) DESC, rule, service, idle",
         [teams],

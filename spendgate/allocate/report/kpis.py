@@ -27,7 +27,7 @@ def _known(kpi: Mapping[str, Any]) -> Safe:
     keys = list(kpi["values"][0]["of"])
     heads = [Column(key.replace("_", " ").capitalize()) for key in keys] or [Column("Of")]
     body = [
-        [*([name(one["of"][key]) or _none() for key in keys] or [Safe("the whole")]), shown(one["value"])]
+        [*([name(one["of"][key]) or _none() for key in keys] or [Safe("the whole")]), shown(one["value"], kpi["unit"])]
         for one in kpi["values"]
     ]
     made = table(join(["Formula: ", kpi["formula"]]), [*heads, Column(kpi["unit"], True)], body)
@@ -39,7 +39,7 @@ def _none() -> Safe:
     return Safe('<span class="soft">none</span>')
 
 
-def shown(value: str) -> str:
-    """A figure for a reader: two decimals, four below one."""
+def shown(value: str, unit: str) -> str:
+    """A figure for a reader: two decimals, of amounts below one four."""
     amount = Decimal(value)
-    return f"{amount:,.2f}" if abs(amount) >= 1 or not amount else f"{amount:,.4f}"
+    return f"{amount:,.2f}" if unit == "%" or abs(amount) >= 1 or not amount else f"{amount:,.4f}"

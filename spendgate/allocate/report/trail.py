@@ -9,7 +9,7 @@ from spendgate.allocate.allocated import FILE, quoted
 from spendgate.allocate.report.figures import LINES
 from spendgate.allocate.report.files import page_name
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
-from spendgate.allocate.report.shown import Report
+from spendgate.allocate.report.shown import NO_TEAM, Report
 
 
 def drill(report: Report) -> Safe:
@@ -18,17 +18,18 @@ def drill(report: Report) -> Safe:
     by_team = {invoice.team: invoice for invoice in report.invoices}
     shown = []
     for row in figures.by_field["team"].rows:
-        team = row["name"]
+        team = row["name"] or ""
         if team not in figures.lines:
             continue
         lines = figures.lines[team]
         rest = row["rows"] - len(lines)
         own = sum((line["cost"] for line in lines), Decimal())
-        query = f"SELECT * FROM '{FILE}' WHERE x_Team = {quoted(team)} ORDER BY abs(x_AllocatedCost) DESC"
+        which = f"x_Team = {quoted(team)}" if team else "x_Team IS NULL AND x_Layer <> 'unallocated'"
+        query = f"SELECT * FROM '{FILE}' WHERE {which} ORDER BY abs(x_AllocatedCost) DESC"
         left = (
             f"{rest:,} smaller rows, {report.money(row['cost'] - own)} together, are not listed. All, with DuckDB:"
             if rest
-            else "These are all rows of the team. To ask further, with DuckDB:"
+            else "These are all rows. To ask further, with DuckDB:"
         )
         body = [
             element("p", element("a", join(["Invoice of ", name(team)]), href=f"invoices/{page_name(team)}"))
@@ -39,7 +40,7 @@ def drill(report: Report) -> Safe:
             element("p", left, class_="soft"),
             element("pre", element("code", query)),
         ]
-        head = join([element("span", report.money(row["cost"]), class_="n"), name(team)])
+        head = join([element("span", report.money(row["cost"]), class_="n"), name(team) or NO_TEAM])
         shown.append(element("details", join([element("summary", head), *body], "\n")))
     count = figures.by_field["team"].count
     more = f" The {len(shown)} largest of {count:,} owners are here." if count > len(shown) else ""
