@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.components.conftest import CheckProgram, message, objections
+from tests.components.conftest import CheckProgram, objections
 from tests.components.every import CASES, made
 from tests.conftest import ROOT
 from tests.facts import sdk
