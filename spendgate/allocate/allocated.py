@@ -89,6 +89,11 @@ def _type(column: str) -> str:
     return _OURS.get(column, "VARCHAR")
 
 
+def table_in(folder: Path) -> str:
+    """The table as a query names it that is asked in the folder."""
+    return f"{FILE}/*.parquet" if (folder / FILE).is_dir() else FILE
+
+
 def rows(connection: Any, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """What a query gives, row by row; ``values`` are what its question marks stand for."""
     found: list[dict[str, Any]] = connection.con.sql(sql, params=list(values)).to_arrow_table().to_pylist()

@@ -324,6 +324,7 @@ def test_a_table_that_is_a_folder_of_files_is_read_as_one(tmp_path: Path) -> Non
         write_report(connection, out, read_summary(out))
     after = (out / "report.html").read_text(encoding="utf-8")
     assert after.split("<h2")[1:5] == before.split("<h2")[1:5]
+    assert "FROM &#x27;allocated.parquet/*.parquet&#x27; WHERE" in after
 
 
 def test_a_bill_without_any_team_or_owner_is_shown_too(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ it is of in the other columns. The value is ``part / whole × scale``, or ``part
 @dataclass(frozen=True, slots=True)
 class Kpi:
     """One figure. ``unit`` may name the ``{currency}``; ``columns`` are of the bill, ``tables`` of usage with their
-    columns; ``empty`` says what no line had where the query gives nothing; ``total`` that sums over all rows mean
-    something; ``per_cent`` and ``money`` how a value is shown."""
+    columns; ``empty`` says what no line had where the query gives nothing; ``total`` that a value of all
+    rows together means something."""
 
     name: str
     title: str

@@ -58,7 +58,6 @@ class Months:
 class Figures:
     """Everything that is asked of the table, in the currency of the bill."""
 
-    status: Mapping[str, Row]
     by_field: Mapping[str, Ranked]
     months: Months
     lines: Mapping[str, Sequence[Row]]
@@ -79,18 +78,9 @@ _OWNED: Final = f"x_Layer <> '{UNALLOCATED}'"
 
 def figures(connection: Any, earlier: bool) -> Figures:
     """The figures of the view ``allocated`` and its ``cube``; with ``earlier`` months also of the view ``earlier``."""
-    status = {
-        row["status"]: row
-        for row in rows(
-            connection,
-            "SELECT status, sum(x_AllocatedCost) AS cost, count(DISTINCT x_Team) AS teams, "
-            "CAST(sum(lines) AS BIGINT) AS lines FROM cube GROUP BY status",
-        )
-    }
     by_field = {field: _ranked(connection, column) for field, column in OWNER.items()}
     teams = [row["name"] or "" for row in by_field["team"].rows][:DRILLED]
     return Figures(
-        status=status,
         by_field={
             field: ranked
             for field, ranked in by_field.items()

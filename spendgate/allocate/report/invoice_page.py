@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spendgate.allocate.allocated import FILE, quoted
+from spendgate.allocate.allocated import quoted
 from spendgate.allocate.report.cents import show_cents
 from spendgate.allocate.report.invoices import Invoice, Position
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, page, section, table
@@ -12,8 +12,8 @@ from spendgate.allocate.report.style import STYLE
 from spendgate.money import show_money
 
 
-def render_invoice(invoice: Invoice, period: str, currency: str) -> str:
-    """The page of one team."""
+def render_invoice(invoice: Invoice, period: str, currency: str, file: str) -> str:
+    """The page of one team; ``file`` is how a query names the allocated table."""
     cards = [("To pay", show_cents(invoice.cents, currency)), ("Period", period)]
     if invoice.disputed:
         cards.append(("In dispute, not on this invoice", show_money(invoice.disputed, currency)))
@@ -28,7 +28,7 @@ def render_invoice(invoice: Invoice, period: str, currency: str) -> str:
     body = [_row(position, currency) for position in invoice.positions]
     foot = ["To pay", "", "", "", "", show_cents(invoice.cents, currency)]
     query = (
-        f"SELECT * FROM '{FILE}' WHERE x_Team = {quoted(invoice.team)} AND x_Layer <> 'unallocated' "
+        f"SELECT * FROM '{file}' WHERE x_Team = {quoted(invoice.team)} AND x_Layer <> 'unallocated' "
         "AND x_Dispute IS NULL ORDER BY abs(x_AllocatedCost) DESC"
     )
     shown = join(element("div", join([element("dt", what), element("dd", value)])) for what, value in cards)

@@ -26,6 +26,10 @@ class Report:
     kpis: Sequence[Mapping[str, Any]] = field(default=())
 
     @property
+    def table(self) -> str:
+        return str(self.summary["table"])
+
+    @property
     def currency(self) -> str:
         return str(self.summary["currency"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from spendgate.allocate.allocated import FILE, quoted
+from spendgate.allocate.allocated import quoted
 from spendgate.allocate.report.figures import LINES
 from spendgate.allocate.report.files import page_name
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
@@ -25,7 +25,7 @@ def drill(report: Report) -> Safe:
         rest = row["rows"] - len(lines)
         own = sum((line["cost"] for line in lines), Decimal())
         which = f"x_Team = {quoted(team)}" if team else "x_Team IS NULL AND x_Layer <> 'unallocated'"
-        query = f"SELECT * FROM '{FILE}' WHERE {which} ORDER BY abs(x_AllocatedCost) DESC"
+        query = f"SELECT * FROM '{report.table}' WHERE {which} ORDER BY abs(x_AllocatedCost) DESC"
         left = (
             f"{rest:,} smaller rows, {report.money(row['cost'] - own)} together, are not listed. All, with DuckDB:"
             if rest
@@ -128,7 +128,7 @@ def unallocated(report: Report) -> Safe:
     rest = Decimal(summary["unallocated"]["cost"]) - listed
     left = f"Smaller groups, {report.money(rest)} together, are not listed. " if rest else ""
     note = element("p", f"{left}All their lines, with DuckDB:", class_="soft")
-    query = f"SELECT * FROM '{FILE}' WHERE x_Layer = 'unallocated' ORDER BY abs(x_AllocatedCost) DESC"
+    query = f"SELECT * FROM '{report.table}' WHERE x_Layer = 'unallocated' ORDER BY abs(x_AllocatedCost) DESC"
     foot = [
         "Unallocated",
         "",

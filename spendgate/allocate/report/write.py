@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.allocated import currency_of, open_allocated, rows, sum_up
+from spendgate.allocate.allocated import currency_of, open_allocated, rows, sum_up, table_in
 from spendgate.allocate.report.figures import figures
 from spendgate.allocate.report.files import OURS, page_name
 from spendgate.allocate.report.invoice_page import render_invoice
@@ -49,8 +49,8 @@ def write_report(
     currency = str(summary["currency"])
     made, sums = invoices(connection, currency)
     period = list(dict.fromkeys((span["first"], span["last"])))
-    shown = {**summary, "period": period, "months": span["n"]}
-    _write_invoices(folder / FOLDER, made, sums, " to ".join(period), currency)
+    shown = {**summary, "period": period, "months": span["n"], "table": table_in(folder)}
+    _write_invoices(folder, made, sums, " to ".join(period), currency)
     report = Report(shown, figures(connection, previous is not None), made, sums, kpis)
     write_whole(folder / REPORT, render(report))
     return folder / REPORT
@@ -72,12 +72,13 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: str, currency: str) -> None:
     """A page for each team; pages of an earlier run whose team is gone are removed, and no other file is."""
+    table, folder = table_in(folder), folder / FOLDER
     index = folder / INDEX
     pages = {page_name(invoice.team): invoice for invoice in made}
     for old in _listed(index) - set(pages):
         (folder / old).unlink(missing_ok=True)
     for file, invoice in pages.items():
-        write_whole(folder / file, render_invoice(invoice, period, currency))
+        write_whole(folder / file, render_invoice(invoice, period, currency, table))
     listed = [
         {"team": invoice.team, "file": file, "cents": invoice.cents, "exact": f"{invoice.cost:f}"}
         for file, invoice in pages.items()
