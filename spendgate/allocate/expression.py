@@ -156,7 +156,14 @@ def _number(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    return value.try_cast("int64") if value.type().is_string() else value.cast("int64")
+    """Towards zero, as in CEL; engines round, each in its way."""
+    import ibis
+
+    if value.type().is_string():
+        return ibis.cases((value.re_search("^[+-]?[0-9]+$"), value.try_cast("int64")))
+    if value.type().is_integer():
+        return value
+    return ibis.cases((value >= 0, value.floor()), (value < 0, value.ceil())).cast("int64")
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgate.allocate import bill
 from spendgate.allocate.allocating import allocate_by, shares_of
 from spendgate.allocate.asking import Table, put, rows_of, rows_of_sql
+from spendgate.allocate.dialects import DIALECTS, sql
 from spendgate.allocate.engine import Outcome, Request
 from spendgate.allocate.plan import Tables, plan, rules_table, shares_table
-from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, tags_elsewhere, valid_duckdb_tags
+from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, valid_duckdb_tags
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ class DuckDB:
 
 
 def unwritable(error: Exception, place: Path) -> Exception:
-    """What DuckDB says in a sentence: of the disk or of memory where it is about them, else of the bill. A fault of ours
-    stays what it is."""
+    """What DuckDB says in a sentence: of the disk or of memory where it is about them, else of the bill. A fault of
+    ours stays what it is."""
     if not isinstance(error, OSError) and type(error).__module__ != "_duckdb":
         return error
     for sign, message, remedy in _LIMITS:
@@ -152,17 +153,18 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
 
     Raises InputError for an expression outside the column subset.
     """
-    import ibis
-
-    cost = request.rules.amount.column
-    lines = bill.typed(
-        bill.open_bill(connection, request.bills, request.line_id, request.columns), cost, request.bills[0]
-    )
+    engine_ = DIALECTS[dialect]
+    raw = bill.open_bill(connection, request.bills, request.line_id, request.columns)
+    lines = bill.typed(raw, request.rules.amount.column, request.bills[0], engine_.as_time)
     put(connection, "spendgate_shares", shares_table(shares_of(request, connection)))
     put(connection, "spendgate_rules", rules_table(request.rules))
     tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))
-    tags = duckdb_tags if dialect == "duckdb" else tags_elsewhere(dialect)
-    return str(ibis.to_sql(plan(lines, request.rules, tables, tags, request.disputes).table, dialect=dialect))
+    found = plan(lines, request.rules, tables, engine_.add_tags, request.disputes).table
+    if dialect == "pyspark":
+        from spendgate.allocate import spark
+
+        return spark.sql(found)
+    return sql(found, dialect)
 
 
 def _parquet(path: Path) -> str:

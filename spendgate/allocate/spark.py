@@ -194,7 +194,7 @@ class Spark:
         return ibis.table(PySparkType.to_ibis(frame.schema).fields, name=view)
 
     def rows(self, asked: ir.Table) -> list[dict[str, Any]]:
-        return [row.asDict() for row in self.session.sql(_sql(asked)).collect()]
+        return [row.asDict() for row in self.session.sql(sql(asked)).collect()]
 
     def rows_of_sql(self, sql: str) -> list[dict[str, Any]]:
         import sqlglot
@@ -206,7 +206,7 @@ class Spark:
         return lines.sample(part, method="row")
 
     def write(self, lines: Callable[[AddTags], ir.Table], partial: Path) -> str:
-        made = spark_files.in_utc(self.session.sql(_sql(lines(spark_tags))))
+        made = spark_files.in_utc(self.session.sql(sql(lines(spark_tags))))
         made.write.parquet(f"file://{partial.resolve()}")
         self._view("written", self.session.read.parquet(spark_files.address(partial)))
         return self._views[-1]
@@ -243,7 +243,7 @@ class Spark:
         return InputError(f"Spark could not allocate the bill: {_first_line(error)}", place=place)
 
 
-def _sql(table: ir.Table) -> str:
+def sql(table: ir.Table) -> str:
     """The statement, with patterns as Java reads them."""
     import ibis
     import ibis.expr.operations as ops

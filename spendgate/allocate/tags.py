@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from spendgate.allocate.focus import TAGS
 from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, everything
@@ -76,24 +76,9 @@ def _of_key(column: Any, key: str) -> Any:
     return built_in("try_element_at", (str(column.type()), "string"), "string")(column, key)
 
 
-def tags_elsewhere(dialect: str) -> AddTags:
-    """The same on another engine: one of the dialects of ``--explain``."""
-    function, path = _JSON[dialect]
-
-    def text(column: Any, key: str) -> Any:
-        return built_in(function, ("string", "string"), "string")(column, path.format(key))
-
+def tags_by(text: Callable[[Any, str], Any]) -> AddTags:
+    """Tags of JSON text by a function of the text and the key; of maps and structs as everywhere."""
     return lambda lines, names: _one_by_one(lines, names, text)
-
-
-_JSON: Final = {
-    "duckdb": ("json_extract_string", '$."{}"'),
-    "pyspark": ("get_json_object", "$['{}']"),
-    "bigquery": ("json_value", '$."{}"'),
-    "snowflake": ("json_extract_path_text", '"{}"'),
-    "trino": ("json_extract_scalar", '$["{}"]'),
-}
-"""The function and the path by which an engine reads a text out of JSON."""
 
 
 def _one_by_one(lines: ir.Table, names: Mapping[str, str], text: Callable[[Any, str], Any]) -> ir.Table:
