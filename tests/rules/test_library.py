@@ -48,6 +48,12 @@ def test_a_shipped_guardrail_reads_the_same_where_its_type_check_is_left_to_thes
     assert one.params == other.params
 
 
+def test_every_shipped_guardrail_compiles_with_the_engine_in_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPENDGATE_CEL", "cel-python")
+    for guardrail in whole_library().values():
+        compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))
+
+
 def test_two_guardrails_of_one_name_are_an_error(tmp_path: Path) -> None:
     shipped = guardrail_files(policies_dir())[0]
     (tmp_path / shipped.name).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
