@@ -64,6 +64,7 @@ def session(engine: str) -> Iterator[Any]:
         from pyspark.sql import SparkSession
     except ImportError:
         raise InputError("PySpark is not installed here", remedy="pip install 'spendgate[allocate,spark]'") from None
+    ours = engine.startswith("sc://") or SparkSession.getActiveSession() is None
     builder = SparkSession.builder.appName("spendgate allocate")
     if engine.startswith("sc://"):
         builder = builder.remote(engine)
@@ -78,13 +79,16 @@ def session(engine: str) -> Iterator[Any]:
         builder = builder.master(engine)
     try:
         made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    except ImportError as error:
+        raise InputError(f"Spark Connect lacks a library: {error}", remedy="pip install 'pyspark[connect]'") from None
     except Exception as error:
         first = _first_line(error)
         raise InputError(f"no Spark at {engine}: {first}", remedy="Is it running, and of the same version?") from None
     try:
         yield made
     finally:
-        made.stop()
+        if ours:
+            made.stop()
 
 
 def _java() -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +32,8 @@ from spendgate.cli import main
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, write_csv
 
+pytestmark = pytest.mark.xdist_group("spark")
+
 RULES = """
 aliases: {team: {NLP: nlp}}
 drivers:
@@ -49,7 +52,7 @@ rules:
   - name: macro
     layer: direct
     match: tags.exists(key, key.startsWith("x-")) && line.BilledCost > 1.5
-    owner: {team: '"macro"', project: columns.x_Cluster}
+    owner: {team: '"macro"', project: columns.x_Cluster, product: 'string(int(line.BilledCost) + int(line.SubAccountId))'}
   - name: late
     layer: direct
     match: line.ChargePeriodStart >= "2026-03-31T23:00:00Z" && tags.team in ["nlp", "vision", "ünïcode"]
@@ -382,3 +385,11 @@ def test_the_command_runs_on_spark_with_report_and_explanation(
     assert {"allocated.parquet", "summary.json"} <= {path.name for path in out.iterdir()}
     assert main(["allocate", "explain", "bill.csv:1", "--output", str(out)]) == 0
     assert "pays      100.0000%" in capsys.readouterr().out
+
+
+def test_spark_connect_without_its_libraries_says_what_to_install() -> None:
+    pytest.importorskip("pyspark", reason="PySpark is not installed: pip install 'spendgate[allocate,spark]'")
+    if find_spec("grpc_status") is not None:
+        pytest.skip("the libraries of Spark Connect are installed")
+    with pytest.raises(InputError, match="pip install 'pyspark\\[connect\\]'"), session("sc://127.0.0.1:1"):
+        pass
