@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from spendgate_components.gpu_cluster import ClusterPool, GpuCluster, GpuClusterArgs, TeamQuota
     from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
     from spendgate_components.hours import OfficeHours
-    from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs, Replicas
+    from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs
     from spendgate_components.off_hours import OffHours, OffHoursArgs, ScaledWorkload, ScalingGroup
+    from spendgate_components.replicas import Replicas
     from spendgate_components.tag_set import TagSet, TagSetArgs
     from spendgate_components.tags import WorkloadTags
     from spendgate_components.training_job import TrainingJob, TrainingJobArgs
@@ -40,7 +41,7 @@ _WHERE = {
     "OfficeHours": "hours",
     "ScaledWorkload": "off_hours",
     "ScalingGroup": "off_hours",
-    "Replicas": "inference_endpoint",
+    "Replicas": "replicas",
     "TagSet": "tag_set",
     "TagSetArgs": "tag_set",
     "TeamQuota": "gpu_cluster",

@@ -52,6 +52,24 @@ def read(kind: type[T], args: T | Mapping[str, Any] | None, given: Mapping[str, 
     return kind(**{name: _value(value, hints[name], path + name) for name, value in values.items()})
 
 
+def need(args: Any, words: Sequence[str], platform: str) -> None:
+    """That what a platform cannot do without is there. Raises ArgumentError."""
+    missing = [word for word in words if not getattr(args, word)]
+    if missing:
+        raise ArgumentError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {platform}",
+            remedy=f"Write {', '.join(f'{word}=…' for word in missing)}.",
+        )
+
+
+def belong(args: Any, of_platform: Mapping[str, Sequence[str]], platform: str) -> None:
+    """That nothing is said which is for other platforms only. Raises ArgumentError."""
+    for word in dict.fromkeys(word for words in of_platform.values() for word in words):
+        if getattr(args, word) is not None and word not in of_platform[platform]:
+            takes = ", ".join(name for name, words in of_platform.items() if word in words)
+            raise ArgumentError(f"{word} is for {takes}, not for {platform}", remedy="Leave it out.")
+
+
 def _hint(kind: type[Any], missing: list[str]) -> str:
     return f"Write {', '.join(f'{name}=…' for name in missing)} ({kind.__name__})."
 

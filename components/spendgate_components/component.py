@@ -14,8 +14,9 @@ from spendgate.estimate.model import Estimate
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.naming import nearest
 from spendgate_components import cost
-from spendgate_components.child import Child, Joined, Of, Transform, register, with_escapes
+from spendgate_components.child import Child, Joined, Of, Transform, register
 from spendgate_components.errors import ArgumentError
+from spendgate_components.escapes import with_escapes
 from spendgate_components.tags import ticket
 
 KEYWORDS: Final[Any] = None

@@ -262,12 +262,7 @@ _NEEDED: Final = {
 
 def _belongs(args: GpuNodePoolArgs) -> None:
     """What one platform needs and another has no use for."""
-    missing = [one for one in _NEEDED[args.platform] if not getattr(args, one)]
-    if missing:
-        raise ArgumentError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
-            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
-        )
+    arguments.need(args, _NEEDED[args.platform], args.platform)
     for platform, names in _OF_PLATFORM.items():
         for one in names:
             if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:

@@ -2,7 +2,6 @@
 inferences cost."""
 
 # Without "from __future__ import annotations": Pulumi's provider host reads the annotations as types.
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -25,7 +24,8 @@ from spendgate_components.component import (
     place_of,
 )
 from spendgate_components.errors import ArgumentError, one_of, positive, whole_number
-from spendgate_components.pods import CLOUD, CLUSTERS
+from spendgate_components.pods import CLOUD, CLUSTERS, pinned
+from spendgate_components.replicas import Replicas, bounded_warm, counted
 from spendgate_components.tags import WorkloadTags, ticket
 from spendgate_components.unit_cost import UnitCost, unit_cost
 
@@ -34,39 +34,6 @@ _CLOUD: Final[Mapping[str, str]] = {**CLOUD, "sagemaker": "aws", "vertex": "gcp"
 SERVERS: Final = ("deployment", "kserve")
 RUN_TYPES: Final = ("online-inference", "embedding")
 """What an endpoint may be for: those of the guardrail ``run-type-fits-kind`` (a test holds them together)."""
-
-WARM: Final = 2
-WARM_OF_MODEL: Final[Mapping[str, int]] = {"A100": 0, "H100": 0, "H200": 0, "B200": 0, "B300": 0}
-"""Accelerators that may stay up without a request: as in the guardrail ``gpu-warm-pool``."""
-
-MOST_REPLICAS: Final = 10
-MOST_FACTOR: Final = 10
-"""Replicas that it may grow to: so many, or so many times the expected ones, as in ``scaling-bounded``."""
-
-MOVING: Final = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
-"""Images whose version moves; as in the guardrail ``image-pinned``."""
-
-
-@dataclass(frozen=True)
-class Replicas:
-    """How many copies serve. In Python a pair (min, max) or a triple (min, expected, max) will do."""
-
-    max: int
-    """The most that there may be: at most 10, or ten times the expected ones."""
-    min: int | None = None
-    """The fewest, up without a request: 0 (default); in production as many as hold two accelerators."""
-    expected: int | None = None
-    """How many there are on average, the fewest to the most: what it starts with and what the expected cost counts.
-    Default: the fewest; one on SageMaker. Cloud Run, Vertex AI and KServe know the fewest and the most only."""
-
-    @classmethod
-    def from_sequence(cls, value: Sequence[Any]) -> "Replicas":
-        """Replicas from (min, max) or (min, expected, max). Raises ArgumentError."""
-        if len(value) == 2:
-            return cls(min=value[0], max=value[1])
-        if len(value) == 3:
-            return cls(min=value[0], expected=value[1], max=value[2])
-        raise ArgumentError(f"replicas has {len(value)} values", remedy="Write (min, max) or (min, expected, max).")
 
 
 @dataclass(frozen=True)
@@ -198,7 +165,7 @@ def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
     one_of("server", args.server or SERVERS[0], SERVERS)
     _belongs(args)
     _described(args)
-    _image(args)
+    pinned(args.image, "server:1.4.2")
     _scales(args)
     provider = _CLOUD[args.platform]
     region = known_region(catalogue, provider, place_of(provider, args.region, "region"), "region")
@@ -224,7 +191,13 @@ def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
             min_memory_gib=None if provider == "gcp" else positive("memory_gib", args.memory_gib, "GiB"),
             prefix="ml." if args.platform == "sagemaker" else "",
         )
-    least, expected, most = _replicas(args)
+    least, expected, most = counted(
+        args.replicas,
+        args.tags,
+        # SageMaker makes at least one, which the autoscaler then takes away.
+        first_up=args.platform == "sagemaker",
+        average_known=args.platform not in ("vertex", "cloudrun") and args.server != "kserve",
+    )
     served = Served(
         name=name,
         args=args,
@@ -241,7 +214,7 @@ def plan(name: str, args: InferenceEndpointArgs, catalogue: Catalogue) -> Plan:
         production=production,
     )
     made = _children(served, catalogue)
-    _warm(served, made.model, per_replica)
+    bounded_warm(served.least, made.model, per_replica)
     one = replace(served, least=1, expected=1, most=1)
     outputs: dict[str, Any] = {
         "instance_type": made.machine,
@@ -309,16 +282,8 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
 
 def _belongs(args: InferenceEndpointArgs) -> None:
     """What one platform needs and another has no use for."""
-    missing = [one for one in _NEEDED[args.platform] if not getattr(args, one)]
-    if missing:
-        raise ArgumentError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
-            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
-        )
-    for one in dict.fromkeys(word for words in _OF_PLATFORM.values() for word in words):
-        if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
-            takes = ", ".join(name for name, words in _OF_PLATFORM.items() if one in words)
-            raise ArgumentError(f"{one} is for {takes}, not for {args.platform}", remedy="Leave it out.")
+    arguments.need(args, _NEEDED[args.platform], args.platform)
+    arguments.belong(args, _OF_PLATFORM, args.platform)
 
 
 def _scales(args: InferenceEndpointArgs) -> None:
@@ -344,12 +309,6 @@ def _described(args: InferenceEndpointArgs) -> None:
     one_of("tags.run_type", args.tags.run_type or RUN_TYPES[0], RUN_TYPES)
 
 
-def _image(args: InferenceEndpointArgs) -> None:
-    if args.image is not None and MOVING.search(args.image):
-        remedy = "Write a version (server:1.4.2) or a digest."
-        raise ArgumentError(f'image is "{args.image}", which moves', remedy=remedy)
-
-
 def _tags(args: InferenceEndpointArgs) -> dict[str, str]:
     approval = ticket("approval", args.approval)
     values = {**args.tags.values, "run-type": args.tags.run_type or RUN_TYPES[0]}
@@ -360,43 +319,6 @@ def _share(name: str, value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.1 <= value <= 1:
         raise ArgumentError(f"{name} is {value!r}", remedy="Write a share from 0.1 to 1, such as 0.7.")
     return Decimal(str(value))
-
-
-def _replicas(args: InferenceEndpointArgs) -> tuple[int, int, int]:
-    replicas, production = args.replicas, args.tags.in_production
-    most = whole_number("replicas.max", replicas.max, 1, 1000, "replicas")
-    least = whole_number("replicas.min", 0 if replicas.min is None else replicas.min, 0, most, "replicas")
-    if least and not production:
-        remedy = f"Write replicas=(0, {most}): it starts with the first request."
-        raise ArgumentError(
-            f"replicas.min keeps {least} up in {args.tags.environment} without a request", remedy=remedy
-        )
-    if least and args.tags.review_by is None:
-        remedy = 'Write the day on which that is reviewed: review_by="2026-12-31" in tags.'
-        raise ArgumentError(f"replicas.min keeps {least} up for good", remedy=remedy)
-    # SageMaker makes at least one, which the autoscaler then takes away.
-    first = max(least, 1) if args.platform == "sagemaker" else least
-    if replicas.expected is not None and (args.platform in ("vertex", "cloudrun") or args.server == "kserve"):
-        remedy = "Write replicas=(min, max), and how many there are on average in a usage file (instances)."
-        raise ArgumentError("replicas.expected cannot be declared there", remedy=remedy)
-    expected = first if replicas.expected is None else replicas.expected
-    expected = whole_number("replicas.expected", expected, first, most, "replicas")
-    bound = max(MOST_REPLICAS, MOST_FACTOR * expected)
-    if most > bound:
-        remedy = f"Write at most {bound}: ten, or ten times the expected ones."
-        raise ArgumentError(f"replicas.max is {most}, with {expected} expected", remedy=remedy)
-    return least, expected, most
-
-
-def _warm(served: Served, model: str, per_replica: int) -> None:
-    """That what stays up without a request is bounded."""
-    allowed, warm = WARM_OF_MODEL.get(model, WARM), served.least * per_replica
-    if warm > allowed:
-        fewer = allowed // per_replica
-        raise ArgumentError(
-            f"replicas.min keeps {warm} × {model} up without a request; at most {allowed}",
-            remedy=f"Write replicas=({fewer}, …): images and weights near the nodes shorten the start instead.",
-        )
 
 
 def _notes(served: Served) -> tuple[str, ...]:

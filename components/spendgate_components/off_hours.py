@@ -196,10 +196,7 @@ _STOPPED: Final = ("scaling_groups", "instances", "databases", "workloads")
 def _belongs(args: OffHoursArgs) -> None:
     """What one platform needs and another has no use for."""
     own = _OF_PLATFORM[args.platform]
-    for one in dict.fromkeys(word for words in _OF_PLATFORM.values() for word in words):
-        if getattr(args, one) is not None and one not in own:
-            takes = ", ".join(name for name, words in _OF_PLATFORM.items() if one in words)
-            raise ArgumentError(f"{one} is for {takes}, not for {args.platform}", remedy="Leave it out.")
+    arguments.belong(args, _OF_PLATFORM, args.platform)
     if not any(getattr(args, one) for one in _STOPPED):
         words = " or ".join(f"{one}=[…]" for one in _STOPPED if one in own)
         raise ArgumentError("there is nothing to stop", remedy=f"Write {words}.")

@@ -17,6 +17,9 @@ SPOT_LABEL: Final[Mapping[str, tuple[str, str, str | None]]] = {
 }
 """The label by which each platform's nodes say how they were bought, its value for spot and the other one."""
 
+MOVING: Final = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
+"""Images whose version moves; as in the guardrail ``image-pinned``."""
+
 CLOUD: Final[Mapping[str, str]] = {"eks": "aws", "karpenter": "aws", "gke": "gcp", "aks": "azure"}
 """Whose machines the nodes of each platform are."""
 
@@ -30,6 +33,12 @@ SHARE_OF_NODE: Final = 0.8
 """What a pod takes of a node's CPU and memory unless it says so: the rest is for the system and its daemons."""
 
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
+
+
+def pinned(image: str | None, example: str) -> None:
+    """That an image does not change under its name. Raises ArgumentError."""
+    if image is not None and MOVING.search(image):
+        raise ArgumentError(f'image is "{image}", which moves', remedy=f"Write a version ({example}) or a digest.")
 
 
 def object_name(name: str) -> str:

@@ -23,7 +23,7 @@ from spendgate_components.component import (
     place_of,
 )
 from spendgate_components.errors import ArgumentError, one_of, positive, whole_number
-from spendgate_components.pods import CLOUD, CLUSTERS
+from spendgate_components.pods import CLOUD, CLUSTERS, pinned
 from spendgate_components.tags import WorkloadTags, ticket
 
 PLATFORMS: Final = (*CLUSTERS, "batch", "sagemaker")
@@ -35,9 +35,6 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST: Final = {"job": 50, "jobset": 33, "rayjob": 31}
 """Characters of a name that leave room for what comes after it: the child's key, the provider's suffix, and what names
 pods of a JobSet (63 in all) or is left of 47 by KubeRay (MaxRayJobNameLength)."""
-
-_MOVING = re.compile(r"^[^@]*:(latest|main|master|nightly|dev)$|^([^@]*/)?[^:/@]+$")
-"""Images whose version moves; as in the guardrail ``image-pinned``."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +171,7 @@ def plan(name: str, args: TrainingJobArgs, catalogue: Catalogue) -> Plan:
     _platform(args)
     _named(name, args)
     _described(args)
-    if _MOVING.search(args.image):
-        raise ArgumentError(
-            f'image is "{args.image}", which moves', remedy="Write a version (trainer:1.4.2) or a digest."
-        )
+    pinned(args.image, "trainer:1.4.2")
     hours = args.max_hours
     # SageMaker ends a training job after 28 days (Amazon SageMaker API, StoppingCondition).
     most = 672 if args.platform == "sagemaker" else 720
@@ -257,12 +251,7 @@ def _platform(args: TrainingJobArgs) -> None:
     one_of("platform", args.platform, PLATFORMS)
     if args.runs_as is not None:
         one_of("runs_as", args.runs_as, KINDS)
-    missing = [one for one in _NEEDED.get(args.platform, ()) if not getattr(args, one)]
-    if missing:
-        raise ArgumentError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
-            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
-        )
+    arguments.need(args, _NEEDED.get(args.platform, ()), args.platform)
     own = _OF_PLATFORM.get(args.platform, _CLUSTERS_ONLY)
     for one in (*_CLUSTERS_ONLY, *_OF_BATCH, *_OF_SAGEMAKER, "role_arn"):
         if getattr(args, one) is not None and one not in own:

@@ -24,7 +24,7 @@ from spendgate_components.component import (
 )
 from spendgate_components.errors import ArgumentError, one_of, whole_number
 from spendgate_components.hours import Hours, OfficeHours, hours_of
-from spendgate_components.inference_endpoint import MOVING
+from spendgate_components.pods import pinned
 from spendgate_components.tags import WorkloadTags, ticket
 
 CLUSTERS: Final = ("eks", "gke", "karpenter")
@@ -228,19 +228,9 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
 
 def _belongs(args: WorkspaceArgs) -> None:
     """What one platform needs and another has no use for."""
-    missing = [one for one in _NEEDED[args.platform] if not getattr(args, one)]
-    if missing:
-        raise ArgumentError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing for {args.platform}",
-            remedy=f"Write {', '.join(f'{one}=…' for one in missing)}.",
-        )
-    for one in dict.fromkeys(word for words in _OF_PLATFORM.values() for word in words):
-        if getattr(args, one) is not None and one not in _OF_PLATFORM[args.platform]:
-            takes = ", ".join(name for name, words in _OF_PLATFORM.items() if one in words)
-            raise ArgumentError(f"{one} is for {takes}, not for {args.platform}", remedy="Leave it out.")
-    if args.image is not None and MOVING.search(args.image):
-        remedy = "Write a version (lab:4.2.0) or a digest."
-        raise ArgumentError(f'image is "{args.image}", which moves', remedy=remedy)
+    arguments.need(args, _NEEDED[args.platform], args.platform)
+    arguments.belong(args, _OF_PLATFORM, args.platform)
+    pinned(args.image, "lab:4.2.0")
     if args.security_group_ids is not None and args.subnet_id is None:
         raise ArgumentError("security_group_ids are for a notebook in a subnet", remedy="Write subnet_id=… as well.")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spendgate_components import ArgumentError, BudgetGuardArgs, WorkloadTags
 from spendgate_components.budget_guard import plan
-from spendgate_components.child import with_escapes
+from spendgate_components.escapes import with_escapes
 from tests.components.conftest import CheckProgram, message, objections
 from tests.components.test_tags import WHO
 

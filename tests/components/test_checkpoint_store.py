@@ -14,7 +14,7 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate.sources.pulumi_program import run_program
 from spendgate_components import ArgumentError, CheckpointStoreArgs, WorkloadTags
 from spendgate_components.checkpoint_store import CLASSES, plan
-from spendgate_components.child import with_escapes
+from spendgate_components.escapes import with_escapes
 from tests.components.conftest import TAGS, CheckProgram, message, objections
 from tests.components.test_tags import WHO
 

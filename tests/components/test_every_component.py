@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from spendgate.facts import facts_of
 from spendgate.facts.model import Workload
 from spendgate_components import ArgumentError
-from spendgate_components.child import Child, declared, with_escapes
+from spendgate_components.child import Child, declared
+from spendgate_components.escapes import with_escapes
 from spendgate_components.provider import COMPONENTS
 from tests.components.every import CASES, CATALOGUE, NAME, arguments_class, made, planned
 

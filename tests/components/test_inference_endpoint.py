@@ -17,15 +17,9 @@ from spendgate.rules.library import load_library
 from spendgate_components import ArgumentError, InferenceEndpointArgs, Replicas, WorkloadTags
 from spendgate_components.child import declared
 from spendgate_components.component import Limits, judged
-from spendgate_components.inference_endpoint import (
-    MOST_FACTOR,
-    MOST_REPLICAS,
-    MOVING,
-    RUN_TYPES,
-    WARM,
-    WARM_OF_MODEL,
-    plan,
-)
+from spendgate_components.inference_endpoint import RUN_TYPES, plan
+from spendgate_components.pods import MOVING
+from spendgate_components.replicas import MOST_FACTOR, MOST_REPLICAS, WARM, WARM_OF_MODEL
 from tests.components.conftest import CheckProgram, message, objections
 from tests.components.test_tags import WHO
 from tests.components.told import same_to_the_cent

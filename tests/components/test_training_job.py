@@ -14,7 +14,8 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.library import load_library
 from spendgate_components import ArgumentError, TrainingJobArgs, WorkloadTags
 from spendgate_components.component import Limits, judged
-from spendgate_components.training_job import _MOVING, RUN_TYPES, plan
+from spendgate_components.pods import MOVING
+from spendgate_components.training_job import RUN_TYPES, plan
 from tests.components.conftest import CheckProgram, message, objections
 from tests.components.test_tags import WHO
 
@@ -102,7 +103,7 @@ def test_what_a_job_is_for_is_what_the_guardrails_take() -> None:
     library = load_library()
     fits = library["run-type-fits-kind"].params["fits"]["default"]
     assert set(RUN_TYPES) <= set(fits["training_job"])
-    assert library["image-pinned"].params["moving"]["default"] == _MOVING.pattern
+    assert library["image-pinned"].params["moving"]["default"] == MOVING.pattern
 
 
 BATCH_ARGS = {"platform": "batch", "subnet_ids": ["s"], "security_group_ids": ["g"], "instance_profile_arn": "arn:p"}

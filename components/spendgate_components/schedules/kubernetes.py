@@ -12,7 +12,6 @@ from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 from spendgate_components import pods
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError, one_of
-from spendgate_components.inference_endpoint import MOVING
 from spendgate_components.off_hours import KINDS, SCHEDULERS, ScaledWorkload, Stopped
 from spendgate_components.tags import kubernetes_labels
 
@@ -27,7 +26,7 @@ def children(stopped: Stopped) -> tuple[Child, ...]:
             raise ArgumentError("image is for CronJobs", remedy='Leave it out, or write scheduler="cronjob".')
         return tuple(_kept(stopped, name, labels, at, one) for at, one in enumerate(workloads))
     image = stopped.args.image
-    if image is None or MOVING.search(image):
+    if image is None or pods.MOVING.search(image):
         remedy = 'Write one with kubectl and a version, as image="registry.k8s.io/kubectl:v1.34.1".'
         raise ArgumentError(f"image is {image!r} for CronJobs", remedy=remedy)
     jobs = [job for at, one in enumerate(workloads) for job in _jobs(stopped, name, labels, at, one)]
