@@ -48,6 +48,8 @@ setup-test: $(VENV)/.ready-test
 		folder=$$(mktemp -d) && ( cd $$folder && { apt-get download -qq openjdk-17-jre-headless || \
 		{ apt-get update -qq && apt-get download -qq openjdk-17-jre-headless; }; } ) >/dev/null 2>&1 && \
 		dpkg-deb -x $$folder/openjdk-17-jre-headless_*.deb $(VENV)/java; rm -rf $$folder; \
+		find $(VENV)/java -type l -lname '/etc/*' 2>/dev/null | while read -r link; do \
+		file=$(VENV)/java$$(readlink $$link); test ! -f $$file || cp --remove-destination $$file $$link; done; \
 		test -n "$$(ls $(VENV)/java/usr/lib/jvm/*/bin/java 2>/dev/null)" || \
 		echo "Tests on Spark need Java (Debian: apt-get install openjdk-17-jre-headless)"; }
 	@command -v ssh-keygen >/dev/null && command -v git >/dev/null || \
