@@ -9,7 +9,7 @@ from spendgate.resource import Options, Provider, Resource
 from spendgate.sources.deployment import STACK_TYPE, Deployment
 from spendgate.sources.positions import position
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings
-from spendgate.sources.wire import SECRET, SIGNATURE, UNKNOWN_TEXT, decode_properties, secret
+from spendgate.sources.wire import SECRET, SIGNATURE, UNKNOWN_TEXT, decode_properties, decode_text, secret
 
 SERIALIZED_CODE: Final = "__provider"
 """Where dynamic providers put their own code, serialised."""
@@ -59,6 +59,7 @@ def read(deployment: Deployment, request: Any, parent: str) -> Resource:
         options=Options(additional_secret_outputs=tuple(request.additionalSecretOutputs)),
         dependencies=tuple(sorted(request.dependencies)),
         position=_position(deployment, request, parent),
+        ids=(request.id,) if request.id and isinstance(decode_text(request.id), str) else (),
     )
 
 
