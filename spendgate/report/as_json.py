@@ -22,6 +22,7 @@ from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
 
 _one_line: Final = json.JSONEncoder(ensure_ascii=False).encode
+_quoted: Final = json.encoder.encode_basestring
 
 OPENED: Final = 3
 """Levels of the document that are written over several lines."""
@@ -67,9 +68,10 @@ class _Texts:
         return _Text(f'{{"resource": {_one_line(line.resource)}, {self.once(key, lambda: _priced(line, carbon))}}}')
 
     def resource(self, item: Priced, checked: Checked) -> _Text:
-        named = {"address": item.address, "name": item.name, "names": item.names, "ids": item.ids}
+        names, ids = (", ".join(map(_quoted, texts)) for texts in (item.names, item.ids))
+        own = f'"address": {_quoted(item.address)}, "name": {_quoted(item.name)}, "names": [{names}], "ids": [{ids}]'
         key = (item.type, item.kind, item.sized, checked.path, *item.tags.items())
-        return _Text(f"{{{_one_line(named)[1:-1]}, {self.once(key, lambda: _alike(item, checked))}}}")
+        return _Text(f"{{{own}, {self.once(key, lambda: _alike(item, checked))}}}")
 
     def once(self, key: Hashable, members: Callable[[], dict[str, Any]]) -> str:
         """The members of an object as text, without its braces."""
