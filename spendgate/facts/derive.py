@@ -95,6 +95,10 @@ def _workload(
     return Workload(resource, derivation.facts(resource), parts=tuple(derivation.parts))
 
 
+_PLAIN: Final = 2
+"""The format of marshal without references: what is equal is written alike, however often it is referred to."""
+
+
 def _rests_on(resource: Resource, row: Row, index: Index) -> Hashable | None:
     """All that the facts of a resource rest on but for its tags; None where that is not told: a value is unknown,
     secret or another resource, or another resource may say more."""
@@ -103,7 +107,7 @@ def _rests_on(resource: Resource, row: Row, index: Index) -> Hashable | None:
     read = {name: value for name, value in resource.properties.items() if name in row.rests_on}
     try:
         # Told apart by their bytes, for 1 is not true; nothing but plain data can be written so.
-        return row.types[0], _managed_by(resource, index), marshal.dumps(read)
+        return row.types[0], _managed_by(resource, index), marshal.dumps(read, _PLAIN)
     except ValueError:
         return None
 
@@ -112,7 +116,7 @@ def _managed_by(resource: Resource, index: Index) -> Hashable:
     """What tells one provider from another: within a stack it is one object; parts of a stack bring one each."""
     if index.whole or resource.provider is None:
         return id(resource.provider)
-    return resource.provider.address, marshal.dumps(dict(resource.provider.properties))
+    return resource.provider.address, marshal.dumps(dict(resource.provider.properties), _PLAIN)
 
 
 _NOTHING: Final = Hardware()

@@ -59,7 +59,7 @@ def united(machines: Sequence[Facts], *, asked: bool) -> United:
             if fact in facts.unknowns:
                 result.unknowns.setdefault(fact, facts.unknowns[fact])
     if "accelerator" in result.unknowns:
-        told = [fact for fact in OF_PARTS if any(_says(facts, fact) for facts in machines)]
+        told = [fact for fact in (*OF_PARTS, *ASKED) if any(_says(facts, fact) for facts in machines)]
         if any(_says(facts, fact) for facts in machines for fact in TYPES):
             told += TYPES
         alike = "purchase" not in result.unknowns and len({facts.purchase for facts in machines}) == 1

@@ -29,7 +29,7 @@ from spendgate.facts.hardware import Device
 from spendgate.facts.joins import Join
 from spendgate.facts.model import ITEM, Kind
 from spendgate.facts.outcome import Unclear
-from spendgate.facts.parts import OF_PARTS, TYPES
+from spendgate.facts.parts import ASKED, OF_PARTS, TYPES
 from spendgate.facts.tags import Layer, compile_layers
 from spendgate.facts.tokens import unversioned
 from spendgate.resource import Resource
@@ -138,7 +138,11 @@ class FactRow:
             *self.plain,
             *(of_hardware if has_hardware else ()),
             *((*TYPES, *OF_PARTS) if any(not part.billed_as for part in self.parts) else ()),
-            *(("zones",) if any("zones" in part.facts.plain and not part.billed_as for part in self.parts) else ()),
+            *(
+                fact
+                for fact in ("zones", *ASKED)
+                if any(fact in part.facts.plain and not part.billed_as for part in self.parts)
+            ),
             *(name for name in ("count", "lifecycle", "schedule") if getattr(self, name) is not None),
         )
 

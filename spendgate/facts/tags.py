@@ -60,8 +60,9 @@ def merged(layers: Sequence[Layer], resource: Resource, inherited: Tags = ({}, {
         for key, value in found.items():
             if value is None:
                 continue  # not sent to the provider: what an earlier layer says stays
-            tags.pop(key, None)
-            unknowns.pop(f"tags.{key}", None)
+            tags.pop(key, None)  # it stands where it was said last
+            if unknowns:
+                unknowns.pop(f"tags.{key}", None)
             if isinstance(value, Unclear):
                 unknowns[f"tags.{key}"] = value.reason
             else:
