@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Final
 
 from spendgate.errors import Place
@@ -58,9 +59,11 @@ class Subject:
         if entries is None or type(value) is str:
             return value if type(value) in _AS_IT_IS else repr(value)
         if type(value) is dict:
-            found = [value.get(entry, _ABSENT) for entry in entries]
+            found = tuple(map(value.get, entries, repeat(_ABSENT)))
+            if _AS_IT_IS.issuperset(map(type, found)):
+                return found
             return tuple([item if type(item) in _AS_IT_IS else repr(item) for item in found])
-        return tuple([entry in value for entry in entries]) if type(value) is list else repr(value)
+        return tuple(map(value.__contains__, entries)) if type(value) is list else repr(value)
 
 
 def parts_read(programs: Iterable[cel.Program], paths: Iterable[Path], params: Mapping[str, Any]) -> tuple[Part, ...]:
