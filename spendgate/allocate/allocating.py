@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +17,7 @@ from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request
 from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
-from spendgate.allocate.model import OWNER, Layer
+from spendgate.allocate.model import OWNER, Layer, Window
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
 from spendgate.allocate.tags import AddTags
 from spendgate.errors import InputError
@@ -57,15 +59,22 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
 
 
 def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
-    """The shares of all pools. Raises InputError for a driver table that is wrong."""
+    """The shares of all pools. Raises InputError for a driver table that is wrong.
+
+    A table that several rules share by the same window is read once.
+    """
+
+    @cache
+    def uses(driver: str, window: Window) -> Mapping[tuple[str, date], shares.Use]:
+        return read_uses(reader, request.rules.drivers[driver], files[driver], window)
+
     files = files_of(request.rules.drivers, request.drivers, request.rules_file)
     found: list[shares.Share] = []
     for number, rule in enumerate(in_order(request.rules), start=1):
         if rule.layer is Layer.FIXED:
             found += shares.fixed(rule, number)
         elif rule.layer is Layer.PROPORTIONAL and rule.driver is not None:
-            driver = request.rules.drivers[rule.driver]
-            found += shares.proportional(rule, number, read_uses(reader, driver, files[rule.driver], rule.window))
+            found += shares.proportional(rule, number, uses(rule.driver, rule.window))
     return tuple(found)
 
 

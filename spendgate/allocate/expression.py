@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate import focus
@@ -62,8 +62,12 @@ class Columns:
         return self.table[name].cast("string")
 
 
+@lru_cache(maxsize=4096)
 def checked(expression: Expression, schema: Schema, wanted: tuple[str, ...]) -> Checked:
-    """The expression after the type check. Raises InputError with its place."""
+    """The expression after the type check. Raises InputError with its place.
+
+    Several steps of an allocation ask for the same one: it is checked once.
+    """
     try:
         found = check(expression.text, schema)
     except CompileError as error:

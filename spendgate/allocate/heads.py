@@ -91,7 +91,7 @@ def fault_of(files: Sequence[Path], separator: str) -> InputError | None:
     for file in files:
         if file.name.lower().endswith(".zst"):
             continue
-        with _opened(file) as text:
+        with opened(file) as text:
             rows = csv.reader(text, delimiter=separator, strict=True)
             try:
                 wanted = len(next(rows))
@@ -105,7 +105,8 @@ def fault_of(files: Sequence[Path], separator: str) -> InputError | None:
     return None
 
 
-def _opened(file: Path) -> IO[str]:
+def opened(file: Path) -> IO[str]:
+    """A CSV file as text, unpacked where it is gzip."""
     if file.name.lower().endswith(".gz"):
         return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
     return file.open(encoding="utf-8-sig", newline="")

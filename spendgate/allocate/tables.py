@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from spendgate.allocate.drivers import known_columns, read_uses, uses_of
 from spendgate.allocate.expression import checked
 from spendgate.allocate.focus import ROW
+from spendgate.allocate.heads import opened
 from spendgate.allocate.model import OWNER, Driver, Window
 from spendgate.allocate.shares import Use
 from spendgate.errors import InputError
@@ -85,7 +84,7 @@ def _rows(file: Path) -> list[dict[str, str | None]]:
     try:
         if file.stat().st_size > _MOST:
             raise _NoForm("a large table")
-        with _opened(file) as text:
+        with opened(file) as text:
             reader = csv.DictReader(text)
             return [
                 {str(key): (value or "").strip() or None for key, value in row.items() if key is not None}
@@ -96,18 +95,8 @@ def _rows(file: Path) -> list[dict[str, str | None]]:
 
 
 def _head(file: Path) -> tuple[str, ...]:
-    with _opened(file) as text:
+    with opened(file) as text:
         return tuple(next(csv.reader(text), ()))
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[IO[str]]:
-    if file.suffix.lower() == ".gz":
-        with gzip.open(file, "rt", encoding="utf-8-sig", newline="") as packed:
-            yield packed
-        return
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        yield text
 
 
 def _typed(texts: Sequence[str | None]) -> list[Any]:

@@ -118,3 +118,15 @@ def _fault(error: Exception) -> int:
     print(f"error: a fault in spendgate: {type(error).__name__}", file=sys.stderr)
     print(f"Please report it with {path} (it may name your resources).", file=sys.stderr)
     return 3
+
+
+def month(text: str | None) -> str | None:
+    """A month as an option names it (``2026-03``). Raises InputError for any other text."""
+    from datetime import date
+
+    if text is not None:
+        try:
+            date.fromisoformat(f"{text}-01")
+        except ValueError:
+            raise InputError(f'"{text}" is no month', remedy="Write it like 2026-03.") from None
+    return text

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendgate.cli import new_parser
+from spendgate.cli import month, new_parser
 from spendgate.errors import InputError
 from spendgate.writing import write_whole
 
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         rules_file=rules_file,
         drivers=_drivers(options.drivers),
         disputes=load_disputes(options.disputes) if options.disputes else (),
-        month=_month(options.month),
+        month=month(options.month),
         currency=options.currency,
         line_id=options.line_id,
         columns=options.columns,
@@ -191,14 +191,3 @@ def _kpis(options: argparse.Namespace) -> int:
 def _drivers(words: list[str]) -> dict[str, Path]:
     named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in words]
     return {name: Path(file) for name, _, file in named}
-
-
-def _month(text: str | None) -> str | None:
-    from datetime import date
-
-    if text is not None:
-        try:
-            date.fromisoformat(f"{text}-01")
-        except ValueError:
-            raise InputError(f'"{text}" is no month', remedy="Write it like 2026-03.") from None
-    return text

@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from spendgate.cli import new_parser
+from spendgate.cli import month, new_parser
 from spendgate.errors import InputError
 from spendgate.writing import write_whole
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     found = reconcile(
         options.estimate,
         tuple(options.bills),
-        month=_month(options.month),
+        month=month(options.month),
         currency=options.currency,
         through=_day(options.through),
         map_file=options.map,
@@ -72,15 +72,6 @@ def run(options: argparse.Namespace) -> int:
     # What was estimated and is not on the bill counts: else a bill that matches little would pass.
     wape = found.of_all.wape
     return 0 if wape is not None and wape <= options.max_error else 1
-
-
-def _month(text: str | None) -> str | None:
-    if text is not None:
-        try:
-            date.fromisoformat(f"{text}-01")
-        except ValueError:
-            raise InputError(f'"{text}" is no month', remedy="Write it like 2026-03.") from None
-    return text
 
 
 def _day(text: str | None) -> date | None:

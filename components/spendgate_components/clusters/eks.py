@@ -6,14 +6,13 @@ import json
 from typing import Any, Final
 
 import pulumi_aws.cloudwatch as cloudwatch
-import pulumi_aws.ec2 as ec2
 import pulumi_aws.eks as eks
 import pulumi_aws.iam as iam
 
 from spendgate_components.child import Child, Joined, Of
 from spendgate_components.clusters.kubeconfig import kubeconfig_text
 from spendgate_components.gpu_cluster import Whole
-from spendgate_components.pools.eks import ENCRYPTED
+from spendgate_components.pools.eks import launch_template
 from spendgate_components.tags import aws_tags, kubernetes_labels
 
 NODE_POLICIES: Final = {
@@ -39,7 +38,6 @@ _AUTOSCALER_WRITES: Final = ("autoscaling:SetDesiredCapacity", "autoscaling:Term
 
 _SYSTEM_DISK: Final = 50
 """GiB of a system node."""
-_TAGGED: Final = ("instance", "volume", "network-interface")
 
 
 def children(whole: Whole) -> tuple[Child, ...]:
@@ -52,7 +50,7 @@ def children(whole: Whole) -> tuple[Child, ...]:
         *(_attached(key, "node-role", policy) for key, policy in NODE_POLICIES.items()),
         _logs(whole, tags),
         _cluster(whole, tags),
-        _template(whole, tags),
+        launch_template("system-template", whole.region, _SYSTEM_DISK, tags),
         _system(whole, tags),
         *_autoscaler(whole, tags),
     )
@@ -145,22 +143,6 @@ def _cluster(whole: Whole, tags: dict[str, str]) -> Child:
     )
     after = ("cluster-policy", "logs")
     return Child("cluster", eks.Cluster, inputs, keeps, tagged_at={("tags",): tags}, after=after)
-
-
-def _template(whole: Whole, tags: dict[str, str]) -> Child:
-    disk = {"volumeSize": _SYSTEM_DISK, "volumeType": "gp3", "encrypted": "true", "deleteOnTermination": "true"}
-    inputs: dict[str, Any] = {
-        "region": whole.region,
-        "updateDefaultVersion": True,
-        "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": disk}],
-        # Pods reach the metadata service through one more hop.
-        "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 2},
-        "tagSpecifications": [{"resourceType": kind, "tags": tags} for kind in _TAGGED],
-        "tags": tags,
-    }
-    passed_on: dict[tuple[str, ...], Any] = {("tagSpecifications", str(at), "tags"): tags for at in range(len(_TAGGED))}
-    tagged_at = {("tags",): tags, **passed_on}
-    return Child("system-template", ec2.LaunchTemplate, inputs, keeps=(("region",), ENCRYPTED), tagged_at=tagged_at)
 
 
 def _system(whole: Whole, tags: dict[str, str]) -> Child:

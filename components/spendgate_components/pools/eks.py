@@ -20,13 +20,17 @@ _TAGGED = ("instance", "volume", "network-interface")
 def children(need: Need) -> tuple[Child, ...]:
     """The launch template, and a node group for each way of buying."""
     tags = aws_tags(need.tags)
-    return (_template(need, tags), *(_group(need, group, tags) for group in need.groups))
+    return (
+        launch_template("template", need.region, need.disk_gib, tags),
+        *(_group(need, group, tags) for group in need.groups),
+    )
 
 
-def _template(need: Need, tags: dict[str, str]) -> Child:
-    disk = {"volumeSize": need.disk_gib, "volumeType": "gp3", "encrypted": "true", "deleteOnTermination": "true"}
+def launch_template(name: str, region: str, disk_gib: int, tags: dict[str, str]) -> Child:
+    """What the machines of a node group start from: an encrypted disk, and tags that reach machines and disks."""
+    disk = {"volumeSize": disk_gib, "volumeType": "gp3", "encrypted": "true", "deleteOnTermination": "true"}
     inputs: dict[str, Any] = {
-        "region": need.region,
+        "region": region,
         "updateDefaultVersion": True,
         "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": disk}],
         # Pods reach the metadata service through one more hop.
@@ -36,7 +40,7 @@ def _template(need: Need, tags: dict[str, str]) -> Child:
     }
     passed_on: dict[tuple[str, ...], Any] = {("tagSpecifications", str(at), "tags"): tags for at in range(len(_TAGGED))}
     keeps = (("region",), ENCRYPTED)
-    return Child("template", ec2.LaunchTemplate, inputs, keeps, tagged_at={("tags",): tags, **passed_on})
+    return Child(name, ec2.LaunchTemplate, inputs, keeps, tagged_at={("tags",): tags, **passed_on})
 
 
 def _group(need: Need, group: Group, tags: dict[str, str]) -> Child:
