@@ -1,7 +1,7 @@
 """Column mappings: bills of other formats read as FOCUS, by YAML (``mappings/``) and without code for any of them.
 
-A mapping becomes the select list of DuckDB over the bill as it is written. Columns that it makes none of are kept under
-their own names, for ``columns`` in rules.
+A mapping becomes the select list of an engine over the bill as it is written. Columns that it makes none of are kept
+under their own names, for ``columns`` in rules.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from spendgate import schemas
 from spendgate.allocate.focus import COLUMNS, REQUIRED, TAGS
 from spendgate.allocate.load import read_plain
+from spendgate.allocate.mapping_words import DUCKDB, Words
 from spendgate.errors import InputError, did_you_mean
 
 Form = str | list[Any] | dict[str, Any]
@@ -23,8 +24,6 @@ Form = str | list[Any] | dict[str, Any]
 FOLDER: Final = Path(__file__).parent / "mappings"
 FOCUS: Final = "focus"
 """The word for bills that need no mapping."""
-
-NUMBER: Final = "DECIMAL(38, 15)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +105,12 @@ def _shipped_mappings() -> tuple[ColumnMapping, ...]:
     return tuple(load_mapping(path) for path in shipped().values())
 
 
-def select_list(mapping: ColumnMapping, columns: Mapping[str, str]) -> str:
-    """What to select of a bill whose ``columns`` have these DuckDB types.
+def select_list(mapping: ColumnMapping, columns: Mapping[str, str], words: Words = DUCKDB) -> str:
+    """What to select of a bill whose ``columns`` have these types, in the words of an engine.
 
     Raises InputError where the bill has none of the columns that the mapping reads.
     """
-    bill = _Bill({name.lower(): (name, type_) for name, type_ in columns.items()})
+    bill = _bill(columns, words, mapping.place)
     made: dict[str, str] = {}
     for name, form in mapping.columns.items():
         if mapping.keep and name in columns:
@@ -130,19 +129,23 @@ def select_list(mapping: ColumnMapping, columns: Mapping[str, str]) -> str:
             remedy=f"Its columns: {', '.join(columns)}.",
         )
     low = {name.lower() for name in made}
-    kept = [without_zone(name, type_) for name, type_ in columns.items() if name.lower() not in low]
-    return ", ".join([*kept, *(f"{text} AS {_name(name)}" for name, text in made.items())])
+    kept = [words.kept(name, type_) for name, type_ in columns.items() if name.lower() not in low]
+    return ", ".join([*kept, *(f"{text} AS {words.name(name)}" for name, text in made.items())])
 
 
-def as_it_is(columns: Mapping[str, str]) -> str:
+def as_it_is(columns: Mapping[str, str], words: Words = DUCKDB) -> str:
     """What to select of a FOCUS bill: all of it, with tags as text where they are a list of key and value."""
-    bill = _Bill({name.lower(): (name, type_) for name, type_ in columns.items()})
+    bill = _bill(columns, words, "")
     return ", ".join(
         f"{bill.tags({'sources': [TAGS]})} AS {TAGS}"
         if name == TAGS and type_.endswith("[]")
-        else without_zone(name, type_)
+        else words.kept(name, type_)
         for name, type_ in columns.items()
     )
+
+
+def _bill(columns: Mapping[str, str], words: Words, place: str) -> _Bill:
+    return _Bill({name.lower(): (name, type_) for name, type_ in columns.items()}, words, place)
 
 
 @dataclass(slots=True)
@@ -150,25 +153,28 @@ class _Bill:
     """The bill's columns by name in lower case, with their own spelling and type, and those that were read."""
 
     columns: Mapping[str, tuple[str, str]]
+    words: Words
+    place: str
     read: set[str] = field(default_factory=set)
 
     def field(self, path: str) -> str | None:
         """A column, or a field of a record: ``project.id`` is also ``project_id`` in a bill that was flattened."""
+        words = self.words
         for name in (path, path.replace(".", "_")):
             if name.lower() in self.columns:
                 self.read.add(name)
-                return _name(self.columns[name.lower()][0])
+                return words.name(self.columns[name.lower()][0])
         head, dot, rest = path.partition(".")
         if not dot or head.lower() not in self.columns:
             return None
         name, type_ = self.columns[head.lower()]
         self.read.add(path)
         if type_.startswith("STRUCT("):
-            there = re.search(rf'[(,]\s*"?{re.escape(rest)}"?\s', type_, re.IGNORECASE)
-            return f"{_name(name)}.{_name(rest)}" if there else None
+            there = re.search(rf'[(,]\s*"?({re.escape(rest)})"?\s', type_, re.IGNORECASE)
+            return f"{words.name(name)}.{words.name(there[1])}" if there else None
         if type_.startswith("MAP("):
-            return f"{_name(name)}[{_text(rest)}]"
-        return f"json_extract_string(TRY_CAST({_name(name)} AS JSON), {_text(f'$.{rest}')})"
+            return words.of_map(words.name(name), rest)
+        return words.of_json(words.name(name), rest)
 
     def form(self, form: Form) -> str | None:
         """The SQL of a form; None where the bill has no source of it."""
@@ -178,10 +184,10 @@ class _Bill:
             found = [text for one in form if (text := self.form(one)) is not None]
             if len(found) < 2:
                 return found[0] if found else None
-            texts = [f"nullif(CAST({text} AS VARCHAR), '')" for text in found]
+            texts = [f"nullif({self._string(text)}, '')" for text in found]
             return f"coalesce({', '.join(texts)})"
         if "value" in form:
-            return _text(form["value"])
+            return self.words.text(form["value"])
         if "sum" in form or "difference" in form:
             return self._arithmetic(form)
         if "total" in form:
@@ -199,53 +205,52 @@ class _Bill:
         if first is None:
             return None
         sign = "+" if "sum" in form else "-"
-        rest = [f"{sign} {_or_nothing(text)}" for text in others if text is not None]
-        return f"({' '.join([_number(first), *rest])})"
+        made = self._number(first)
+        for text in others:
+            if text is not None:
+                # One that is written and is no number stays a fault.
+                made = self.words.plus(made, sign, f"CASE WHEN ({text}) IS NULL THEN 0 ELSE {self._number(text)} END")
+        return f"({made})"
 
     def _total(self, column: str, name: str) -> str | None:
         text = self.field(column)
         if text is None:
             return None
-        if self.columns[column.lower()][1].endswith("[]"):
-            items, amount = text, f"e.{_name(name)}"
-        else:
-            listed = f"CAST(nullif(trim({text}), '') AS JSON)"
-            items, amount = f"from_json({listed}, '[\"JSON\"]')", f"json_extract_string(e, '$.{name}')"
-        # What is no number here fails the whole bill: a sum would pass it over.
-        return f"list_sum(list_transform({items}, lambda e: CAST({amount} AS {NUMBER})))"
+        listed = self.columns[column.lower()][1].endswith("[]")
+        return (self.words.total if listed else self.words.total_of_json)(text, name)
 
     def _cases(self, form: Mapping[str, Any]) -> str | None:
         whens = []
         for case in form["cases"]:
             conditions = [self._when(column, wanted) for column, wanted in case["when"].items()]
             if all(condition is not None for condition in conditions):
-                whens.append(f"WHEN {' AND '.join(map(str, conditions))} THEN {_as_text(self.form(case['then']))}")
+                then = self._branch(self.form(case["then"]))
+                whens.append(f"WHEN {' AND '.join(map(str, conditions))} THEN {then}")
         otherwise = self.form(form["otherwise"]) if "otherwise" in form else None
         if not whens:
             return otherwise
-        return f"CASE {' '.join(whens)} ELSE {_as_text(otherwise)} END"
+        return f"CASE {' '.join(whens)} ELSE {self._branch(otherwise)} END"
 
     def _when(self, column: str, wanted: str | list[str]) -> str | None:
         """A condition on a column; None where the bill has no such column, so that it holds for no line."""
         text = self.field(column)
         if text is None:
             return None
-        if isinstance(wanted, str):
-            return f"coalesce(CAST({text} AS VARCHAR), '') <> ''"
-        return f"coalesce(CAST({text} AS VARCHAR), '') IN ({', '.join(map(_text, wanted))})"
+        written = f"coalesce({self._string(text)}, '')"
+        return f"{written} <> ''" if isinstance(wanted, str) else f"{written} IN ({self._texts(wanted)})"
 
     def _values(self, column: str, form: Mapping[str, Any]) -> str:
-        whens = " ".join(f"WHEN {_text(one)} THEN {_text(other)}" for one, other in form["values"].items())
+        text = self.words.text
+        whens = " ".join(f"WHEN {text(one)} THEN {text(other)}" for one, other in form["values"].items())
         rest = (
-            f"CASE WHEN {column} IS NULL THEN NULL ELSE {_text(form['otherwise'])} END"
+            f"CASE WHEN {column} IS NULL THEN NULL ELSE {text(form['otherwise'])} END"
             if "otherwise" in form
             else "NULL"
         )
-        return f"CASE CAST({column} AS VARCHAR) {whens} ELSE {rest} END"
+        return f"CASE {self._string(column)} {whens} ELSE {rest} END"
 
     def _time(self, column: str, form: Mapping[str, Any]) -> str:
-        text = f"CAST({column} AS VARCHAR)"
-        made = f"coalesce(try_strptime({text}, {_text(form['time'])}), TRY_CAST({text} AS TIMESTAMP))"
+        made = self.words.time(column, form["time"], self.place)
         return f"({made} + INTERVAL 1 {form['plus']})" if "plus" in form else made
 
     def tags(self, form: Mapping[str, Any]) -> str | None:
@@ -253,16 +258,10 @@ class _Bill:
         maps = [text for source in form["sources"] if (text := self._map(source)) is not None]
         if not maps:
             return None
-        whole = maps[0] if len(maps) == 1 else f"map_concat({', '.join(maps)})"
-        key = "e.key"
-        if "strip" in form:
-            key = f"regexp_replace({key}, {_text('^' + re.escape(form['strip']))}, '')"
-        if form.get("rename"):
-            whens = " ".join(f"WHEN {_text(one)} THEN {_text(other)}" for one, other in form["rename"].items())
-            key = f"CASE {key} {whens} ELSE {key} END"
-        if key != "e.key":
-            whole = _entries(f"list_transform(map_entries({whole}), lambda e: {{'key': {key}, 'value': e.value}})")
-        return f"CAST(to_json({whole}) AS VARCHAR)"
+        whole = maps[0] if len(maps) == 1 else self.words.joined(maps)
+        if "strip" in form or form.get("rename"):
+            whole = self.words.with_keys(whole, form.get("strip"), form.get("rename") or {})
+        return self.words.map_as_json(whole)
 
     def _map(self, source: str) -> str | None:
         text = self.field(source)
@@ -274,50 +273,23 @@ class _Bill:
             record = self.columns[name.lower()][1]
             found = re.search(rf'[(,]\s*"?{re.escape(inner)}"?\s+(MAP\(|STRUCT\([^()]*\)\[\])', record, re.IGNORECASE)
             type_ = found[1] if found else "VARCHAR"
-            type_ = "MAP(" if type_.startswith("MAP") else type_
         if type_.startswith("MAP("):
-            return f"CAST({text} AS MAP(VARCHAR, VARCHAR))"
+            return self.words.as_map(text)
         if type_.endswith("[]"):
-            pair = "{'key': CAST(e.key AS VARCHAR), 'value': CAST(e.value AS VARCHAR)}"
-            return _entries(f"list_transform({text}, lambda e: {pair})")
+            return self.words.map_of_pairs(text)
         if type_.startswith("STRUCT("):
-            return f"TRY_CAST(to_json({text}) AS MAP(VARCHAR, VARCHAR))"
-        trimmed = f"trim({text})"
-        whole = f"CASE WHEN {trimmed} LIKE '{{%' OR {trimmed} = '' THEN {trimmed} ELSE '{{' || {trimmed} || '}}' END"
-        listed = _entries(f'from_json(TRY_CAST({trimmed} AS JSON), \'[{{"key":"VARCHAR","value":"VARCHAR"}}]\')')
-        plain = f"TRY_CAST(TRY_CAST({whole} AS JSON) AS MAP(VARCHAR, VARCHAR))"
-        return f"CASE WHEN {trimmed} LIKE '[%' THEN {listed} ELSE {plain} END"
+            return self.words.map_of_record(text)
+        return self.words.map_of_json(text)
 
+    def _string(self, text: str) -> str:
+        return f"CAST({text} AS {self.words.string})"
 
-def without_zone(name: str, type_: str) -> str:
-    """A column as it is; times of a zone become those of UTC, like all others (Python needs a library for them)."""
-    return f"CAST({_name(name)} AS TIMESTAMP) AS {_name(name)}" if type_ == "TIMESTAMP WITH TIME ZONE" else _name(name)
+    def _number(self, text: str) -> str:
+        return f"TRY_CAST({text} AS {self.words.number})"
 
+    def _branch(self, sql: str | None) -> str:
+        """Branches of one type, whatever columns they are of; what a column holds is read from its text."""
+        return "NULL" if sql is None else self._string(sql)
 
-def _entries(pairs: str) -> str:
-    """A map of pairs; of a key that stands twice the first counts, since a map has it once."""
-    first = "lambda e, i: e.key IS NOT NULL AND list_position(list_transform(p, lambda x: x.key), e.key) = i"
-    # The pairs are named once: what they are made of may be long.
-    return f"list_transform([{pairs}], lambda p: map_from_entries(list_filter(p, {first})))[1]"
-
-
-def _number(text: str) -> str:
-    return f"TRY_CAST({text} AS {NUMBER})"
-
-
-def _or_nothing(text: str) -> str:
-    """A number that counts nothing where there is none; one that is written and is no number stays a fault."""
-    return f"CASE WHEN ({text}) IS NULL THEN 0 ELSE {_number(text)} END"
-
-
-def _as_text(sql: str | None) -> str:
-    """Branches of one type, whatever columns they are of; what a column holds is read from its text."""
-    return "NULL" if sql is None else f"CAST({sql} AS VARCHAR)"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    def _texts(self, texts: Iterable[str]) -> str:
+        return ", ".join(map(self.words.text, texts))
