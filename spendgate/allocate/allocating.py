@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgate.allocate import bill, shares
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
-from spendgate.allocate.engine import Engine, Outcome, Request
+from spendgate.allocate.engine import Engine, Outcome, Request, Rest
 from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.model import OWNER, Layer, Window
+from spendgate.allocate.output import keep_inputs
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
 from spendgate.allocate.tags import AddTags
 from spendgate.errors import InputError
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 BAD_TAGS: Final = 100
 """Lines with tags that are no JSON which are named."""
 
+OWNERS: Final = 1000
+"""Owners that the outcome lists, the largest: rules may give each resource one of its own."""
+
+UNOWNED: Final = 20
+LOST: Final = 50
+
 
 def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     """Allocate the bills and write the lines to ``output`` (``.parquet`` or ``.csv``), whole or not at all.
@@ -36,6 +43,7 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     Raises InputError for bills, rules and drivers that are wrong.
     """
     cost, place = request.rules.amount.column, request.bills[0]
+    keep_inputs(output, (("the bill", path) for path in request.bills))
     engine.hold(request)
     raw = engine.open_bill(request)
     table = bill.typed(raw, cost, place, engine.as_time)
@@ -157,20 +165,43 @@ def _outcome(
         SELECT x_Rule AS rule, x_Layer AS layer, count(*) FILTER (WHERE x_FirstShare) AS lines,
                sum(x_AllocatedCost) AS cost
         FROM {source} GROUP BY ALL ORDER BY abs(cost) DESC, rule, layer""")
+    rest: dict[str, Rest] = {}
+
+    def largest(what: str, most: int, order: str, sql: str) -> tuple[Mapping[str, Any], ...]:
+        """The first rows in this order, and in ``rest`` how many more there are, with their cost."""
+        found = rows(f"""
+            SELECT *, count(*) OVER () AS all_rows, sum(cost) OVER () AS all_cost FROM ({sql}) AS asked
+            ORDER BY {order} LIMIT {most}""")
+        listed = tuple({key: row[key] for key in row if key not in ("all_rows", "all_cost")} for row in found)
+        if found:
+            cost = Decimal(found[0]["all_cost"]) - sum((row["cost"] for row in found), Decimal())
+            rest[what] = Rest(found[0]["all_rows"] - len(found), cost)
+        return listed
+
     owner = ", ".join(f"{column} AS {name}" for name, column in OWNER.items())
     owner_columns = ", ".join(OWNER)
-    by_owner = rows(f"""
-        SELECT {owner}, x_Idle AS idle, sum(x_AllocatedCost) AS cost FROM {source} WHERE x_Layer <> '{UNALLOCATED}'
-        GROUP BY ALL ORDER BY abs(cost) DESC, {owner_columns}, idle""")
-    unowned = rows(f"""
-        SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account,
-               min(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost
-        FROM {source} WHERE x_Layer = '{UNALLOCATED}'
-        GROUP BY ALL ORDER BY abs(cost) DESC, reason, rule, service, account LIMIT 20""")
-    lost = rows(f"""
-        SELECT x_Rule AS rule, x_Pool AS pool, CAST(ChargePeriodStart AS DATE) AS day, count(*) AS lines,
-               sum(x_AllocatedCost) AS cost
-        FROM {source} WHERE x_Reason LIKE 'the driver %' GROUP BY ALL ORDER BY rule, pool, day LIMIT 50""")
+    by_owner = largest(
+        "owners",
+        OWNERS,
+        f"abs(cost) DESC, {owner_columns}, idle",
+        f"SELECT {owner}, x_Idle AS idle, sum(x_AllocatedCost) AS cost FROM {source} "
+        f"WHERE x_Layer <> '{UNALLOCATED}' GROUP BY ALL",
+    )
+    unowned = largest(
+        "unowned",
+        UNOWNED,
+        "abs(cost) DESC, reason, rule, service, account",
+        "SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account, "
+        f"min(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost "
+        f"FROM {source} WHERE x_Layer = '{UNALLOCATED}' GROUP BY ALL",
+    )
+    lost = largest(
+        "lost",
+        LOST,
+        "rule, pool, day",
+        "SELECT x_Rule AS rule, x_Pool AS pool, CAST(ChargePeriodStart AS DATE) AS day, count(*) AS lines, "
+        f"sum(x_AllocatedCost) AS cost FROM {source} WHERE x_Reason LIKE 'the driver %' GROUP BY ALL",
+    )
     disputed = rows(f"""
         SELECT x_Dispute AS dispute, count(*) FILTER (WHERE x_FirstShare) AS lines, sum(x_AllocatedCost) AS cost
         FROM {source} WHERE x_Dispute IS NOT NULL GROUP BY ALL ORDER BY dispute""")
@@ -203,6 +234,7 @@ def _outcome(
         duplicates=duplicates,
         read_as=totals["read_as"],
         bad_tags=written.bad_tags,
+        rest=rest,
     )
 
 

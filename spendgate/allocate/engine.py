@@ -36,13 +36,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What a list leaves out: how many rows, and their cost together."""
+
+    rows: int = 0
+    cost: Decimal = Decimal()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of it: totals in the bill's currency, exact.
 
     ``rounding`` is what the bill's costs have beyond twelve decimals; ``by_rule`` and ``by_owner`` are in order of
     amount; ``never`` are rules that matched no line, ``lost`` pools and windows without use, ``missing`` columns that
     rules read and the bill lacks; ``read_as`` is the mapping by which a bill of another format was read.
-    ``bad_tags`` are ids of lines whose tags are no JSON, a hundred at most.
+    ``bad_tags`` are ids of lines whose tags are no JSON, a hundred at most. ``rest`` says what the bounded lists
+    ``owners`` (``by_owner``), ``unowned`` and ``lost`` leave out.
     """
 
     currency: str
@@ -64,6 +73,7 @@ class Outcome:
     duplicates: tuple[str, ...]
     read_as: str | None = None
     bad_tags: tuple[str, ...] = ()
+    rest: Mapping[str, Rest] = field(default_factory=dict)
 
     @property
     def reconciles(self) -> bool:

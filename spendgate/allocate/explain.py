@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,40 @@ def told(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> str:
         share = f"{row['x_Share']:.4%}"
         lines.append(f"pays      {share:>9}  {show_money(row['x_AllocatedCost'], currency):>12}  {owner}{idle}")
     return "\n".join(lines)
+
+
+def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[str, Any]:
+    """The same as plain data; amounts and shares are texts, so that none is rounded."""
+    first = rows[0]
+    column = cost or next(one.column for one in Amount if one.column in first)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return f"{value:f}"
+        return value if isinstance(value, bool) or value is None else str(value)
+
+    return {
+        "line": first[LINE_ID],
+        "charge": plain(first.get("ChargeDescription") or first.get("ServiceName")),
+        "period": {"start": plain(first["ChargePeriodStart"]), "end": plain(first.get("ChargePeriodEnd"))},
+        "resource": plain(first.get("ResourceId")),
+        "tags": plain(first.get(TAGS)),
+        "currency": first["BillingCurrency"],
+        "cost_column": column,
+        "cost": plain(first[column]),
+        "rule": first["x_Rule"],
+        "layer": first["x_Layer"],
+        "driver": first["x_Driver"],
+        "pool": first["x_Pool"],
+        "reason": first["x_Reason"],
+        "dispute": first["x_Dispute"],
+        "pays": [
+            {
+                **{name: plain(row[owner]) for name, owner in OWNER.items()},
+                "idle": row["x_Idle"],
+                "share": plain(row["x_Share"]),
+                "cost": plain(row["x_AllocatedCost"]),
+            }
+            for row in sorted(rows, key=lambda row: -abs(row["x_AllocatedCost"]))
+        ],
+    }

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from spendgate.allocate.engine import Rest
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.run import Outcome
 from spendgate.money import show_money
@@ -35,16 +36,25 @@ def to_json(outcome: Outcome, output: str) -> dict[str, Any]:
         "rounding": _plain(outcome.rounding),
         "rules": [_row(row) for row in outcome.by_rule],
         "owners": [_row(row) for row in outcome.by_owner],
+        "owners_rest": _rest(outcome, "owners"),
         "unowned": [_row(row) for row in outcome.unowned],
+        "unowned_rest": _rest(outcome, "unowned"),
         "never": list(outcome.never),
         "overlaps": [_row(row) for row in outcome.overlaps],
         "lost": [_row(row) for row in outcome.lost],
+        "lost_rest": _rest(outcome, "lost"),
         "disputed": [_row(row) for row in outcome.disputed],
         "missing_columns": {name: list(columns) for name, columns in outcome.missing.items()},
         "duplicates": list(outcome.duplicates),
         "read_as": outcome.read_as,
         "bad_tags": list(outcome.bad_tags),
     }
+
+
+def _rest(outcome: Outcome, what: str) -> dict[str, Any]:
+    """What the list above leaves out; with it the list adds up to the whole."""
+    rest = outcome.rest.get(what, Rest())
+    return {"rows": rest.rows, "cost": _plain(rest.cost)}
 
 
 def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | None = None) -> str:
@@ -108,6 +118,18 @@ def notes(outcome: Outcome) -> list[str]:
             f"{row['rule']}: nobody used pool {row['pool']} on {row['day']}; "
             f"{show_money(row['cost'], outcome.currency)} stay unallocated."
         )
+    lost = outcome.rest.get("lost", Rest())
+    if lost.rows:
+        told.append(
+            f"{lost.rows:,} more pools and windows had no use; {show_money(lost.cost, outcome.currency)} of them stay "
+            "unallocated."
+        )
+    owners = outcome.rest.get("owners", Rest())
+    if owners.rows:
+        told.append(
+            f"The summary lists the {len(outcome.by_owner):,} largest owners; {owners.rows:,} more have "
+            f"{show_money(owners.cost, outcome.currency)} together, and each stands in the table."
+        )
     for row in outcome.disputed:
         told.append(
             f"In dispute, {row['dispute']}: {row['lines']:,} lines, {show_money(row['cost'], outcome.currency)}."
@@ -123,7 +145,7 @@ def _owners(outcome: Outcome) -> Table:
         if row["idle"] and words:
             words[0] = f"{words[0] or 'the pool'} (idle)"
         table.add_row(*map(Text, words), show_money(row["cost"], outcome.currency))
-    _more(table, outcome.by_owner, len(fields), outcome.currency)
+    _more(table, outcome.by_owner, len(fields), outcome.currency, outcome.rest.get("owners", Rest()))
     return table
 
 
@@ -141,6 +163,7 @@ def _unowned(outcome: Outcome) -> Table:
         why = f"{row['rule']}: {row['reason']}" if row["rule"] else row["reason"]
         words = (why, row["service"] or "", row["account"] or "", row["hint"] or "")
         table.add_row(*map(Text, words), show_money(row["cost"], outcome.currency))
+    _more(table, outcome.unowned, 4, outcome.currency, outcome.rest.get("unowned", Rest()))
     return table
 
 
@@ -151,11 +174,12 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _more(table: Table, rows: Sequence[Mapping[str, Any]], fields: int, currency: str) -> None:
-    rest = rows[SHOWN:]
-    if rest:
-        words = [f"{len(rest):,} more", *([""] * (fields - 1))]
-        table.add_row(*words[:fields], show_money(sum((row["cost"] for row in rest), Decimal()), currency))
+def _more(table: Table, rows: Sequence[Mapping[str, Any]], fields: int, currency: str, beyond: Rest) -> None:
+    count = len(rows[SHOWN:]) + beyond.rows
+    if count:
+        cost = sum((row["cost"] for row in rows[SHOWN:]), beyond.cost)
+        words = [f"{count:,} more", *([""] * (fields - 1))]
+        table.add_row(*words[:fields], show_money(cost, currency))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import month, new_parser
+from spendgate.cli.budget import add_terms, terms_of
 from spendgate.errors import InputError
 from spendgate.writing import write_whole
 
 if TYPE_CHECKING:
+    from spendgate.allocate.engine import Outcome, Request
     from spendgate.allocate.model import RuleSet
 
 DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
@@ -57,6 +59,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]FILE",
         help="tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md",
     )
+    parser.add_argument(
+        "--budgets",
+        type=Path,
+        metavar="FILE",
+        help="budgets for the report: where the month will end, what is unusual, forecasts by driver",
+    )
+    add_terms(parser)
     parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier allocation, for month over month")
     parser.add_argument(
         "--engine",
@@ -75,9 +84,10 @@ def run(options: argparse.Namespace) -> int:
         return _explain(options)
     if options.words[0] == "kpis":
         return _kpis(options)
+    from spendgate.allocate.allocated import FILE, open_allocated
     from spendgate.allocate.library import find_rules
     from spendgate.allocate.load import load_disputes
-    from spendgate.allocate.run import Request, allocate, engine, sql_of
+    from spendgate.allocate.run import Request, engine, sql_of
 
     if options.rules is None:
         raise InputError(
@@ -101,47 +111,119 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.output is None:
         raise InputError("--output is missing", remedy="Name a .parquet or .csv file, or a folder.")
-    folder = options.output.suffix.lower() not in (".parquet", ".csv")
-    if folder:
-        options.output.mkdir(parents=True, exist_ok=True)
-    elif not options.output.parent.is_dir():
-        raise InputError("no such folder", place=options.output.parent)
-    lines = options.output / "allocated.parquet" if folder else options.output
-    if (options.previous is not None or options.usage) and not folder:
-        raise InputError("--previous and --usage are for the report of a folder", remedy="Give --output a folder.")
-    from spendgate.allocate.allocated import open_allocated
     from spendgate.allocate.drivers import files_of
-    from spendgate.allocate.kpi.write import check_usage, tables_for, write_kpis
-    from spendgate.allocate.text import notes, to_json, to_text
+    from spendgate.allocate.kpi.write import check_usage
+    from spendgate.allocate.output import is_allocation, is_folder, keep_inputs, keep_others, staged
+    from spendgate.allocate.report.write import files_gone
+    from spendgate.allocate.text import to_json
 
+    folder = is_folder(options.output)
+    if not folder and (options.previous is not None or options.usage or options.budgets is not None):
+        raise InputError(
+            "--previous, --usage and --budgets are for the report of a folder", remedy="Give --output a folder."
+        )
     usage = _drivers(options.usage)
     check_usage(usage)
-
-    with engine(lines.parent) as connection:
+    drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
+    keep_inputs(options.output, _inputs(options, drivers | usage))
+    with engine() as connection:
+        keep_others(options.output, is_allocation(connection))
         if options.previous is not None:
             open_allocated(connection, options.previous, "earlier")
-        if options.engine == "duckdb":
-            outcome = allocate(request, lines, connection)
-        else:
-            from spendgate.allocate.spark import allocate_with, session
+    if not folder:
+        with engine(options.output.parent) as connection:
+            outcome = _allocate(options, request, options.output, connection)
+        return _told(options, outcome, to_json(outcome, str(options.output)))
+    # The engine is closed, and its own files are gone, before the folder takes its place.
+    with staged(options.output, files_gone) as new, engine(new) as connection:
+        outcome = _allocate(options, request, new / FILE, connection)
+        data = _write_folder(options, request, outcome, new, connection, usage, drivers)
+    return _told(options, outcome, data)
 
-            with session(options.engine) as spark:
-                outcome = allocate_with(spark, request, lines)
-        data = to_json(outcome, str(lines))
-        if folder:
-            data |= {"notes": notes(outcome), "rules_name": request.rules.name, "rule_texts": _texts(request.rules)}
-            data["previous"] = str(options.previous.resolve()) if options.previous else None
-        summary = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        if folder:
-            write_whole(options.output / "summary.json", summary)
-            from spendgate.allocate.report.write import write_report
 
-            drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
-            kpis = write_kpis(connection, options.output, tables_for(usage, drivers))
-            write_report(connection, options.output, data, options.previous, kpis)
-    told = summary if options.format == "json" else to_text(outcome, str(lines), color=sys.stdout.isatty())
+def _inputs(options: argparse.Namespace, tables: dict[str, Path]) -> list[tuple[str, Path]]:
+    """Everything that this run reads, with what it is called."""
+    named = {
+        "the disputes": options.disputes,
+        "the budgets": options.budgets,
+        "the earlier allocation": options.previous,
+        "the mapping": options.columns and Path(options.columns),
+    }
+    return [
+        *(("the bill", Path(word)) for word in options.words),
+        *(("the rules", Path(word)) for word in options.rules),
+        *((f"the table {name}", file) for name, file in tables.items()),
+        *((what, path) for what, path in named.items() if path is not None),
+    ]
+
+
+def _allocate(options: argparse.Namespace, request: Request, lines: Path, connection: Any) -> Outcome:
+    from spendgate.allocate.run import allocate
+
+    if options.engine == "duckdb":
+        return allocate(request, lines, connection)
+    from spendgate.allocate.spark import allocate_with, session
+
+    with session(options.engine) as spark:
+        return allocate_with(spark, request, lines)
+
+
+def _write_folder(
+    options: argparse.Namespace,
+    request: Request,
+    outcome: Outcome,
+    folder: Path,
+    connection: Any,
+    usage: dict[str, Path],
+    drivers: dict[str, Path],
+) -> dict[str, Any]:
+    """Everything that stands beside the lines; the summary as data."""
+    from spendgate.allocate.allocated import FILE
+    from spendgate.allocate.kpi.write import tables_for, write_kpis
+    from spendgate.allocate.report.write import write_report
+    from spendgate.allocate.text import notes, to_json
+
+    data = to_json(outcome, str(options.output / FILE))
+    data |= {"notes": notes(outcome), "rules_name": request.rules.name, "rule_texts": _texts(request.rules)}
+    data["previous"] = str(options.previous.resolve()) if options.previous else None
+    write_whole(folder / "summary.json", _as_text(data))
+    tables = tables_for(usage, drivers)
+    kpis = write_kpis(connection, folder, tables)
+    budgets = _write_budgets(options, folder, folder, connection, tables)
+    write_report(connection, folder, data, options.previous, kpis, budgets)
+    return data
+
+
+def _write_budgets(
+    options: argparse.Namespace, folder: Path, into: Path, connection: Any, tables: dict[str, Path]
+) -> dict[str, Any] | None:
+    """``budgets.json`` where budgets are given, else what an earlier run wrote of the same lines."""
+    from spendgate.allocate.budget.report import read_result, to_json
+
+    if options.budgets is None:
+        return read_result(folder)
+    from spendgate.allocate.budget.hold import hold
+    from spendgate.allocate.budget.load import load_budgets
+    from spendgate.allocate.budget.scenarios import DRIVERS
+
+    driven = {name: file for name, file in tables.items() if name in DRIVERS}
+    found = hold(connection, [folder], load_budgets(options.budgets, Path()), driven, terms_of(options))
+    data = to_json(found, "exceeded")
+    write_whole(into / "budgets.json", _as_text(data))
+    return data
+
+
+def _told(options: argparse.Namespace, outcome: Outcome, data: dict[str, Any]) -> int:
+    from spendgate.allocate.text import to_text
+
+    lines = data["output"]
+    told = _as_text(data) if options.format == "json" else to_text(outcome, lines, color=sys.stdout.isatty())
     print(told, end="")
     return 0 if outcome.reconciles else 1
+
+
+def _as_text(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def _texts(rules: RuleSet) -> list[dict[str, str]]:
@@ -150,7 +232,7 @@ def _texts(rules: RuleSet) -> list[dict[str, str]]:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from spendgate.allocate.explain import explain, told
+    from spendgate.allocate.explain import explain, to_json, told
     from spendgate.allocate.run import engine
 
     if len(options.words) != 2 or options.output is None:
@@ -161,14 +243,16 @@ def _explain(options: argparse.Namespace) -> int:
     inside = options.output / "allocated.parquet"
     file = inside if inside.exists() else options.output
     with engine() as connection:
-        print(told(explain(connection, file, options.words[1])))
+        found = explain(connection, file, options.words[1])
+    print(_as_text(to_json(found)) if options.format == "json" else told(found), end="\n" * (options.format != "json"))
     return 0
 
 
 def _kpis(options: argparse.Namespace) -> int:
     """The KPIs of an allocation that was written, and its report with them."""
     from spendgate.allocate.kpi.write import check_usage, to_text, write_kpis
-    from spendgate.allocate.report.write import read_summary, write_report
+    from spendgate.allocate.output import staged
+    from spendgate.allocate.report.write import pages_gone, read_summary, write_report
     from spendgate.allocate.run import engine
 
     if len(options.words) != 1 or options.output is None or not options.output.is_dir():
@@ -181,9 +265,10 @@ def _kpis(options: argparse.Namespace) -> int:
     summary = read_summary(options.output)
     kept = summary.get("previous")
     earlier = options.previous or (Path(kept) if kept and Path(kept).exists() else None)
-    with engine() as connection:
-        kpis = write_kpis(connection, options.output, usage)
-        write_report(connection, options.output, summary, earlier, kpis)
+    with staged(options.output, pages_gone) as new, engine() as connection:
+        kpis = write_kpis(connection, options.output, usage, new)
+        budgets = _write_budgets(options, options.output, new, connection, usage)
+        write_report(connection, options.output, summary, earlier, kpis, budgets, new)
     print(json.dumps({"kpis": kpis}, indent=2, ensure_ascii=False) if options.format == "json" else to_text(kpis))
     return 0
 

@@ -7,9 +7,13 @@ import json
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import new_parser
 from spendgate.errors import InputError
+
+if TYPE_CHECKING:
+    from spendgate.allocate.budget.hold import Terms
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,16 +37,10 @@ def parser() -> argparse.ArgumentParser:
         "--columns", metavar="NAME|FILE", help="format of a bill that is not FOCUS (default: found by its columns)"
     )
     parser.add_argument(
-        "--as-of", metavar="DATE", help="the last whole day of the bill (default: the last with charges)"
-    )
-    parser.add_argument(
         "--fail-on",
         choices=("exceeded", "projected", "at-risk"),
         default="exceeded",
         help="exit 1 for budgets that are exceeded (default), expected to be, or may be at the upper end of the range",
-    )
-    parser.add_argument(
-        "--min-anomaly", metavar="AMOUNT", default="10", help="least difference of an unusual day (default: 10)"
     )
     parser.add_argument(
         "--usage",
@@ -52,67 +50,47 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]FILE",
         help="forecast by tokens, inferences, training-runs or gpu-hours: tables with a date and a count",
     )
-    parser.add_argument("--growth", metavar="PERCENT", help="expected growth of these a month")
-    parser.add_argument("--saving", metavar="PERCENT", help="expected saving of the optimised scenario")
+    add_terms(parser)
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
     return parser
 
 
+def add_terms(parser: Any) -> None:
+    """The options that say how budgets are held, for every command that does."""
+    parser.add_argument(
+        "--as-of", metavar="DATE", help="the last whole day of the bill (default: the last with charges)"
+    )
+    parser.add_argument(
+        "--min-anomaly", metavar="AMOUNT", default="10", help="least difference of an unusual day (default: 10)"
+    )
+    parser.add_argument("--growth", metavar="PERCENT", help="expected growth a month of what drives the cost")
+    parser.add_argument("--saving", metavar="PERCENT", help="expected saving of the optimised scenario")
+
+
+def terms_of(options: argparse.Namespace) -> Terms:
+    """What these options say. Raises InputError for what is no day or no number."""
+    from spendgate.allocate.budget.hold import Terms
+
+    growth, saving = (_part(text) for text in (options.growth, options.saving))
+    return Terms(_day(options.as_of), _number(options.min_anomaly, "an amount"), growth, saving)
+
+
 def run(options: argparse.Namespace) -> int:
     """Check; exit 1 where a budget fails."""
-    from spendgate.allocate.budget.anomaly import anomalies
-    from spendgate.allocate.budget.check import check_budgets, rate_of
-    from spendgate.allocate.budget.load import BillBudget, load_budgets
-    from spendgate.allocate.budget.report import Result, to_json, to_text
-    from spendgate.allocate.budget.scenarios import forecasts
-    from spendgate.allocate.budget.spend import open_spend
+    from spendgate.allocate.budget.hold import hold
+    from spendgate.allocate.budget.load import load_budgets
+    from spendgate.allocate.budget.report import to_json, to_text
     from spendgate.allocate.run import engine
-    from spendgate.errors import Place
 
-    least = _number(options.min_anomaly, "an amount")
-    growth, saving = (_part(text) for text in (options.growth, options.saving))
-    asked = _day(options.as_of)
+    terms = terms_of(options)
     budgets = load_budgets(options.budgets, Path())
-    usage = _named(options.usage)
     with engine() as connection:
-        spend = open_spend(connection, options.bills, options.columns)
-        as_of, notes = _as_of(asked, spend.first, spend.last)
-        if usage and not spend.owned:
-            raise InputError(
-                "forecasts need the owners of an allocation",
-                place=options.bills[0],
-                remedy="Name the folder that `spendgate allocate … --output DIR` wrote.",
-            )
-        result = Result(
-            spend.currency,
-            as_of,
-            rate_of(connection, spend, BillBudget("bill", Place(str(options.bills[0]))), as_of),
-            check_budgets(connection, spend, budgets, as_of),
-            anomalies(connection, spend, as_of, least),
-            forecasts(connection, usage, as_of, growth, saving) if usage else (),
-            tuple(notes),
-        )
+        result = hold(connection, options.bills, budgets, _named(options.usage), terms, options.columns)
     if options.format == "json":
         print(json.dumps(to_json(result, options.fail_on), indent=2, ensure_ascii=False))
     else:
         print(to_text(result, options.fail_on))
     return 1 if result.failed(options.fail_on) else 0
-
-
-def _as_of(asked: date | None, first: date, last: date) -> tuple[date, list[str]]:
-    """The last whole day; days that the bill does not have yet are not taken for days without cost."""
-    if asked is None or asked == last:
-        return last, []
-    if asked < first:
-        raise InputError(f"the bill starts on {first}, after {asked}")
-    if asked < last:
-        return asked, [f"the bill has charges until {last}; those after {asked} are left out"]
-    if (asked.year, asked.month) != (last.year, last.month):
-        raise InputError(
-            f"the bill has no charges in {asked:%Y-%m}: its last are of {last}",
-            remedy="Export it again.",
-        )
-    return last, [f"the bill has no charges after {last}: it is judged as of that day, not of {asked}"]
 
 
 def _day(text: str | None) -> date | None:

@@ -182,7 +182,7 @@ def test_an_earlier_allocation_that_is_none_is_told_before_anything_is_written(
     for earlier, told in (("none", "no such allocation"), ("broken", "the allocation cannot be read")):
         assert main([*words, "--previous", str(tmp_path / earlier)]) == 2
         assert told in capsys.readouterr().err
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 HOSTILE = [

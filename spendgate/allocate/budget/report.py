@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.budget.anomaly import METHOD as UNUSUAL
@@ -22,6 +24,9 @@ FAIL_ON: Final = {
     "at-risk": (State.EXCEEDED, State.PROJECTED, State.AT_RISK),
 }
 """Which budgets make the command exit 1."""
+
+FILE: Final = "budgets.json"
+"""What was held against budgets, in the folder of an allocation."""
 
 SHOWN: Final = 8
 """Unusual days that the terminal lists."""
@@ -164,6 +169,15 @@ def to_json(result: Result, fail_on: str) -> dict[str, Any]:
         "forecasts": [_forecast_json(one) for one in result.forecasts],
         "notes": list(result.notes),
     }
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """What ``to_json`` gave for the allocation in ``folder``; None where nothing was held against budgets."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"as_of", "budgets", "bill", "anomalies"} <= set(found) else None
 
 
 def _rate_json(rate: RunRate) -> dict[str, Any]:

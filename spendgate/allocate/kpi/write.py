@@ -20,14 +20,16 @@ SHOWN: Final = 8
 """Values of a KPI that the terminal lists; the file has more."""
 
 
-def write_kpis(connection: Any, folder: Path, usage: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """Measure the KPIs of the allocation in ``folder`` and write them there; what was written.
+def write_kpis(
+    connection: Any, folder: Path, usage: Mapping[str, Path], into: Path | None = None
+) -> list[dict[str, Any]]:
+    """Measure the KPIs of the allocation in ``folder`` and write them there, or ``into`` another; what was written.
 
     Raises InputError where there is no allocation, or a table of usage is wrong.
     """
     columns = open_allocated(connection, folder)
     data = to_json(measure(connection, columns, usage))
-    write_whole(folder / FILE, json.dumps({"kpis": data}, indent=2, ensure_ascii=False) + "\n")
+    write_whole((into or folder) / FILE, json.dumps({"kpis": data}, indent=2, ensure_ascii=False) + "\n")
     return data
 
 

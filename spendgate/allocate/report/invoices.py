@@ -17,6 +17,12 @@ from spendgate.allocate.report.cents import in_cents, rounded
 POSITIONS: Final = 100
 """Positions that an invoice lists; what is smaller stands in one."""
 
+PAGES: Final = 500
+"""Teams that have a page, the largest; a rule that takes a resource for a team must not write a million files."""
+
+LISTED: Final = 10_000
+"""Teams that the list of invoices names, the largest; the others stand in it as one sum."""
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -37,57 +43,81 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """What a team pays: ``cents`` in minor units of the currency; ``disputed`` is held back."""
+    """What a team pays: ``cents`` in minor units of the currency; ``disputed`` is held back. One that has no ``page``
+    has no positions."""
 
     team: str
     cost: Decimal
     cents: int
     disputed: Decimal
     positions: tuple[Position, ...]
+    page: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The teams that are not listed one by one, together."""
+
+    teams: int
+    cost: Decimal
+    cents: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Where the bill's cents go. The four parts add up to ``billed``."""
+    """Where the bill's cents go. The four parts add up to ``billed``; the invoices and ``others`` to ``invoiced``."""
 
     billed: int
     invoiced: int
     disputed: int
     no_team: int
     unallocated: int
+    others: Others | None = None
 
 
 def invoices(connection: Any, currency: str) -> tuple[tuple[Invoice, ...], Sums]:
-    """The invoices in order of team, and how they add up to the bill."""
-    teams = rows(
+    """The invoices of the largest teams in order of team, and how they and the others add up to the bill."""
+    found = rows(
         connection,
-        "SELECT x_Team AS team, coalesce(sum(x_AllocatedCost) FILTER (status = 'invoiced'), 0) AS cost, "
-        "coalesce(sum(x_AllocatedCost) FILTER (status = 'disputed'), 0) AS disputed "
-        f"FROM cube WHERE x_Layer <> '{UNALLOCATED}' AND x_Team IS NOT NULL GROUP BY x_Team ORDER BY x_Team",
+        f"""
+        WITH teams AS (
+            SELECT x_Team AS team, coalesce(sum(x_AllocatedCost) FILTER (status = 'invoiced'), 0) AS cost,
+                   coalesce(sum(x_AllocatedCost) FILTER (status = 'disputed'), 0) AS disputed
+            FROM cube WHERE x_Layer <> '{UNALLOCATED}' AND x_Team IS NOT NULL GROUP BY x_Team)
+        SELECT *, count(*) OVER () AS all_teams, sum(cost) OVER () AS all_cost,
+               row_number() OVER (ORDER BY abs(cost) DESC, abs(disputed) DESC, team) AS place
+        FROM teams QUALIFY place <= {LISTED} ORDER BY team""",
     )
     apart = {
         row["status"]: row["cost"]
         for row in rows(connection, "SELECT status, sum(x_AllocatedCost) AS cost FROM cube GROUP BY status")
     }
     kinds = ("disputed", "no-team", "unallocated")
-    parts = [*(row["cost"] for row in teams), *(apart.get(kind, Decimal()) for kind in kinds)]
+    listed = [row["cost"] for row in found]
+    more = found[0]["all_teams"] - len(found) if found else 0
+    rest = found[0]["all_cost"] - sum(listed, Decimal()) if found else Decimal()
+    parts = [*listed, *([rest] if more else []), *(apart.get(kind, Decimal()) for kind in kinds)]
     billed = rounded(sum(parts, Decimal()), currency)
     cents = in_cents(parts, billed, currency)
-    positions = dict(_positions(connection))
+    paged = [row["team"] for row in found if row["place"] <= PAGES]
+    positions = dict(_positions(connection, paged))
     made = tuple(
         Invoice(
             row["team"],
             row["cost"],
             own,
             row["disputed"],
-            _in_cents(positions.get(row["team"], ()), row, own, currency),
+            _in_cents(positions.get(row["team"], ()), row, own, currency) if row["place"] <= PAGES else (),
+            row["place"] <= PAGES,
         )
-        for row, own in zip(teams, cents, strict=False)
+        for row, own in zip(found, cents, strict=False)
     )
-    return made, Sums(billed, sum(cents[:-3]), *cents[-3:])
+    others = Others(more, rest, cents[len(found)]) if more else None
+    disputed, no_team, unallocated = cents[-3:]
+    return made, Sums(billed, sum(cents[:-3]), disputed, no_team, unallocated, others)
 
 
-def _positions(connection: Any) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def _positions(connection: Any, teams: Sequence[str]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     """The largest positions by team. The share of a pool is of what was split of it for the service."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows(
@@ -100,13 +130,14 @@ def _positions(connection: Any) -> Iterator[tuple[str, Sequence[Mapping[str, Any
         own AS (
             SELECT x_Team AS team, x_Rule AS rule, x_Layer AS layer, ServiceName AS service, x_Pool AS pool,
                    x_Driver AS driver, x_Idle AS idle, CAST(sum(rows) AS BIGINT) AS rows, sum(x_AllocatedCost) AS cost
-            FROM cube WHERE status = 'invoiced' GROUP BY ALL)
+            FROM cube WHERE status = 'invoiced' AND x_Team IN (SELECT unnest(?)) GROUP BY ALL)
         SELECT own.*, split.whole FROM own JOIN split ON own.rule = split.rule AND own.layer = split.layer
             AND own.service IS NOT DISTINCT FROM split.service AND own.pool IS NOT DISTINCT FROM split.pool
             AND own.driver IS NOT DISTINCT FROM split.driver
         QUALIFY row_number() OVER (
             PARTITION BY team ORDER BY abs(cost) DESC, own.rule, own.service, own.pool, idle) <= {POSITIONS}
         ORDER BY team, abs(cost) DESC, own.rule, own.service, own.pool, idle""",
+        [teams],
     ):
         found.setdefault(row["team"], []).append(row)
     yield from found.items()

@@ -106,7 +106,7 @@ def _head(report: Report) -> Iterator[Safe]:
     sums, currency = report.sums, report.currency
     cards = [
         ("Billed", sums.billed, f"{summary['lines']:,} lines"),
-        ("Invoiced to teams", sums.invoiced, f"{len(report.invoices):,} teams"),
+        ("Invoiced to teams", sums.invoiced, f"{_teams(report):,} teams"),
         ("In dispute, held back", sums.disputed, _part(sums.disputed, sums.billed)),
         ("Owned, but by no team", sums.no_team, _part(sums.no_team, sums.billed)),
         ("Unallocated", sums.unallocated, _part(sums.unallocated, sums.billed)),
@@ -241,17 +241,24 @@ def _chargeback(report: Report) -> Safe:
     ordered = sorted(report.invoices, key=lambda invoice: (-abs(invoice.cents), invoice.team))
     body: list[list[object]] = [
         [
-            element("a", name(invoice.team), href=f"invoices/{page_name(invoice.team)}"),
+            element("a", name(invoice.team), href=f"invoices/{page_name(invoice.team)}")
+            if invoice.page
+            else name(invoice.team),
             report.money(invoice.disputed) if invoice.disputed else "",
             show_cents(invoice.cents, currency),
         ]
         for invoice in ordered[:SHOWN_INVOICES]
     ]
-    rest = ordered[SHOWN_INVOICES:]
+    rest, sums = ordered[SHOWN_INVOICES:], report.sums
     if rest:
         cents = sum(invoice.cents for invoice in rest)
-        body.append([f"{len(rest):,} more, in invoices/", "", show_cents(cents, currency)])
-    sums = report.sums
+        body.append([f"{len(rest):,} more, in invoices/invoices.json", "", show_cents(cents, currency)])
+    if sums.others is not None:
+        cents = sums.others.cents
+        body.append([f"{sums.others.teams:,} smaller teams together", "", show_cents(cents, currency)])
+    pages = sum(invoice.page for invoice in report.invoices)
+    teams = _teams(report)
+    told = f"The {pages:,} largest of {teams:,} teams have a page." if pages < teams else ""
     steps = [
         ("Invoiced to teams", sums.invoiced),
         ("In dispute, held back until resolved", sums.disputed),
@@ -267,6 +274,7 @@ def _chargeback(report: Report) -> Safe:
             body,
             ["Invoiced", "", show_cents(sums.invoiced, currency)],
         ),
+        element("p", told, class_="soft") if told else "",
         table(
             "From invoices to the bill, in whole cents",
             [Column("Part"), Column("Amount", True)],
@@ -274,6 +282,10 @@ def _chargeback(report: Report) -> Safe:
             ["Bill", show_cents(sums.billed, currency)],
         ),
     )
+
+
+def _teams(report: Report) -> int:
+    return len(report.invoices) + (report.sums.others.teams if report.sums.others is not None else 0)
 
 
 def _signed(report: Report, amount: Decimal) -> str:

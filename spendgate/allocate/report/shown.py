@@ -17,13 +17,15 @@ NO_TEAM: Final = Safe('<span class="soft">no team</span>')
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the page shows: the summary of the run as it is written, the figures, invoices, and KPIs where there are."""
+    """What the page shows: the summary of the run as it is written, the figures, invoices, KPIs where there are, and
+    what was held against budgets, as ``budgets.json`` has it."""
 
     summary: Mapping[str, Any]
     figures: Figures
     invoices: Sequence[Invoice]
     sums: Sums
     kpis: Sequence[Mapping[str, Any]] = field(default=())
+    budgets: Mapping[str, Any] | None = None
 
     @property
     def table(self) -> str:

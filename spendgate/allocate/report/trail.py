@@ -15,7 +15,7 @@ from spendgate.allocate.report.shown import NO_TEAM, Report
 def drill(report: Report) -> Safe:
     """Each of the largest teams with its rules, its largest rows, and how to ask for the others."""
     figures, ids = report.figures, _rule_ids(report)
-    by_team = {invoice.team: invoice for invoice in report.invoices}
+    by_team = {invoice.team: invoice for invoice in report.invoices if invoice.page}
     shown = []
     for row in figures.by_field["team"].rows:
         team = row["name"] or ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.allocated import currency_of, open_allocated, rows, sum_up, table_in
+from spendgate.allocate.budget.report import FILE as BUDGETS
+from spendgate.allocate.output import FOLDER
 from spendgate.allocate.report.figures import figures
 from spendgate.allocate.report.files import OURS, page_name
 from spendgate.allocate.report.invoice_page import render_invoice
@@ -18,7 +20,6 @@ from spendgate.errors import InputError
 from spendgate.writing import write_whole
 
 REPORT: Final = "report.html"
-FOLDER: Final = "invoices"
 INDEX: Final = "invoices.json"
 
 
@@ -28,12 +29,16 @@ def write_report(
     summary: Mapping[str, Any],
     previous: Path | None = None,
     kpis: Sequence[Mapping[str, Any]] = (),
+    budgets: Mapping[str, Any] | None = None,
+    into: Path | None = None,
 ) -> Path:
-    """Write ``report.html`` and ``invoices/`` beside the table in ``folder``; the path of the report.
+    """Write ``report.html`` and ``invoices/`` of the table in ``folder``, beside it or ``into`` another folder; the
+    path of the report.
 
-    ``previous`` is an earlier allocation (folder or file) to compare with. Raises InputError where it is none, or in
-    another currency.
+    ``previous`` is an earlier allocation (folder or file) to compare with, ``budgets`` what ``budgets.json`` has.
+    Raises InputError where the earlier allocation is none, or in another currency.
     """
+    into = folder if into is None else into
     open_allocated(connection, folder)
     sum_up(connection)
     if previous is not None:
@@ -50,10 +55,14 @@ def write_report(
     made, sums = invoices(connection, currency)
     period = list(dict.fromkeys((span["first"], span["last"])))
     shown = {**summary, "period": period, "months": span["n"], "table": table_in(folder)}
-    _write_invoices(folder, made, sums, " to ".join(period), currency)
-    report = Report(shown, figures(connection, previous is not None), made, sums, kpis)
-    write_whole(folder / REPORT, render(report))
-    return folder / REPORT
+    pages = [page_name(invoice.team) for invoice in made if invoice.page]
+    gone = gone_pages(folder, pages) if into == folder else ()
+    _write_invoices(into, made, sums, " to ".join(period), currency, table_in(folder))
+    for page in gone:
+        (folder / page).unlink(missing_ok=True)
+    report = Report(shown, figures(connection, previous is not None), made, sums, kpis, budgets)
+    write_whole(into / REPORT, render(report))
+    return into / REPORT
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -70,19 +79,30 @@ def read_summary(folder: Path) -> dict[str, Any]:
     raise InputError("this is no summary of an allocation", place=file, remedy="Allocate again.")
 
 
-def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: str, currency: str) -> None:
-    """A page for each team; pages of an earlier run whose team is gone are removed, and no other file is."""
-    table, folder = table_in(folder), folder / FOLDER
-    index = folder / INDEX
-    pages = {page_name(invoice.team): invoice for invoice in made}
-    for old in _listed(index) - set(pages):
-        (folder / old).unlink(missing_ok=True)
-    for file, invoice in pages.items():
-        write_whole(folder / file, render_invoice(invoice, period, currency, table))
-    listed = [
-        {"team": invoice.team, "file": file, "cents": invoice.cents, "exact": f"{invoice.cost:f}"}
-        for file, invoice in pages.items()
-    ]
+def gone_pages(folder: Path, kept: Iterable[str]) -> tuple[str, ...]:
+    """The invoices in ``folder`` that an earlier run wrote, and that are not among the ``kept`` pages."""
+    return tuple(f"{FOLDER}/{page}" for page in sorted(_listed(folder / FOLDER / INDEX) - set(kept)))
+
+
+def pages_gone(folder: Path, new: Path) -> tuple[str, ...]:
+    """As ``gone_pages``, of a folder that is about to be replaced by a new one."""
+    return gone_pages(folder, _listed(new / FOLDER / INDEX))
+
+
+def files_gone(folder: Path, new: Path) -> tuple[str, ...]:
+    """What of an earlier run would tell of other lines than the new ones: invoices, and budgets held against them."""
+    stale = [BUDGETS] if (folder / BUDGETS).exists() and not (new / BUDGETS).exists() else []
+    return (*pages_gone(folder, new), *stale)
+
+
+def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: str, currency: str, table: str) -> None:
+    """A page for each of the largest teams, and the list of all."""
+    folder = folder / FOLDER
+    files = {invoice.team: page_name(invoice.team) for invoice in made if invoice.page}
+    for invoice in made:
+        if invoice.page:
+            write_whole(folder / files[invoice.team], render_invoice(invoice, period, currency, table))
+    others = sums.others
     data = {
         "currency": currency,
         "period": period,
@@ -91,9 +111,18 @@ def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: s
         "disputed_cents": sums.disputed,
         "no_team_cents": sums.no_team,
         "unallocated_cents": sums.unallocated,
-        "invoices": listed,
+        "invoices": [
+            {
+                "team": invoice.team,
+                "file": files.get(invoice.team),
+                "cents": invoice.cents,
+                "exact": f"{invoice.cost:f}",
+            }
+            for invoice in made
+        ],
+        "others": others and {"teams": others.teams, "cents": others.cents, "exact": f"{others.cost:f}"},
     }
-    write_whole(index, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_whole(folder / INDEX, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def _listed(index: Path) -> set[str]:
