@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.allocated import currency_of, rows
 from spendgate.allocate.focus import TAGS
+from spendgate.allocate.kpi.billed import machines_of, put_billed
 from spendgate.allocate.kpi.model import Inputs, Kpi, Measured, Value
 from spendgate.allocate.kpi.registry import KPIS
 from spendgate.allocate.kpi.usage import open_usage
@@ -39,7 +41,32 @@ def measure(connection: Any, columns: frozenset[str], files: Mapping[str, Path])
     text = TAGS if kind == "VARCHAR" else f"CAST(to_json({TAGS}) AS VARCHAR)"
     inputs = Inputs(columns, tables, f"CASE WHEN json_valid({text}) THEN {text} END")
     currency = currency_of(connection)
-    return tuple(_measured(connection, kpi, inputs, currency) for kpi in KPIS)
+    told = put_billed(connection, columns)
+    return tuple(_of_either(connection, kpi, inputs, currency, told) for kpi in KPIS)
+
+
+def _of_either(connection: Any, kpi: Kpi, inputs: Inputs, currency: str, told: Sequence[str]) -> Measured:
+    """A KPI by its tables, or by the bill where it can be known from there and the tables do not have it."""
+    found = _measured(connection, kpi, inputs, currency)
+    if kpi.billed is None:
+        return found
+    billed = rows(
+        connection,
+        "SELECT accelerator, sum(gpu_hours) AS hours FROM billed_hours GROUP BY ALL HAVING hours <> 0 "
+        "ORDER BY hours DESC, accelerator",
+    )
+    machines = machines_of((row["accelerator"], row["hours"]) for row in billed)
+    if found.values:
+        beside = [f"The machines of the bill ran {machines}."] if machines else []
+        return replace(found, notes=(*found.notes, *beside, *told))
+    own = replace(
+        kpi, query=kpi.billed, tables={}, empty="a line of usage in hours that names a machine with accelerators"
+    )
+    made = _measured(connection, own, inputs, currency)
+    if made.values:
+        hint = "Hours that machines ran for, busy or not, by whose lines they are."
+        return replace(made, kpi=kpi, notes=(*made.notes, hint, *told))
+    return replace(found, missing=(*found.missing, f"or in the bill {own.empty}"), notes=tuple(told))
 
 
 def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measured:
@@ -47,7 +74,8 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
     missing = tuple(_missing(kpi, inputs))
     if missing:
         return Measured(kpi, unit, missing=missing)
-    found = rows(connection, kpi.query(inputs))
+    asked = kpi.query(inputs)
+    found = rows(connection, asked)
     valued = [row for row in found if row["part"] is not None and (row.get("whole", 1) or 0)]
     if not valued:
         # The bill may have the lines and the tables not a row for them, or the other way round.
@@ -72,7 +100,13 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
         part = sum((Decimal(row["part"]) for row in valued), Decimal())
         whole = sum((Decimal(row["whole"]) for row in valued), Decimal()) if "whole" in valued[0] else None
         shown.append(Value(dict.fromkeys(values[0].of, "all together"), _value(part, whole, kpi.scale)))
-    return Measured(kpi, unit, tuple(shown), notes=tuple(notes))
+    return Measured(kpi, unit, tuple(shown), notes=tuple(notes), source=_source(kpi, asked))
+
+
+def _source(kpi: Kpi, asked: str) -> str:
+    """What the values are of; the question itself names what it asks."""
+    of_bill = ["the bill"] if "FROM allocated" in asked or "FROM billed_hours" in asked else []
+    return " and ".join([*of_bill, *([f"the table {_tables(kpi)}"] if kpi.tables else [])])
 
 
 def _missing(kpi: Kpi, inputs: Inputs) -> list[str]:
@@ -111,6 +145,7 @@ def to_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
                 "columns": list(one.kpi.columns),
                 "tables": {name.replace("_", "-"): list(columns) for name, columns in one.kpi.tables.items()},
             },
+            "source": one.source,
             "values": [{"of": dict(value.of), "value": f"{value.value:f}"} for value in one.values],
             "missing": list(one.missing),
             "notes": list(one.notes),

@@ -39,7 +39,8 @@ it is of in the other columns. The value is ``part / whole × scale``, or ``part
 class Kpi:
     """One figure. ``unit`` may name the ``{currency}``; ``columns`` are of the bill, ``tables`` of usage with their
     columns; ``empty`` says what no line had where the query gives nothing; ``total`` that a value of all
-    rows together means something."""
+    rows together means something. ``billed`` is of ``billed_hours``, and asked where no table of
+    usage is there."""
 
     name: str
     title: str
@@ -52,6 +53,7 @@ class Kpi:
     scale: Decimal = Decimal(1)
     total: bool = False
     notes: tuple[str, ...] = ()
+    billed: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A KPI with its values, the largest first, or with what is ``missing``."""
+    """A KPI with its values, the largest first, or with what is ``missing``; ``source`` is what the values are of: the
+    bill, tables of usage, or both."""
 
     kpi: Kpi
     unit: str
     values: tuple[Value, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    source: str = ""

@@ -67,6 +67,12 @@ def _gpu_hours(inputs: Inputs) -> str:
     return f"SELECT {_each(fields)}sum(gpu_hours) AS part FROM usage_gpu_hours WHERE gpu_hours > 0 GROUP BY ALL"
 
 
+def _billed_hours(_: Inputs) -> str:
+    return """
+        SELECT project, model, accelerator, sum(gpu_hours) AS part FROM billed_hours
+        GROUP BY ALL HAVING sum(gpu_hours) <> 0"""
+
+
 def _idle_gpu(inputs: Inputs) -> str:
     pool = "pool, " if "pool" in inputs.tables["gpu_hours"] else ""
     return f"""
@@ -126,12 +132,13 @@ KPIS: Final = (
     Kpi(
         "gpu-hours",
         "GPU-hours by project and model",
-        "Σ gpu_hours",
+        "Σ gpu_hours of the table; without one Σ hours of the bill's machines × accelerators of each",
         "GPU-hours",
         _gpu_hours,
         "a row with gpu_hours in gpu-hours",
         tables={"gpu_hours": ("date", "gpu_hours")},
         total=True,
+        billed=_billed_hours,
     ),
     Kpi(
         "cost-per-training-run",

@@ -58,9 +58,11 @@ def to_text(kpis: Sequence[Mapping[str, Any]]) -> str:
         values = kpi["values"]
         if not values:
             lines.append(f"{kpi['title']}: not known; missing: {'; '.join(kpi['missing'])}")
+            lines += [f"  note: {visible(note)}" for note in kpi["notes"]]
             continue
-        lines.append(f"{kpi['title']} ({kpi['unit']}): {kpi['formula']}")
+        lines.append(f"{kpi['title']} ({kpi['unit']}, from {kpi['source']}): {kpi['formula']}")
         for one in [*values[:SHOWN], *values[SHOWN:][-1:]]:
             words = ", ".join(f"{key.replace('_', ' ')} {visible(value or 'none')}" for key, value in one["of"].items())
             lines.append(f"  {shown(one['value'], kpi['unit']):>16}  {words or 'the whole'}")
+        lines += [f"  note: {visible(note)}" for note in kpi["notes"]]
     return "\n".join(lines)
