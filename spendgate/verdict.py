@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from spendgate.errors import InputError, Place
 from spendgate.estimate.carbon import Footprint
 from spendgate.estimate.model import Estimate
-from spendgate.estimate.savings import Saving
 from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 if TYPE_CHECKING:
     from spendgate.allocate.projected import Allocation
     from spendgate.config import Report
+    from spendgate.estimate.savings import Saving
     from spendgate.remedy.model import Remedy
     from spendgate.waivers.apply import Use
     from spendgate.waivers.model import Waived

@@ -135,12 +135,16 @@ def _fast_loader() -> Any:
     kinds = {"ScalarNode": ScalarNode, "SequenceNode": SequenceNode, "MappingNode": MappingNode}
     resolver = YAML(typ="safe", pure=True).resolver
 
+    @lru_cache(maxsize=4096)
+    def resolved(kind: str, value: Any, implicit: Any) -> str:
+        return str(resolver.resolve(kinds[kind], value, implicit))
+
     class Loader(CParser):  # type: ignore[misc]  # without type hints
         def __init__(self, stream: Any) -> None:
             CParser.__init__(self, stream)
 
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-            return str(resolver.resolve(kinds[kind.__name__], value, implicit))
+            return resolved(kind.__name__, value, implicit)
 
         def descend_resolver(self, parent: Any, index: Any) -> None:
             """No paths are resolved."""

@@ -80,12 +80,12 @@ def _estimate(workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage,
     lines: list[CostLine] = []
     by_use: Counter[str] = Counter()
     drivers: list[Driver] = []
-    terms = Terms(discounts)
+    terms, used = Terms(discounts), bool(usage)
     for workload in workloads:
         if not workload.mapped or workload.resource.external or not workload.resource.custom:
             continue
-        use = usage.of(workload) if usage else UNTOLD
-        key = (_key(workload), use) if usage else _key(workload)
+        use = usage.of(workload) if used else UNTOLD
+        key = (_key(workload), use) if used else _key(workload)
         if key not in shared:
             shared[key] = _lines_of(workload, payers, catalogue, use)
         found = shared[key]
@@ -194,6 +194,8 @@ def _lines_of_one(
 
 def _key(workload: Workload) -> Hashable:
     """All that a line depends on: equal facts share their lines, a stack of 10,000 resources has few different ones."""
+    if workload.derived is not None:
+        return workload.resource.type, workload.derived
     parts = tuple((part.name, part.billed_as, _key_of(part.facts)) for part in workload.parts)
     return (workload.resource.type, _key_of(workload.facts), parts)
 

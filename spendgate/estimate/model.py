@@ -218,9 +218,11 @@ class Estimate:
     def by_confidence(self) -> Mapping[Confidence, Decimal]:
         """What of the expected month is exact, derived and assumed; together they are exactly the total."""
         parts: dict[Confidence, Decimal] = {word: Decimal(0) for word in Confidence if word is not Confidence.UNPRICED}
-        for line in self.lines:
-            if line.cost is not None:
-                parts[line.confidence] = EXACT.add(parts[line.confidence], line.cost.monthly.expected)
+        different = {(id(line.cost), line.confidence): line.cost for line in self.lines if line.cost is not None}
+        times = Counter((id(line.cost), line.confidence) for line in self.lines if line.cost is not None)
+        for (key, confidence), cost in different.items():
+            amount = EXACT.multiply(cost.monthly.expected, Decimal(times[key, confidence]))
+            parts[confidence] = EXACT.add(parts[confidence], amount)
         return parts
 
     @property

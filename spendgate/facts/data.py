@@ -80,6 +80,7 @@ class _Stores:
         self.by_address: dict[str, Resource] = {}
         self.by_name: dict[str, Resource] = {}
         self._through: dict[str, bool] = {}
+        self._meant_by: dict[str, dict[str, None]] = {}
         self._tables = tables
         for resource in index.by_address.values():
             named = tables.data_names(resource.type) if resource.custom else None
@@ -92,6 +93,14 @@ class _Stores:
                         self.by_name.setdefault(outcome.value, resource)
             for id_ in resource.ids:
                 self.by_name.setdefault(id_, resource)
+
+    def meant_by(self, text: str) -> Mapping[str, None]:
+        """Addresses of the stores that a text names. The same few texts come again and again."""
+        found = self._meant_by.get(text)
+        if found is None:
+            names = (name for name in _names_in(text) if name in self.by_name)
+            found = self._meant_by[text] = dict.fromkeys(self.by_name[name].address for name in names)
+        return found
 
     def leads_on(self, resource: Resource) -> bool:
         """Whether what it names is named by those that name it: a launch template, an object in a bucket."""
@@ -133,13 +142,16 @@ def _known(workload: Workload, regions: Mapping[str, str], doubt: str) -> Worklo
 
 def _named(resource: Resource, stores: _Stores, found: _Found, seen: set[str]) -> None:
     """All stores that the properties of a resource name, and those that what it names leads on to."""
+    dependencies = resource.property_dependencies
     for name, value in resource.properties.items():
         if name not in _NO_DATA:
-            depended = resource.property_dependencies.get(name, ())
-            _meant(depended, stores, found, seen)
+            depended = dependencies.get(name, ())
+            if depended:
+                _meant(depended, stores, found, seen)
             _look(value, name, bool(depended), stores, found, seen)
-    for name in resource.property_dependencies.keys() - resource.properties.keys() - _NO_DATA:
-        _meant(resource.property_dependencies[name], stores, found, seen)
+    if dependencies:
+        for name in dependencies.keys() - resource.properties.keys() - _NO_DATA:
+            _meant(dependencies[name], stores, found, seen)
 
 
 def _meant(addresses: Iterable[str], stores: _Stores, found: _Found, seen: set[str]) -> None:
@@ -157,15 +169,15 @@ def _look(value: Any, trail: str, depended: bool, stores: _Stores, found: _Found
     """What stands in a value. An unknown or secret one names what its property depends on (``depended``), or cannot
     be told."""
     if isinstance(value, str):
-        for name in _names_in(value):
-            if name in stores.by_name:
-                found.stores[stores.by_name[name].address] = None
+        found.stores.update(stores.meant_by(value))
+    elif value is None or isinstance(value, (int, float)):
+        return
     elif isinstance(value, Reference):
         _meant((value.urn,), stores, found, seen)
     elif value is UNKNOWN or isinstance(value, Secret):
         if not depended:
             found.open = found.open or f"{trail}: {'known only after apply' if value is UNKNOWN else 'secret'}"
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):
         for key, item in value.items():
             if key not in _NO_DATA:
                 _look(item, f"{trail}.{key}", depended, stores, found, seen)

@@ -21,7 +21,7 @@ from spendgate.facts.hardware import (
     requested,
 )
 from spendgate.facts.joins import Index, merged
-from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload, facts_with
+from spendgate.facts.model import Count, Facts, Kind, Lifecycle, Part, Schedule, Workload, derived_workload, facts_with
 from spendgate.facts.outcome import ABSENT, Absent, Known, Outcome, Unclear, wrong_type
 from spendgate.facts.parts import ASKED, OF_PARTS, TYPES, united
 from spendgate.facts.table import (
@@ -92,7 +92,8 @@ def _workload(
         derivation.derive()
         if key is not None:
             known[key] = derivation
-    return Workload(resource, derivation.facts(resource), parts=tuple(derivation.parts))
+    shared = None if key is None else derivation
+    return derived_workload(resource, derivation.facts(resource), tuple(derivation.parts), shared)
 
 
 _PLAIN: Final = 2
@@ -102,7 +103,7 @@ _PLAIN: Final = 2
 def _rests_on(resource: Resource, row: Row, index: Index) -> Hashable | None:
     """All that the facts of a resource rest on but for its tags; None where that is not told: a value is unknown,
     secret or another resource, or another resource may say more."""
-    if row.rests_on is None or (index.whole and not index.alone(row.joins.values())):
+    if row.rests_on is None or (index.whole and not index.alone(row.joined)):
         return None
     read = {name: value for name, value in resource.properties.items() if name in row.rests_on}
     try:

@@ -77,9 +77,9 @@ class Index:
         """All resources of some types, in order of declaration within a type."""
         return [resource for type_ in types for resource in self._by_type.get(type_, ())]
 
-    def alone(self, joins: Iterable[Join]) -> bool:
-        """Whether there is nothing on the other side of any of these joins, whichever resource asks."""
-        return self.whole and not any(type_ in self._by_type for join in joins for type_ in join.types)
+    def alone(self, types: frozenset[str]) -> bool:
+        """Whether there is nothing of these types, to which joins lead, whichever resource asks."""
+        return self.whole and types.isdisjoint(self._by_type)
 
     def joined(self, resource: Resource, join: Join, own_types: tuple[str, ...]) -> Joined:
         """The resources on the other side of a join; ``own_types`` are the names of the resource's own type."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -162,9 +162,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A resource with its facts; ``mapped`` is False for a type that no mapping table knows (listed, never dropped)."""
+    """A resource with its facts; ``mapped`` is False for a type that no mapping table knows (listed, never dropped).
+
+    ``derived``, where it is set, is the same for those whose facts were derived at once: they and the parts are alike
+    but for the tags. A changed copy has none.
+    """
 
     resource: Resource
     facts: Facts
     mapped: bool = True
     parts: tuple[Part, ...] = ()
+    derived: Hashable = field(default=None, init=False, compare=False, repr=False)
+
+
+def derived_workload(resource: Resource, facts: Facts, parts: tuple[Part, ...], derived: Hashable) -> Workload:
+    """A workload with what tells that others were derived with it."""
+    workload = Workload(resource, facts, True, parts)
+    object.__setattr__(workload, "derived", derived)
+    return workload

@@ -170,7 +170,8 @@ class PartRow:
 class Row:
     """One resource type. ``cases`` are tried in order; the last one has no condition.
 
-    ``rests_on`` are the properties that anything but the tags is read from; None where that is not told.
+    ``rests_on`` are the properties that anything but the tags is read from; None where that is not told. ``joined``
+    are the types on the other side of the joins.
     """
 
     types: tuple[str, ...]
@@ -184,6 +185,7 @@ class Row:
     reads: tuple[Read, ...] = ()
     join_reads: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     rests_on: frozenset[str] | None = None
+    joined: frozenset[str] = frozenset()
 
 
 class Mappings:
@@ -356,6 +358,7 @@ class _RowCompiler:
             reads=(*of_tags.reads, *self.reads),
             join_reads=self.join_reads,
             rests_on=_own(self.reads),
+            joined=frozenset(type_ for join in self.joins.values() for type_ in join.types),
         )
 
     def _inherited(self, spec: Mapping[str, Any]) -> Join:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 from spendgate.facts.expression import Compiler, Read, TableError
 from spendgate.facts.outcome import Unclear, not_known_yet, wrong_type
@@ -43,6 +43,9 @@ def _layer(spec: Any, compiler: Compiler) -> Layer:
     return Layer(root, tuple(map(str, keys)), entry.get("key"), entry.get("value"))
 
 
+_TEXT: Final = frozenset((str,))
+"""What tags mostly are; told at C speed."""
+
 Tags = tuple[dict[str, str], dict[str, str]]
 """Tags by key, and reasons by fact path (``tags``, ``tags.team``) for those that are not known."""
 
@@ -56,6 +59,9 @@ def merged(layers: Sequence[Layer], resource: Resource, inherited: Tags = ({}, {
             # Anything may be set or overridden here; what earlier layers say no longer holds.
             tags.clear()
             unknowns = {"tags": found.reason}
+            continue
+        if not unknowns and tags.keys().isdisjoint(found) and _TEXT.issuperset(map(type, found.values())):
+            tags.update(cast(Mapping[str, str], found))
             continue
         for key, value in found.items():
             if value is None:
@@ -78,7 +84,7 @@ def _read(layer: Layer, resource: Resource) -> Mapping[str, str | Unclear | None
         value, trail = (provider.properties if provider is not None else None), "provider"
     for key in layer.keys:
         value = value[0] if isinstance(value, list) and len(value) == 1 else value
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             value, trail = value.get(key), f"{trail}.{key}" if trail else key
         elif value is not None:
             return wrong_type(trail, "an object", value)
@@ -90,8 +96,10 @@ def _read(layer: Layer, resource: Resource) -> Mapping[str, str | Unclear | None
         return {}
     if layer.key is not None:
         return _entries(value, layer.key, layer.value or "value", trail)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         return wrong_type(trail, "an object", value)
+    if _TEXT.issuperset(map(type, value.values())) and _TEXT.issuperset(map(type, value)):
+        return value
     return {
         str(key): item
         if type(item) is str

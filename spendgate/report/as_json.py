@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgate import __version__
-from spendgate.allocate.model import OWNER
-from spendgate.allocate.projected import Allocation, Owner
 from spendgate.estimate.carbon import Carbon, Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range, Reduction
-from spendgate.estimate.savings import Saving
 from spendgate.prices.model import Quote
 from spendgate.remedy.model import Remedy
-from spendgate.verdict import Checked, Finding, Priced, Status, Verdict
+from spendgate.verdict import Checked, Exit, Finding, Priced, Status, Verdict
 from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
+
+if TYPE_CHECKING:
+    from spendgate.allocate.projected import Allocation, Owner
+    from spendgate.estimate.savings import Saving
 
 _one_line: Final = json.JSONEncoder(ensure_ascii=False).encode
 _quoted: Final = json.encoder.encode_basestring
@@ -35,7 +36,9 @@ def render(verdict: Verdict) -> str:
     member on a line of its own.
     """
     texts = _Texts()
-    return _lines(_document(verdict, texts.finding, texts.line, texts.resource)) + "\n"
+    pieces: list[str] = []
+    _write(_document(verdict, texts.finding, texts.line, texts.resource), pieces.append)
+    return "".join((*pieces, "\n"))
 
 
 class _Text(str):
@@ -50,28 +53,30 @@ class _Texts:
     written: dict[Hashable, str] = field(default_factory=dict)
 
     def finding(self, finding: Finding, checked: Checked) -> _Text:
+        # Findings of one answer differ in their places alone. Keys name by id what is there as long as the verdict.
         word = (finding.guardrail, finding.status, finding.enforcement, finding.severity)
-        place = (finding.address, finding.type, finding.name, finding.location)
-        told = (finding.guardrail, finding.message, finding.remediation, finding.unknown, checked.path)
-        waived = (finding.waiver, finding.not_waived)
-        texts = (
-            self.once(word, lambda: _word(finding)),
-            self.once(place, lambda: _where(finding)),
-            self.once((told, waived), lambda: _told(finding, checked)),
-        )
-        return _Text(f"{{{', '.join(texts)}}}")
+        told = (finding.message, finding.remediation, finding.unknown, finding.not_waived, finding.not_patched)
+        before = self.once(word, lambda: _word(finding))
+        after = self.once((told, id(finding.waiver), id(checked)), lambda: _told(finding, checked))
+        where = self.written.get((finding.address, id(finding.location)))
+        if where is None:
+            where = self.written[finding.address, id(finding.location)] = _where_text(finding)
+        return _Text(f"{{{before}, {where}, {after}}}")
 
     def line(self, line: CostLine, carbon: Carbon | None) -> _Text:
-        # Lines of equal facts share what they are made of; the line that a key names is there as long as the verdict.
+        # Lines of equal facts share what they are made of.
         shared = (line.quantity, line.unit, line.hours, line.quote, line.cost, line.assumptions, line.confidence)
         key = (line.item, *map(id, (*shared, line.listed, line.reduction, carbon)))
-        return _Text(f'{{"resource": {_one_line(line.resource)}, {self.once(key, lambda: _priced(line, carbon))}}}')
+        return _Text(f'{{"resource": {_quoted(line.resource)}, {self.once(key, lambda: _priced(line, carbon))}}}')
 
     def resource(self, item: Priced, checked: Checked) -> _Text:
-        names, ids = (", ".join(map(_quoted, texts)) for texts in (item.names, item.ids))
-        own = f'"address": {_quoted(item.address)}, "name": {_quoted(item.name)}, "names": [{names}], "ids": [{ids}]'
-        key = (item.type, item.kind, item.sized, checked.path, *item.tags.items())
-        return _Text(f"{{{own}, {self.once(key, lambda: _alike(item, checked))}}}")
+        names, ids = ", ".join(map(_quoted, item.names)), ", ".join(map(_quoted, item.ids))
+        tags = ", ".join([f"{_quoted(key)}: {_quoted(value)}" for key, value in item.tags.items()])
+        end = self.once(("sized", item.sized, id(checked)), lambda: _end(item, checked))
+        return _Text(
+            f'{{"address": {_quoted(item.address)}, "name": {_quoted(item.name)}, "names": [{names}], "ids": [{ids}], '
+            f'"type": {_quoted(item.type)}, "kind": {_quoted(item.kind)}, "tags": {{{tags}}}, {end}}}'
+        )
 
     def once(self, key: Hashable, members: Callable[[], dict[str, Any]]) -> str:
         """The members of an object as text, without its braces."""
@@ -81,15 +86,33 @@ class _Texts:
         return found
 
 
-def _lines(value: Any, depth: int = 0) -> str:
-    if depth < OPENED and isinstance(value, (dict, list)) and value:
-        inner, outer = "  " * (depth + 1), "  " * depth
-        if isinstance(value, dict):
-            parts = [f"{_one_line(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
-            return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{outer}}}"
-        items = [item if type(item) is _Text else _one_line(item) for item in value]
-        return f"[\n{inner}" + f",\n{inner}".join(items) + f"\n{outer}]"
-    return _one_line(value)
+def _where_text(finding: Finding) -> str:
+    """As ``_where``: there are as many places as resources, and each is written once."""
+    place = finding.location
+    file, line = (_quoted(place.file), place.line) if place else ("null", None)
+    return (
+        f'"resource": {{"address": {_quoted(finding.address)}, "type": {_quoted(finding.type)}, '
+        f'"name": {_quoted(finding.name)}}}, '
+        f'"location": {{"file": {file}, "line": {"null" if line is None else line}}}'
+    )
+
+
+def _write(value: Any, put: Callable[[str], None], depth: int = 0) -> None:
+    if depth == OPENED or not value or not isinstance(value, (dict, list)):
+        put(_one_line(value))
+        return
+    inner, outer = "  " * (depth + 1), "  " * depth
+    if isinstance(value, dict):
+        between = "{\n"
+        for key, item in value.items():
+            put(f"{between}{inner}{_quoted(key)}: ")
+            _write(item, put, depth + 1)
+            between = ",\n"
+        put(f"\n{outer}}}")
+    else:
+        put(f"[\n{inner}")
+        put(f",\n{inner}".join([item if type(item) is _Text else _one_line(item) for item in value]))
+        put(f"\n{outer}]")
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
@@ -103,11 +126,12 @@ def _document(
     of_line: Callable[[CostLine, Carbon | None], Any],
     of_resource: Callable[[Priced, Checked], Any],
 ) -> dict[str, Any]:
-    tally = Counter(finding.status for finding in verdict.findings)
+    tally = Counter(finding.status for checked in verdict.inputs for finding in checked.findings)
+    code = verdict.exit_code
     return {
         "spendgate": __version__,
-        "verdict": "pass" if verdict.passed else "fail",
-        "exit_code": int(verdict.exit_code),
+        "verdict": "pass" if code is Exit.PASS else "fail",
+        "exit_code": int(code),
         "tally": {str(status): tally[status] for status in Status},
         "findings": [of_finding(finding, checked) for checked in verdict.inputs for finding in checked.findings],
         "estimate": _estimate(verdict.estimate, verdict.footprint, of_line),
@@ -121,18 +145,20 @@ def _document(
 
 
 def _resource(item: Priced, checked: Checked) -> dict[str, Any]:
-    named = {"address": item.address, "name": item.name, "names": list(item.names), "ids": list(item.ids)}
-    return {**named, **_alike(item, checked)}
-
-
-def _alike(item: Priced, checked: Checked) -> dict[str, Any]:
     return {
+        "address": item.address,
+        "name": item.name,
+        "names": list(item.names),
+        "ids": list(item.ids),
         "type": item.type,
         "kind": item.kind,
         "tags": dict(item.tags),
-        "sized": item.sized,
-        "input": str(checked.path),
+        **_end(item, checked),
     }
+
+
+def _end(item: Priced, checked: Checked) -> dict[str, Any]:
+    return {"sized": item.sized, "input": str(checked.path)}
 
 
 def _allocation(allocation: Allocation, estimate: Estimate | None = None) -> dict[str, Any]:
@@ -193,6 +219,8 @@ def _allocation(allocation: Allocation, estimate: Estimate | None = None) -> dic
 
 
 def _owner(owner: Owner) -> dict[str, str]:
+    from spendgate.allocate.model import OWNER
+
     return {name: word for name, word in zip(OWNER, owner, strict=True) if word is not None}
 
 
@@ -288,6 +316,7 @@ def _estimate(
     carbon = (
         footprint.lines if footprint and len(footprint.lines) == len(estimate.lines) else (None,) * len(estimate.lines)
     )
+    shares = estimate.shares
     return {
         "currency": estimate.currency,
         "totals": _cost(estimate.total),
@@ -314,7 +343,7 @@ def _estimate(
             for scenario in estimate.scenarios
         ],
         "confidence": {
-            str(word): {"monthly": _number(amount), "share": _number(estimate.shares[word])}
+            str(word): {"monthly": _number(amount), "share": _number(shares[word])}
             for word, amount in estimate.by_confidence.items()
         },
         "carbon": _footprint(footprint) if footprint else None,

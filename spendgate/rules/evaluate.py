@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -508,29 +508,35 @@ def _tell(compiled: Compiled, subject: Subject, answer: Answer) -> tuple[Finding
     """The answer as findings on the subject."""
     if compiled.answered is not None:
         compiled.answered(answer)
-    guardrail, enforcement = compiled.guardrail, compiled.selected.enforcement
+    guardrail = compiled.selected.guardrail
+    return tuple(
+        [
+            Finding(
+                guardrail.name,
+                status,
+                level,
+                guardrail.severity,
+                subject.address,
+                subject.type,
+                subject.name,
+                message,
+                guardrail.remediation,
+                subject.location,
+                unknown,
+            )
+            for status, message, level, unknown in _words(compiled, answer)
+        ]
+    )
 
-    def finding(status: Status, message: str, level: Enforcement, unknown: Sequence[str] = ()) -> Finding:
-        return Finding(
-            guardrail=guardrail.name,
-            status=status,
-            enforcement=level,
-            severity=guardrail.severity,
-            address=subject.address,
-            type=subject.type,
-            name=subject.name,
-            message=message,
-            remediation=guardrail.remediation,
-            location=subject.location,
-            unknown=tuple(unknown),
-        )
 
-    told = [finding(Status.VIOLATION, message, enforcement) for message in answer.messages]
+def _words(compiled: Compiled, answer: Answer) -> Iterator[tuple[Status, str, Enforcement, tuple[str, ...]]]:
+    """What an answer says, whatever it is about: status, message, level, and what is unknown."""
+    guardrail, enforcement = compiled.selected.guardrail, compiled.selected.enforcement
+    for message in answer.messages:
+        yield Status.VIOLATION, message, enforcement, ()
     if answer.undetermined and guardrail.on_unknown is not OnUnknown.SKIP:
         level = enforcement if guardrail.on_unknown is OnUnknown.DENY else Enforcement.ADVISORY
         text = f"cannot be decided at preview: {'; '.join(answer.undetermined)}"
-        told.append(finding(Status.UNDETERMINED, text, level, answer.undetermined))
+        yield Status.UNDETERMINED, text, level, answer.undetermined
     if answer.error is not None:
-        text = f"the guardrail itself failed: {answer.error} ({guardrail.place})"
-        told.append(finding(Status.ERROR, text, enforcement))
-    return tuple(told)
+        yield Status.ERROR, f"the guardrail itself failed: {answer.error} ({guardrail.place})", enforcement, ()

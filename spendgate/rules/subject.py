@@ -28,7 +28,8 @@ class Subject:
     """What a guardrail is asked about: plain values by variable, unknown paths with the reason of each, and its place.
 
     ``properties`` are the resource's own, as declared; few guardrails read them, so they are made plain on demand.
-    ``alike``, where it is given, is the same for those whose cost, and whose facts but for the tags, are the same.
+    ``alike``, where it is given, is the same for those whose cost, type and options, and whose facts but for the tags,
+    are the same.
     """
 
     values: Values
@@ -94,7 +95,9 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 def of_one(path: Path) -> bool:
     """Whether subjects that are alike may differ in what stands at a path."""
-    return path[0] == "resource" or path == ("facts",) or path[:2] in (("facts", "tags"), ("facts", "tag_keys"))
+    if path[0] == "resource":
+        return path[1:2] not in (("type",), ("external",), ("options",))
+    return path == ("facts",) or path[:2] in (("facts", "tags"), ("facts", "tag_keys"))
 
 
 def within(parts: Iterable[Part], others: Iterable[Part]) -> bool:

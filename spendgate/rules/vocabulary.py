@@ -231,7 +231,7 @@ def resource_values(
     workload: Workload, estimate: Estimate, carbon: Footprint | None = None, shared: Shared | None = None
 ) -> tuple[dict[str, Any], Hashable]:
     """``resource`` (but its properties), ``facts`` and ``cost`` of one workload as CEL sees them; and what tells its
-    facts, but for the tags, and its cost from those of others (None: that is not told).
+    facts, but for the tags, its cost, type and options from those of others (None: that is not told).
 
     ``estimate`` and ``carbon`` hold the lines of this workload only.
     """
@@ -240,8 +240,8 @@ def resource_values(
     if shared is None or carbon is not None or estimate.drivers or any(line.cost is None for line in estimate.lines):
         declared, cost = _declared(facts), cost_values(estimate.total, estimate)
     else:
-        declared, cost = _shared_facts(facts, shared), _shared_cost(estimate, shared)
-        alike = (id(declared), id(cost))
+        declared, cost = _shared_facts(workload, shared), _shared_cost(estimate, shared)
+        alike = (id(declared), id(cost), resource.type, resource.external, id(resource.options))
     if carbon is not None:
         cost["carbon"] = carbon_values(carbon)
     values = {
@@ -268,8 +268,14 @@ def facts_values(workload: Workload) -> dict[str, Any]:
     return {**_declared(facts), "tags": dict(facts.tags), "tag_keys": tag_keys(facts)}
 
 
-def _shared_facts(facts: Facts, shared: Shared) -> dict[str, Any]:
+def _shared_facts(workload: Workload, shared: Shared) -> dict[str, Any]:
     """As ``_declared``: facts that were derived once have the same values, but for their tags."""
+    facts = workload.facts
+    if workload.derived is not None:
+        found = shared.facts.get(workload.derived)
+        if found is None:
+            found = shared.facts[workload.derived] = _declared(facts)
+        return found
     values = {name: value for name, value in vars(facts).items() if name not in _OF_ONE}
     key = (*values, *map(id, values.values()))
     if key not in shared.facts:

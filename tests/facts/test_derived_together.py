@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spendgate.estimate import estimate
 from spendgate.facts import derive
 from spendgate.facts.derive import Derived, facts_of
 from spendgate.facts.table import load_mappings
@@ -32,9 +33,10 @@ EXAMPLES = sorted(
 
 
 def told(resources: Sequence[Resource]) -> list[str]:
-    """Everything that is derived of the resources of one stack; as text, for 1 equals true."""
+    """Everything that is derived of the resources of one stack, and what they cost; as text, for 1 equals true."""
     found = facts_of(Declaration("test", "dev", Path(), tuple(resources)), CATALOGUE)
-    return [f"{one.resource.address}: {one.facts!r} {one.parts!r} {one.mapped}" for one in found]
+    facts = [f"{one.resource.address}: {one.facts!r} {one.parts!r} {one.mapped}" for one in found]
+    return [*facts, *(f"{line.resource}: {line.item} {line.cost}" for line in estimate(found, CATALOGUE).lines)]
 
 
 def each_alone(resources: Sequence[Resource]) -> list[str]:
@@ -112,6 +114,15 @@ def derivations(resources: Sequence[Resource]) -> int:
     with mock.patch.object(derive, "_Derivation", made):
         told(resources)
     return made.call_count
+
+
+def test_a_changed_copy_was_not_derived_with_the_others() -> None:
+    bucket = Resource("aws:s3/bucket:Bucket", "data", "urn:data", {"bucket": "data"})
+    twin = replace(bucket, name="more", address="urn:more")
+    first, second = facts_of(Declaration("test", "dev", Path(), (bucket, twin)), CATALOGUE)
+    assert first.derived is not None
+    assert first.derived is second.derived
+    assert replace(first, facts=replace(first.facts, size_gib=5.0)).derived is None
 
 
 def test_alike_resources_are_not_derived_each_by_itself_and_those_that_differ_are() -> None:
