@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,7 @@ from spendgate.allocate import bill, shares
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
+from spendgate.allocate.files import noticed
 from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.model import OWNER, Layer, Window
@@ -54,7 +55,11 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     )
     partial = output.with_name(f".{output.name}.{token_hex(4)}.part")
     try:
-        counted = _counted(engine.rows(bill.faults(raw, cost, chosen, engine.as_time))[0], request)
+        counted = _counted(
+            engine.rows(bill.faults(raw, cost, chosen, engine.as_time))[0],
+            request,
+            lambda: engine.rows(bill.first_fault(raw, cost, engine.as_time)),
+        )
         lines = table if chosen is None else table.filter(chosen)
         written = _written(engine, request, lines, tables, partial)
         outcome = _outcome(engine, request, lines, written, counted)
@@ -86,7 +91,9 @@ def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
     return tuple(found)
 
 
-def _counted(row: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+def _counted(
+    row: Mapping[str, Any], request: Request, first_fault: Callable[[], list[dict[str, Any]]]
+) -> Mapping[str, Any]:
     """The first look at the bill. Raises InputError for lines that cannot be placed, and for mixed currencies."""
     place, cost = request.bills[0], request.rules.amount.column
     asked = (f" of {request.month}" if request.month else "") + (f" in {request.currency}" if request.currency else "")
@@ -99,7 +106,9 @@ def _counted(row: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
     ]
     wrong = [f"{count:,} of {row['all_lines']:,} lines {what}" for count, what in told if count]
     if wrong:
-        raise InputError("; ".join(wrong), place=place, remedy="Nothing was allocated: export the bill again.")
+        named = f": line {first[0][LINE_ID]}, for one" if (first := first_fault()) else ""
+        remedy = "Nothing was allocated: export the bill again."
+        raise InputError(f"{'; '.join(wrong)}{named}", place=place, remedy=remedy)
     if not row["lines"]:
         raise InputError(f"the bill has no lines{asked}", place=place)
     if row["currencies"] > 1:
@@ -234,6 +243,7 @@ def _outcome(
         duplicates=duplicates,
         read_as=totals["read_as"],
         bad_tags=written.bad_tags,
+        noticed=tuple(noticed([path for path in request.bills if path.exists()])),
         rest=rest,
     )
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.files import CSV as CSV
+from spendgate.allocate.files import PARQUET as PARQUET
+from spendgate.allocate.files import files_of_bill as files_of_bill
 from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS, REQUIRED, Kind
 from spendgate.allocate.heads import fault_of, separator_of
 from spendgate.allocate.mapping import as_it_is, find_mapping, select_list
@@ -20,10 +24,6 @@ from spendgate.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz")
-PARQUET: Final = (".parquet", ".parq")
-
 
 OURS: Final = ("x_File", "file_row_number", LINE_ID)
 """Columns that reading adds."""
@@ -43,7 +43,7 @@ def open_bill(
     connection: Any, paths: Sequence[Path], line_id: str | None = None, mapping: str | None = None
 ) -> ir.Table:
     """The lines of all files, as their columns are written, with ``x_LineId``: the bill's own where ``line_id`` names
-    its column, else the file and the row in it (of several CSV files, the row in all of them).
+    its column, else the file and the row in it.
 
     ``mapping`` names how columns of another format are read (a name or a file); without one it is found by the columns.
     Lines that were mapped have it in ``x_ReadAs``.
@@ -60,22 +60,24 @@ def open_bill(
             f"delim={_quoted(separator)}, quote='\"', escape='\"', comment='', skip=0, "
             "nullstr=['', 'NULL', 'null'], strict_mode=true, hive_partitioning=true, hive_types_autocast=false)"
         )
-        number = "row_number() OVER ()"
     else:
         source = (
             f"read_parquet([{listed}], union_by_name=true, filename='x_File', file_row_number=true, "
             "hive_partitioning=true, hive_types_autocast=false)"
         )
-        number = "file_row_number + 1"
     try:
+        if csv:
+            source = _numbered(connection, source, files)
         types = {row[0]: row[1] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         columns = list(types)
         if line_id is not None:
             known_line_id(line_id, [name for name in columns if name not in OURS], paths[0])
             made = f'CAST("{line_id}" AS VARCHAR)'
         else:
-            made = f"{_label(files)} || ':' || ({number})"
+            made = f"{_label(files)} || ':' || (file_row_number + 1)"
         own = {name: type_ for name, type_ in types.items() if name not in OURS}
+        if not csv:
+            hold_names(files, own)
         found = find_mapping(mapping, columns)
         kept = as_it_is(own) if found is None else f"{select_list(found, own)}, {_quoted(found.name)} AS {READ_AS}"
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
@@ -84,6 +86,38 @@ def open_bill(
         if csv and "when sniffing" in str(error) and (fault := fault_of(files, separator)):
             raise fault from None
         raise unreadable(error, paths[0]) from None
+
+
+def hold_names(files: Sequence[Path], columns: Mapping[str, str]) -> None:
+    """Raise InputError for a Parquet file that names a column twice, or differs in case alone; the engine gives the
+    second one a number."""
+    low = {name.lower() for name in columns}
+    if not any(re.fullmatch(r"(.+)_\d+", name) and name.rpartition("_")[0] in low for name in low):
+        return
+    from pyarrow import parquet
+
+    for file in files:
+        names = [name.lower() for name in parquet.read_schema(file).names]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f'two columns are named "{twice}"', place=file, remedy="Which one counts cannot be told.")
+
+
+def _numbered(connection: Any, source: str, files: Sequence[Path]) -> str:
+    """Lines of CSV with their number in the file, from 0. They are read in the order of the files, and numbered in all
+    of them; so how many lines stand in the files before one is counted first."""
+    numbered = f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM {source})"
+    if len(files) == 1:
+        return numbered
+    counted = connection.raw_sql(f"SELECT x_File, count(*) FROM {source} GROUP BY x_File").fetchall()
+    lines = dict(counted)
+    before = accumulate((lines.get(str(file), 0) for file in files), initial=0)
+    starts = ", ".join(f"({_quoted(str(file))}, {start})" for file, start in zip(files, before, strict=False))
+    return (
+        "(SELECT numbered.* REPLACE (numbered.file_row_number - starts.before AS file_row_number) "
+        f"FROM {numbered} AS numbered JOIN (VALUES {starts}) AS starts(x_File, before) "
+        "ON numbered.x_File = starts.x_File)"
+    )
 
 
 def _label(files: Sequence[Path]) -> str:
@@ -139,13 +173,16 @@ def faults(table: ir.Table, cost: str, chosen: Any, as_time: AsTime = timestamps
         return ibis.cases((condition, 1), else_=0).sum().fill_null(0)
 
     raw = table[cost]
-    exact = raw.strip().try_cast("decimal(38, 20)") if raw.type().is_string() else raw.cast("decimal(38, 20)")
+    if raw.type().is_floating():
+        exact = _typed(table, cost, as_time)
+    else:
+        exact = raw.strip().try_cast("decimal(38, 20)") if raw.type().is_string() else raw.cast("decimal(38, 20)")
     return table.aggregate(
         all_lines=table.count(),
         lines=table.count() if chosen is None else count(chosen),
-        bad_cost=count(table[cost].notnull() & _typed(table, cost, as_time).isnull()),
+        bad_cost=count(_no_amount(table, cost, as_time)),
         no_cost=count(table[cost].isnull()),
-        bad_time=count(table.ChargePeriodStart.notnull() & _typed(table, "ChargePeriodStart", as_time).isnull()),
+        bad_time=count(_no_time(table, as_time)),
         no_time=count(table.ChargePeriodStart.isnull()),
         no_currency=count(table.BillingCurrency.isnull()),
         currencies=table.BillingCurrency.nunique(where=chosen),
@@ -156,14 +193,37 @@ def faults(table: ir.Table, cost: str, chosen: Any, as_time: AsTime = timestamps
     )
 
 
+def first_fault(table: ir.Table, cost: str, as_time: AsTime = timestamps) -> ir.Table:
+    """The id of the first line that ``faults`` counts, or of none."""
+    wrong = (
+        _no_amount(table, cost, as_time)
+        | _no_time(table, as_time)
+        | table[cost].isnull()
+        | table.ChargePeriodStart.isnull()
+        | table.BillingCurrency.isnull()
+    )
+    return table.filter(wrong).select(LINE_ID).limit(1)
+
+
+def _no_amount(table: Any, cost: str, as_time: AsTime) -> Any:
+    return table[cost].notnull() & _typed(table, cost, as_time).isnull()
+
+
+def _no_time(table: Any, as_time: AsTime) -> Any:
+    """A time that is none; engines also take words for times, such as ``infinity`` and ``epoch``."""
+    written = table.ChargePeriodStart
+    none = written.notnull() & _typed(table, "ChargePeriodStart", as_time).isnull()
+    return none | (written.strip() > ":") if written.type().is_string() else none
+
+
 def unreadable(error: Exception, place: Path) -> InputError:
     """What the engine says of a file, in a sentence."""
     if isinstance(error, InputError):
         return error
-    named = re.search(r"^\s*file\s*=\s*(\S.*)$", str(error), re.MULTILINE)
+    named = re.search(r"^\s*file\s*=\s*(\S.*)$|GZIP stream: (/.*)$|file '(/[^']*)'", str(error), re.MULTILINE)
     return InputError(
         f"the bill cannot be read: {said(error)}",
-        place=Path(named[1].strip()) if named else place,
+        place=Path(next(filter(None, named.groups())).strip()) if named else place,
         remedy="Is the file whole? Export it again, or name its columns with --columns.",
     )
 
@@ -175,6 +235,11 @@ _CSV_FAULTS: Final = (
     ),
     (re.compile(r"unterminated quote|unquoted value|quote should be followed"), "a quote is not closed"),
     (re.compile(r"[Ii]nvalid unicode|not utf-8 encoded"), "it is not UTF-8 text"),
+    (re.compile(r"Unexpected end of GZIP stream"), "the file is cut off"),
+    (
+        re.compile(r"No magic bytes|too small to be a Parquet file"),
+        "the file is cut off, or it is no Parquet file ({0})",
+    ),
 )
 
 
@@ -184,7 +249,8 @@ def said(error: Exception) -> str:
     line = re.search(r"CSV Error on Line: (\d+)", text)
     for pattern, told in _CSV_FAULTS:
         if found := pattern.search(text):
-            return f"line {line[1]}: {told.format(*found.groups())}" if line else told.format(*found.groups())
+            words = told.format(*(found.groups() or (found[0],)))
+            return f"line {line[1]}: {words}" if line else words
     first = next((part.strip() for part in text.splitlines() if part.strip()), type(error).__name__)
     return first if len(first) <= 240 else f"{first[:239]}…"
 
@@ -196,7 +262,22 @@ def _typed(table: Any, name: str, as_time: AsTime) -> Any:
         return column if type_.is_string() else column.cast("string")
     if kind is Kind.TIME:
         return as_time(column) if type_.is_string() else column.cast("timestamp")
+    if type_.is_floating():
+        return _of_binary(column, kind)
     return column.strip().try_cast(kind.value) if type_.is_string() else column.cast(kind.value)
+
+
+def _of_binary(column: Any, kind: Kind) -> Any:
+    """A binary number with the fifteen digits that it has: what stands behind them is noise, and engines differ in it.
+    What is no number is none."""
+    import ibis
+
+    size = column.abs()
+    places = [(10**3, 12), (10**6, 9), (10**9, 6)]
+    if kind is Kind.QUANTITY:
+        places.insert(0, (1, 15))
+    cases = [(size < bound, column.try_cast(f"decimal(38, {places_})").cast(kind.value)) for bound, places_ in places]
+    return ibis.cases(*cases, else_=column.try_cast("decimal(38, 3)").cast(kind.value))
 
 
 def written_files(path: Path) -> str:
@@ -205,36 +286,6 @@ def written_files(path: Path) -> str:
         return str(path)
     ending = ".csv" if path.suffix.lower() == ".csv" else ".parquet"
     return str(path / f"part-*{ending}")
-
-
-def files_of_bill(paths: Sequence[Path]) -> tuple[list[Path], bool]:
-    """All files of the bill, and whether they are CSV. Raises InputError for a path without any, and for both formats
-    at once."""
-    files = _files(paths)
-    formats = {str(path).lower().endswith(CSV) for path in files}
-    if len(formats) > 1:
-        raise InputError(
-            "the bill is partly CSV and partly Parquet", place=paths[0], remedy="Name the files of one format."
-        )
-    return files, formats == {True}
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if str(one).lower().endswith((*CSV, *PARQUET)))
-            if not inside:
-                raise InputError("no CSV or Parquet file lies in this folder", place=path)
-            found += inside
-        elif not path.exists():
-            raise InputError("no such bill", place=path)
-        elif str(path).lower().endswith((*CSV, *PARQUET)):
-            found.append(path)
-        else:
-            endings = ", ".join((*CSV, *PARQUET))
-            raise InputError("not a bill that can be read", place=path, remedy=f"Bills end with {endings}.")
-    return found
 
 
 def _quoted(text: str) -> str:

@@ -50,6 +50,7 @@ class Outcome:
     ``rounding`` is what the bill's costs have beyond twelve decimals; ``by_rule`` and ``by_owner`` are in order of
     amount; ``never`` are rules that matched no line, ``lost`` pools and windows without use, ``missing`` columns that
     rules read and the bill lacks; ``read_as`` is the mapping by which a bill of another format was read.
+    ``noticed`` says of the bill's files what was left out, or may be cut off.
     ``bad_tags`` are ids of lines whose tags are no JSON, a hundred at most. ``rest`` says what the bounded lists
     ``owners`` (``by_owner``), ``unowned`` and ``lost`` leave out.
     """
@@ -73,6 +74,7 @@ class Outcome:
     duplicates: tuple[str, ...]
     read_as: str | None = None
     bad_tags: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
     rest: Mapping[str, Rest] = field(default_factory=dict)
 
     @property

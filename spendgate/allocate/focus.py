@@ -6,6 +6,7 @@ the columns of later releases are optional in bills of earlier ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
@@ -95,6 +96,15 @@ READ_AS: Final = "x_ReadAs"
 """Of bills in other formats: the mapping by which they were read."""
 
 TAGS: Final = "Tags"
+
+_BY_LOW: Final = {name.lower(): name for name in (*COLUMNS, TAGS)}
+
+
+def focus_names(names: Iterable[str]) -> dict[str, str]:
+    """Of a bill's columns those that are FOCUS' in another case, with how FOCUS writes them: databases write names in
+    capitals or in small letters."""
+    return {name: own for name in names if (own := _BY_LOW.get(name.lower(), name)) != name}
+
 
 LINE: Final = Schema.of(
     {

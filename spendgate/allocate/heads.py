@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import itertools
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
+from spendgate.allocate.files import unpacked
 from spendgate.errors import InputError
 
 SEPARATORS: Final = (",", ";", "\t", "|")
@@ -30,8 +32,6 @@ def separator_of(files: Sequence[Path]) -> str:
     found: dict[str, Path] = {}
     for file in files:
         head = _head(file)
-        if head is None:
-            continue
         separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([head], delimiter=one))))
         names = [name.strip().lower() for name in next(csv.reader([head], delimiter=separator))]
         twice = next((name for name in names if name and names.count(name) > 1), None)
@@ -49,19 +49,20 @@ def separator_of(files: Sequence[Path]) -> str:
     return next(iter(found), ",")
 
 
-def _head(file: Path) -> str | None:
-    """The first line; None where it is compressed in a way that is left to the engine."""
-    name = file.name.lower()
-    if name.endswith(".zst"):
-        return None
+def _head(file: Path) -> str:
+    """The first line."""
+    packed = file.name.lower().endswith((".gz", ".zst"))
     try:
-        with file.open("rb") as raw:
-            data = _start(gzip.GzipFile(fileobj=raw) if name.endswith(".gz") else raw)
+        with unpacked(file) as raw:
+            data = _start(raw)
+            # The engine takes what is there of a file for all of it where zstd is cut off; of gzip it tells.
+            while file.name.lower().endswith(".zst") and raw.read(_MOST):
+                pass
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(
-            "the file is cut off, or it is no gzip", place=file, remedy="Download it again, or name it .csv."
-        ) from None
+        raise _no_whole(file, "gzip") from None
     except OSError as error:
+        if packed and error.strerror is None:
+            raise _no_whole(file, "zstd") from None
         raise InputError(f"cannot be read: {error.strerror}", place=file) from None
     if not data.strip():
         raise InputError("the file is empty", place=file, remedy="Export it again, or leave it out.")
@@ -74,6 +75,12 @@ def _head(file: Path) -> str | None:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("the file is not UTF-8 text", place=file, remedy="Save it as CSV in UTF-8.") from None
+
+
+def _no_whole(file: Path, packing: str) -> InputError:
+    return InputError(
+        f"the file is cut off, or it is no {packing}", place=file, remedy="Download it again, or name it .csv."
+    )
 
 
 def _start(file: Any) -> bytes:
@@ -89,8 +96,6 @@ def _start(file: Any) -> bytes:
 def fault_of(files: Sequence[Path], separator: str) -> InputError | None:
     """The first line that keeps the start of a file from being read; the engine names no line of that part."""
     for file in files:
-        if file.name.lower().endswith(".zst"):
-            continue
         with opened(file) as text:
             rows = csv.reader(text, delimiter=separator, strict=True)
             try:
@@ -106,10 +111,8 @@ def fault_of(files: Sequence[Path], separator: str) -> InputError | None:
 
 
 def opened(file: Path) -> IO[str]:
-    """A CSV file as text, unpacked where it is gzip."""
-    if file.name.lower().endswith(".gz"):
-        return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-    return file.open(encoding="utf-8-sig", newline="")
+    """A CSV file as text, unpacked where it is gzip or zstd."""
+    return io.TextIOWrapper(unpacked(file), encoding="utf-8-sig", newline="")
 
 
 def _cut(file: Path, what: str) -> InputError:

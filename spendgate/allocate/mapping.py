@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
-from spendgate.allocate.focus import COLUMNS, REQUIRED, TAGS
+from spendgate.allocate.focus import COLUMNS, REQUIRED, TAGS, focus_names
 from spendgate.allocate.load import read_plain
 from spendgate.allocate.mapping_words import DUCKDB, Words
 from spendgate.errors import InputError, did_you_mean
@@ -91,13 +91,17 @@ def find_mapping(asked: str | None, columns: Sequence[str]) -> ColumnMapping | N
             remedy = did_you_mean(asked, (FOCUS, *known)) or f"Known are {FOCUS}, {', '.join(known)}, or a file."
             raise InputError(f'no column mapping "{asked}"', remedy=remedy)
         return load_mapping(Path(asked))
-    if not _OF_FOCUS.difference(columns):
+    low = {name.lower() for name in columns}
+    if not _OF_FOCUS - low and not _EXTENDED & low:
         return None
     return next((found for found in _shipped_mappings() if found.fits(columns)), None)
 
 
-_OF_FOCUS: Final = frozenset(("BilledCost", "EffectiveCost", "ChargeCategory", *REQUIRED))
+_OF_FOCUS: Final = frozenset(name.lower() for name in ("BilledCost", "EffectiveCost", "ChargeCategory", *REQUIRED))
 """Columns by which a bill is FOCUS 1.0 or later, without a look at the mappings."""
+
+_EXTENDED: Final = frozenset(("x_credits",))
+"""But for these, which say that it is FOCUS in a manner of its own: some mapping may be for it."""
 
 
 @cache
@@ -134,14 +138,21 @@ def select_list(mapping: ColumnMapping, columns: Mapping[str, str], words: Words
 
 
 def as_it_is(columns: Mapping[str, str], words: Words = DUCKDB) -> str:
-    """What to select of a FOCUS bill: all of it, with tags as text where they are a list of key and value."""
-    bill = _bill(columns, words, "")
-    return ", ".join(
-        f"{bill.tags({'sources': [TAGS]})} AS {TAGS}"
-        if name == TAGS and type_.endswith("[]")
-        else words.kept(name, type_)
-        for name, type_ in columns.items()
-    )
+    """What to select of a FOCUS bill: all of it, under the names that FOCUS writes, with tags as text of an object
+    where they are a list of key and value, or stand without braces."""
+    bill = _bill(columns, words, FOCUS)
+    other = focus_names(columns)
+    made = []
+    for name, type_ in columns.items():
+        own = other.get(name, name)
+        if own == TAGS and type_.endswith("[]"):
+            made.append(f"{bill.tags({'sources': [TAGS]})} AS {words.name(TAGS)}")
+        elif own == TAGS and type_ == "VARCHAR":
+            made.append(f"{bill.tag_texts(name)} AS {words.name(TAGS)}")
+        else:
+            kept = words.kept(name, type_).removesuffix(f" AS {words.name(name)}")
+            made.append(kept if kept == words.name(own) else f"{kept} AS {words.name(own)}")
+    return ", ".join(made)
 
 
 def _bill(columns: Mapping[str, str], words: Words, place: str) -> _Bill:
@@ -262,6 +273,14 @@ class _Bill:
         if "strip" in form or form.get("rename"):
             whole = self.words.with_keys(whole, form.get("strip"), form.get("rename") or {})
         return self.words.map_as_json(whole)
+
+    def tag_texts(self, name: str) -> str:
+        """Tags of a FOCUS bill: objects as they are; lists of key and value, and objects without braces, as objects.
+        Whatever else a text is stays, to be told."""
+        text = self.words.name(name)
+        other = f"nullif({self.words.map_as_json(self.words.map_of_json(text))}, '{{}}')"
+        lists = f"{text} LIKE '[{{%' OR {text} LIKE '\"%'"
+        return f"CASE WHEN {lists} THEN coalesce({other}, {text}) ELSE {text} END"
 
     def _map(self, source: str) -> str | None:
         text = self.field(source)

@@ -48,6 +48,7 @@ def to_json(outcome: Outcome, output: str) -> dict[str, Any]:
         "duplicates": list(outcome.duplicates),
         "read_as": outcome.read_as,
         "bad_tags": list(outcome.bad_tags),
+        "noticed": list(outcome.noticed),
     }
 
 
@@ -98,6 +99,7 @@ def notes(outcome: Outcome) -> list[str]:
     if outcome.billed != outcome.allocated + outcome.unallocated:
         gap = outcome.billed - outcome.allocated - outcome.unallocated
         told.append(f"The lines written differ from the bill by {gap} {outcome.currency}.")
+    told += outcome.noticed
     if outcome.bad_tags:
         shown = ", ".join(outcome.bad_tags[:5]) + (", …" if len(outcome.bad_tags) > 5 else "")
         told.append(f"Tags that are no JSON count as none: lines {shown}.")

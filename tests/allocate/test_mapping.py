@@ -352,7 +352,7 @@ def test_lines_of_files_of_one_name_have_ids_of_their_own(tmp_path: Path, ending
     for day in ("01", "02"):
         folder = tmp_path / "bill" / f"day={day}"
         folder.mkdir(parents=True)
-        made = [line("1", tags={"team": "nlp"}), line("2")]
+        made = [line(day, tags={"team": "nlp"}), line("2")]
         if ending == "csv":
             write_csv(folder / "part.csv", made)
         else:
