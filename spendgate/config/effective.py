@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spendgate.config import Config
+from spendgate.config import AllocationFiles, Config
 from spendgate.config.discounts import SECTIONS, lock_of, name_of
-from spendgate.errors import Place
+from spendgate.errors import InputError, Place
 from spendgate.rules.guardrail import Layer, Origin, Selected
 from spendgate.rules.selection import Pack, library_of, select
-from spendgate.yamlfile import YamlFile
+from spendgate.yamlfile import YamlFile, read_yaml
 
 _OWN_WAY = frozenset(
-    {"apiVersion", "kind", "organization", "packs", "guardrails", "environments", "budgets", "usage", *SECTIONS}
+    {
+        "apiVersion",
+        "kind",
+        "organization",
+        "packs",
+        "guardrails",
+        "environments",
+        "budgets",
+        "usage",
+        "allocation",
+        *SECTIONS,
+    }
 )
 """Keys whose effective value is more than what one file says; all others are listed as written."""
 
@@ -55,6 +67,7 @@ def effective(config: Config, stack: str) -> tuple[Effective, ...]:
         *_budgets(config),
         *_terms(config),
         *_usage(config),
+        *_allocation(config),
         *(value for item in selection for value in _guardrail(item)),
         *_as_written(config),
     )
@@ -114,9 +127,46 @@ def _usage(config: Config) -> Iterator[Effective]:
     if file is None or (named is None and not file.is_file()):
         return
     own = named is None or (config.yaml is not None and "usage" in config.yaml.data)
-    here = Path.cwd()
-    shown = str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    shown = _from_here(file)
     yield Effective("usage", shown, Origin(Layer.PROJECT if own else Layer.ORGANIZATION, named or Place(shown)))
+
+
+def _allocation(config: Config) -> Iterator[Effective]:
+    """Who pays: the rules in their order, and the table of each driver, whether the settings or the rules name it."""
+    if config.allocation is None or config.yaml is None:
+        return
+    yaml, found = config.yaml, config.yaml.data["allocation"]
+    named = found if isinstance(found, dict) else {"rules": found}
+    at = ("allocation", "rules") if isinstance(found, dict) else ("allocation",)
+    several = isinstance(named["rules"], list)
+    for index, rules in enumerate(config.allocation.rules):
+        place = yaml.place(*at, index) if several else yaml.place(*at)
+        key = f"allocation.rules.{index}" if several else "allocation.rules"
+        shown = _from_here(rules) if isinstance(rules, Path) else rules
+        yield Effective(key, shown, Origin(Layer.PROJECT, place))
+    tables = dict(_tables_of_rules(config.allocation))
+    for name, file in config.allocation.drivers.items():
+        tables[name] = (file, yaml.place("allocation", "drivers", name))
+    for name, (file, place) in sorted(tables.items()):
+        yield Effective(f"allocation.drivers.{name}", _from_here(file), Origin(Layer.PROJECT, place))
+
+
+def _tables_of_rules(allocation: AllocationFiles) -> Iterator[tuple[str, tuple[Path, Place]]]:
+    """The tables that rules name, beside themselves. What is wrong with rules is told by whoever applies them."""
+    for rules in (one for one in allocation.rules if isinstance(one, Path)):
+        try:
+            yaml = read_yaml(rules)
+            for name, driver in yaml.data.get("drivers", {}).items():
+                if "file" in driver:
+                    yield name, (rules.parent / str(driver["file"]), yaml.place("drivers", name, "file"))
+        except (InputError, AttributeError, TypeError):
+            continue
+
+
+def _from_here(path: Path) -> str:
+    """A path as one names it in the working directory."""
+    path, here = Path(os.path.abspath(path)), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _guardrail(item: Selected) -> Iterator[Effective]:

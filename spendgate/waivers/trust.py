@@ -67,9 +67,15 @@ class Trusted:
 
     def fetch(self, path: Path | None) -> None:
         """Bring one more file of the revision into the copy, where it has it."""
-        if path is None or path.exists() or not path.is_relative_to(self.copy):
+        if path is None or path.exists():
             return
-        _copy_files(self, [path.relative_to(self.copy).as_posix()])
+        path = Path(os.path.normpath(path))
+        if not path.is_relative_to(self.copy):
+            return
+        if path.is_symlink():  # links are in the copy from the start, what they lead to is not
+            _copy_files(self, [other.relative_to(self.copy).as_posix() for other in _led_to(path, self.copy)])
+        else:
+            _copy_files(self, [path.relative_to(self.copy).as_posix()])
 
 
 @contextmanager
@@ -134,6 +140,12 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
         at = stop + 1
 
 
+def _led_to(link: Path, root: Path) -> list[Path]:
+    """The file that a link in the copy leads to."""
+    end = link.resolve()
+    return [end] if end.is_relative_to(root) and not end.exists() else []
+
+
 def _may_matter(path: str, mode: str) -> bool:
     # Archives of packs, and who may sign them, are read with the settings.
     return mode == _LINK or path.endswith(_ENDS) or _OWN_FOLDER in path.split("/")[:-1]
@@ -167,12 +179,13 @@ def settings_in(
     trusted.fetch(there / USAGE_FILE)
     config = load_config(there, file=trusted.of(file) if file else None, packs=packs, packs_from=trusted.of(Path.cwd()))
     rules = rules_of(config, there)
-    for path in (rules.file, rules.approvals.allowed_signers, config.usage, *_allocation(config)):
+    for path in (rules.file, rules.approvals.allowed_signers, config.usage):
         trusted.fetch(path)
     if config.allocation is not None:
-        for named in config.allocation.rules:
-            for path in _tables_named(named) if isinstance(named, Path) else ():
-                trusted.fetch(path)
+        for path in config.allocation.files:
+            trusted.fetch(path)
+        for path in _allocation(config):  # the rules are there now, and say which tables they read
+            trusted.fetch(path)
     refuse_untrusted(trusted, config, rules)
     return config, rules
 
@@ -203,8 +216,12 @@ def _files(config: Config) -> list[Path]:
 
 
 def _allocation(config: Config) -> list[Path]:
-    """The rules of who pays, and the driver tables that the settings name."""
-    return [] if config.allocation is None else list(config.allocation.files)
+    """The rules of who pays, and the driver tables that the settings and the rules themselves name: whoever alters one
+    of them moves cost to another team."""
+    if config.allocation is None:
+        return []
+    rules = [one for one in config.allocation.rules if isinstance(one, Path)]
+    return [*config.allocation.files, *(table for one in rules for table in _tables_named(one))]
 
 
 def _tables_named(rules: Path) -> list[Path]:
@@ -222,7 +239,8 @@ def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rule
     """The settings, policies, waivers, signers and prices that the change alters, relative to the repository's root:
     against where it left the revision, or the revision itself where that is not known."""
     named = [path for path in (*_files(config), rules.file, rules.approvals.allowed_signers) if path is not None]
-    paths = {_in_repository(trusted, path) for path in named}
+    # Of a link, what it leads to counts as well.
+    paths = {_in_repository(trusted, one) for path in named for one in (path, path.resolve())}
     folder = directory.resolve()
     while folder.is_relative_to(trusted.root):
         paths |= {_in_repository(trusted, folder / name) for name in (_CONFIG, FILE_NAME, _OWN_FOLDER)}

@@ -485,6 +485,71 @@ def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
     assert 'main:spendgate.yaml:3:13: no such file: "gone.yaml"' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", ["use.csv", "tables/../use.csv", "link.csv"])
+def test_a_change_of_a_table_by_which_cost_is_split_is_told_where_a_revision_is_trusted(
+    program: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    def git(*words: str) -> None:
+        author = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run([*author, *words], cwd=program, check=True, capture_output=True)
+
+    def checked() -> dict[str, Any]:
+        main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
+        told: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return told
+
+    (program / "tables").mkdir()
+    (program / "tables" / "README").write_text("tables")
+    (program / "rules.yaml").write_text(
+        HEAD + f"drivers: {{use: {{unit: h, value: row.h, file: {where}}}}}\n"
+        "rules: [{name: p, layer: proportional, match: 'true', pool: \"'a'\", driver: use}]\n",
+        encoding="utf-8",
+    )
+    use = [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}]
+    write_csv(program / "use.csv", use)
+    (program / "link.csv").symlink_to("use.csv")
+    git("init", "-b", "main")
+    git("add", ".")
+    git("commit", "-m", "start")
+    found = checked()
+    assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
+    assert "trust-files-changed" not in [one["guardrail"] for one in found["findings"]]
+    if where == "link.csv":
+        (program / "link.csv").unlink()
+        (program / "link.csv").symlink_to("other.csv")
+        write_csv(program / "other.csv", [{**use[0], "team": "other"}])
+    else:
+        write_csv(program / "use.csv", [{**use[0], "team": "other"}])
+    found = checked()
+    assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
+    (told,) = [one for one in found["findings"] if one["guardrail"] == "trust-files-changed"]
+    assert Path(where).name in told["message"]
+
+
+def test_what_a_link_to_a_table_leads_to_counts_too(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def git(*words: str) -> None:
+        author = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run([*author, *words], cwd=program, check=True, capture_output=True)
+
+    (program / "rules.yaml").write_text(
+        HEAD + "drivers: {use: {unit: h, value: row.h, file: link.csv}}\n"
+        "rules: [{name: p, layer: proportional, match: 'true', pool: \"'a'\", driver: use}]\n",
+        encoding="utf-8",
+    )
+    use = [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}]
+    write_csv(program / "use.csv", use)
+    (program / "link.csv").symlink_to("use.csv")
+    git("init", "-b", "main")
+    git("add", ".")
+    git("commit", "-m", "start")
+    write_csv(program / "use.csv", [{**use[0], "team": "other"}])
+    main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
+    (told,) = [one for one in found["findings"] if one["guardrail"] == "trust-files-changed"]
+    assert "use.csv" in told["message"]
+
+
 def test_no_engine_is_needed_for_csv(program: Path) -> None:
     code = (
         "import sys\n"

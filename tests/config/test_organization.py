@@ -221,3 +221,27 @@ def test_the_usage_file_of_the_organisation_is_for_projects_that_have_none(tmp_p
     folder = written(tmp_path, "usage: mine.yaml\n", "usage: usual.yaml\n")
     assert load_config(folder).usage == folder / "mine.yaml"
     assert shown(folder)["usage"].origin.layer is Layer.PROJECT
+
+
+def test_who_pays_is_shown_with_the_line_that_names_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: AllocationRules\nmetadata: {name: own}\ndrivers:\n"
+        "  hours: {unit: h, value: row.h, file: ../tables/hours.csv}\n"
+        "  heads: {unit: h, value: row.h, file: heads.csv}\nrules: []\n"
+    )
+    (tmp_path / "spendgate.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Config\nallocation:\n  rules: [rules/own.yaml, by-tags]\n"
+        "  drivers: {heads: other.csv}\n"
+    )
+    found = shown(tmp_path)
+    told = {key: (item.value, str(item.origin.place)) for key, item in found.items() if key.startswith("allocation")}
+    assert {key: (value, place.removeprefix(f"{tmp_path}/")) for key, (value, place) in told.items()} == {
+        "allocation.rules.0": ("rules/own.yaml", "spendgate.yaml:4:11"),
+        "allocation.rules.1": ("by-tags", "spendgate.yaml:4:27"),
+        "allocation.drivers.heads": ("other.csv", "spendgate.yaml:5:20"),
+        "allocation.drivers.hours": ("tables/hours.csv", "rules/own.yaml:5:40"),
+    }
+    (tmp_path / "spendgate.yaml").write_text("apiVersion: spendgate.dev/v1\nkind: Config\nallocation: by-tags\n")
+    assert shown(tmp_path)["allocation.rules"].value == "by-tags"
