@@ -64,8 +64,11 @@ def _snowflake_time(text: Any) -> Any:
 
 def _bigquery(node: Any) -> Any:
     """BIGNUMERIC has 38 decimals whatever it is cast to: what other engines round by a cast is rounded in words."""
+    import ibis.expr.datatypes as dt
     import ibis.expr.operations as ops
 
+    if isinstance(node, ops.TryCast) and node.to.is_decimal() and node.arg.dtype.is_floating():
+        return ops.Round(ops.TryCast(node.arg, dt.Decimal(38, 12)), ops.Literal(node.to.scale, "int8"))
     if isinstance(node, ops.Cast) and node.to.is_decimal() and node.arg.dtype.is_decimal():
         return ops.Round(node, ops.Literal(node.to.scale, "int8"))
     return node
@@ -77,6 +80,8 @@ def _snowflake(node: Any) -> Any:
 
     if isinstance(node, ops.TryCast) and node.arg.dtype.is_string() and not isinstance(node.arg, ops.Strip):
         return ops.TryCast(ops.Strip(node.arg), node.to)
+    if isinstance(node, ops.TryCast) and node.arg.dtype.is_floating():
+        return ops.Cast(node.arg, node.to)
     if isinstance(node, ops.RegexSearch) and isinstance(node.pattern, ops.Literal):
         if "(?" in node.pattern.value:
             raise InputError(f"Snowflake has no groups with a question mark: {node.pattern.value}")

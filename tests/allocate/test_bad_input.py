@@ -158,7 +158,8 @@ def test_a_cost_that_is_no_number_or_beyond_its_column_is_counted(connection: An
 def test_costs_of_a_parquet_file_that_are_no_amounts_are_refused(connection: Any, tmp_path: Path, cost: str) -> None:
     columns = f"{cost} AS BilledCost, 'USD' AS BillingCurrency, TIMESTAMP '2026-03-01' AS ChargePeriodStart"
     connection.con.execute(f"COPY (SELECT {columns}) TO '{tmp_path}/bill.parquet'")
-    refused(connection, tmp_path / "bill.parquet", "a BilledCost that is no number")
+    told = "a BilledCost that is no number" if "DOUBLE" in cost else "Conversion Error"
+    refused(connection, tmp_path / "bill.parquet", told)
 
 
 @pytest.mark.parametrize("cost", ["99999999999999", "-99999999999999.999999999999", "1e13", "+5", "1e-30", "0"])
