@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             raise InputError(f"the report cannot be written: {error.strerror}", place=options.output) from None
     if options.write_usage is not None and found.proposals:
-        from spendgate.reconcile.proposals import write_usage
+        from spendgate.reconcile.usage_yaml import write_usage
 
         write_usage(options.write_usage, found.proposals)
     if options.max_error is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from spendgate.reconcile.compare import by_service, by_team, by_type, grouped
 from spendgate.reconcile.model import Accuracy, Charge, Compared, Effect, Pair, Reconciled
-from spendgate.reconcile.proposals import as_yaml
+from spendgate.reconcile.usage_yaml import as_yaml
 
 _PLACES = 12
 

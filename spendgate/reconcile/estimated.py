@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from spendgate.errors import InputError
 from spendgate.reconcile.model import EstimatedLine, EstimatedResource
+from spendgate.reconcile.tokens import model_of, names_of
 
 HOURS: Final = Fraction(730)
 """Hours of an estimated month."""
 
 _MAX_BYTES: Final = 200_000_000
 _HOW: Final = "Write it with: spendgate check --format json --output FILE"
+_REQUESTS: Final = "1,000 requests"
 _BY_HOUR: Final = ("hour", "vCPU-hour", "GiB-hour", "LCU-hour", "ACU-hour")
 
 
@@ -34,7 +36,11 @@ def read_estimate(path: Path) -> tuple[tuple[EstimatedResource, ...], str, tuple
             if (line["quote"].get("reason")) == "paid_by_nodes":
                 continue
             lines.setdefault(line["resource"], []).append(_line(line))
-        found = tuple(_resource(address, described.get(address, {}), tuple(own)) for address, own in lines.items())
+        asked = {unit["resource"]: unit["cost"] for unit in estimate.get("drivers", ()) if unit["per"] == _REQUESTS}
+        found = tuple(
+            _resource(address, described.get(address, {}), tuple(own), asked.get(address))
+            for address, own in lines.items()
+        )
         notes = [
             f"{item['path']} was not estimated to its end: {item['error']}" for item in data["inputs"] if item["error"]
         ]
@@ -65,16 +71,21 @@ def _line(line: Mapping[str, Any]) -> EstimatedLine:
         runs=month / Fraction(run["expected"]) if month and run and run["expected"] else None,
         bounds=(Fraction(cost["monthly"]["low"]), Fraction(cost["monthly"]["high"])) if cost else None,
         source=f"{quote['source']}, {quote['as_of']}".strip(", "),
+        provider=quote["provider"],
         assumptions=tuple(line.get("assumptions", ())),
     )
 
 
-def _resource(address: str, item: Mapping[str, Any], lines: tuple[EstimatedLine, ...]) -> EstimatedResource:
+def _resource(
+    address: str, item: Mapping[str, Any], lines: tuple[EstimatedLine, ...], thousand: Mapping[str, Any] | None
+) -> EstimatedResource:
     # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
     parts = address.split("::")
     name = item.get("name", parts[-1])
     # What is priced by the token is no resource of a program: "model NAME".
-    of_model = (name.removeprefix("model "),) if len(parts) == 1 else ()
+    of_model = (name.removeprefix("model "), *names_of(model_of(lines))) if len(parts) == 1 else ()
+    month = sum((line.cost for line in lines if line.cost is not None), Fraction())
+    per_request = Fraction(thousand["expected"]) / 1000 if thousand else None
     return EstimatedResource(
         address=address,
         type=item.get("type", parts[-2].rsplit("$", 1)[-1] if len(parts) > 1 else ""),
@@ -85,6 +96,7 @@ def _resource(address: str, item: Mapping[str, Any], lines: tuple[EstimatedLine,
         tags=dict(item.get("tags", {})),
         sized=bool(item.get("sized", True)),
         lines=lines,
+        requests=month / per_request if per_request else None,
     )
 
 
@@ -106,7 +118,7 @@ def part_of_month(resource: EstimatedResource, part: Fraction) -> EstimatedResou
         )
         for line in resource.lines
     )
-    return replace(resource, lines=lines)
+    return replace(resource, lines=lines, requests=None if resource.requests is None else resource.requests * part)
 
 
 def _read(path: Path) -> Any:

@@ -57,13 +57,14 @@ class EstimatedLine:
     all_month: bool = False
     runs: Fraction | None = None
     source: str = ""
+    provider: str = ""
     assumptions: tuple[str, ...] = ()
     bounds: tuple[Fraction, Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatedResource:
-    """A resource of a report with its lines."""
+    """A resource of a report with its lines. ``requests`` is how many a month were expected, None where nobody says."""
 
     address: str
     type: str
@@ -74,6 +75,7 @@ class EstimatedResource:
     tags: Mapping[str, str]
     sized: bool
     lines: tuple[EstimatedLine, ...]
+    requests: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An estimated line beside what was billed for it; either may be missing. The effects add up to the difference."""
+    """An estimated line beside what was billed for it; either may be missing. The effects add up to the difference.
+
+    ``runs`` is how often a job ran, and by what that is known, where the bill shows it.
+    """
 
     line: EstimatedLine | None
     charges: tuple[Charge, ...]
@@ -134,6 +139,7 @@ class Pair:
     count: Fraction | None = None
     hours: Fraction | None = None
     notes: tuple[str, ...] = ()
+    runs: tuple[Fraction, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +185,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Figures of the usage file that would have been right for a resource, each with the reason."""
+    """Figures of the usage file that would have been right for a resource, each with the reason.
+
+    ``model`` is of what is priced by the token, which stands under ``models``: its provider, id and region.
+    """
 
     name: str
     type: str
     figures: Mapping[str, Fraction]
     reason: str
+    model: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

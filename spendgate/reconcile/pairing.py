@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from spendgate.reconcile import tokens
 from spendgate.reconcile.effects import NOTHING, counted, counts, hourly
 from spendgate.reconcile.estimated import HOURS
 from spendgate.reconcile.model import Cause, Charge, Compared, Effect, EstimatedLine, EstimatedResource, Pair, Window
+from spendgate.reconcile.runs import runs_of
 
 _UNITS: Final = (
     ("hour", re.compile(r"^(instance[- ]?|vm[- ]?|node[- ]?)?(hours?|hrs?|h)$")),
@@ -21,7 +23,7 @@ _UNITS: Final = (
     ("IOPS-month", re.compile(r"^iops-(months?|mo)$")),
     ("LCU-hour", re.compile(r"^lcu-(hours?|hrs?)$")),
     ("vCPU-hour", re.compile(r"^vcpu-(hours?|hrs?)$")),
-    ("requests", re.compile(r"^(api[- ])?(requests?|count)$")),
+    ("requests", re.compile(r"^(api[- ])?(requests?|count|invocations?)$")),
 )
 
 _PRICING: Final = {"on_demand": "standard", "spot": "dynamic", "reserved": "committed", "capacity_block": "committed"}
@@ -36,6 +38,8 @@ _SECONDS: Final = Fraction(1, 3600)
 def unit_of(charge: Charge) -> str:
     """The unit of a charge as estimates write it; what it is called on the bill where none of these fits."""
     text = charge.unit.strip().lower()
+    if tokens.million_tokens(charge) is not None:
+        return tokens.MILLION_TOKENS
     return next((unit for unit, pattern in _UNITS if pattern.fullmatch(text)), text)
 
 
@@ -48,6 +52,9 @@ def quantity_of(charge: Charge) -> Fraction | None:
     """Its quantity in that unit; seconds are hours."""
     if charge.quantity is None:
         return None
+    millions = tokens.million_tokens(charge)
+    if millions is not None:
+        return charge.quantity * millions
     return charge.quantity * _SECONDS if unit_of(charge) == "second" else charge.quantity
 
 
@@ -108,18 +115,25 @@ def _score(line: EstimatedLine, charge: Charge, named: bool) -> int:
     names = _names(line, charge)
     if charge.quantity is not None and _unit(charge) != line.unit:
         return 0
+    if line.unit == tokens.MILLION_TOKENS and not tokens.fits(line, charge):
+        return 0
     if named and not names:
         return 0  # another charge names what the line is for
     if charge.quantity is None and not names and not named:
         return 1
     score = 4 if names else 1
     pricing = (charge.pricing or "").lower()
-    spot = pricing == "dynamic" or "spot" in charge.text.lower()
-    if spot == (line.purchase == "spot"):
+    if is_spot(charge) == (line.purchase == "spot"):
         score += 2
     if pricing and pricing == _PRICING.get(line.purchase):
         score += 1
     return score
+
+
+def is_spot(charge: Charge) -> bool:
+    """Whether it is of spot capacity."""
+    text = charge.text.lower()
+    return (charge.pricing or "").lower() == "dynamic" or "spot" in text or "preemptible" in text
 
 
 def _names(line: EstimatedLine, charge: Charge) -> bool:
@@ -145,7 +159,7 @@ def _pair(
     if not charges or (len(quantities) == len(telling) and not quantity and not actual):
         return Pair(line, tuple(charges), estimated, actual, (Effect(Cause.NOT_USED, actual - estimated),))
     effects = None
-    count = hours = None
+    count = hours = runs = None
     notes: list[str] = []
     if any(_unit(charge) != line.unit for charge in telling if charge.quantity is not None):
         notes.append(f"billed by {charges[0].unit}, estimated by {line.unit}")
@@ -155,6 +169,7 @@ def _pair(
             count, hours = count_and_hours(own, quantity)
             share, told = _lived(line, own, hours, covered)
             notes += told
+            runs = runs_of(own) if line.runs else None
             effects = hourly(line, charges, count, hours, month_hours / HOURS, share)
         elif line.hours is not None:
             count, hours = line.quantity, quantity / line.quantity if line.quantity else NOTHING
@@ -166,7 +181,7 @@ def _pair(
         effects = (Effect(Cause.UNSPLIT, actual - estimated),)
     elif any(charge.listed is None for charge in telling):
         notes.append("the bill has no ListCost: the price is what was paid, discounts among it")
-    return Pair(line, tuple(charges), estimated, actual, effects, count, hours, tuple(notes))
+    return Pair(line, tuple(charges), estimated, actual, effects, count, hours, tuple(notes), runs)
 
 
 def _in_hours(charge: Charge, windows: Sequence[Window]) -> list[Window]:

@@ -15,7 +15,7 @@ from spendgate.money import show_money
 from spendgate.reconcile.compare import by_service, by_team, by_type, grouped
 from spendgate.reconcile.effects import NOTHING
 from spendgate.reconcile.model import TOLD, Accuracy, Cause, Charge, Compared, Effect, Pair, Reconciled
-from spendgate.reconcile.proposals import as_yaml
+from spendgate.reconcile.usage_yaml import as_yaml
 
 SHOWN: Final = 20
 """Rows of a table that people are shown; the JSON report has all."""

@@ -20,8 +20,8 @@ from spendgate.errors import InputError
 from spendgate.reconcile.as_json import to_json
 from spendgate.reconcile.compare import reconcile
 from spendgate.reconcile.model import Cause, Compared, Reconciled
-from spendgate.reconcile.proposals import as_yaml, write_usage
 from spendgate.reconcile.text import to_markdown, to_text
+from spendgate.reconcile.usage_yaml import as_yaml, write_usage
 from spendgate.schemas import schema
 from tests.allocate.bills import write_csv
 from tests.reconcile.bills import EC2, S3, charge, machine, stored
