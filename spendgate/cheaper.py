@@ -15,7 +15,8 @@ from spendgate.gate import lines_by_resource, resource_subject, stack_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Quote
 from spendgate.resource import Declaration
-from spendgate.rules.evaluate import Compiled, Memo, ask
+from spendgate.rules.compiled import Compiled
+from spendgate.rules.evaluate import Memo, ask
 from spendgate.rules.guardrail import Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext, carbon_values, cost_values

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spendgate.estimate.usage import Usage
     from spendgate.report.baseline import Baseline
     from spendgate.resource import Declaration
-    from spendgate.rules.evaluate import Compiled
+    from spendgate.rules.compiled import Compiled
     from spendgate.rules.library import Faults, Library
     from spendgate.sources.pulumi_program import RecordedInvoke
     from spendgate.waivers.model import Waivers
@@ -340,7 +340,7 @@ class _Recorded(Sequence["RecordedInvoke"]):
 def compile_for_environments(config: Config, library: Library, faults: Faults) -> dict[str, tuple[Compiled, ...]]:
     """A project's guardrails by environment, compiled. All of them: a mistake in an environment that this stack does
     not belong to is a mistake all the same. What is wrong with a guardrail goes to ``faults``."""
-    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.compiled import compile_all
     from spendgate.rules.selection import select
 
     names = (NO_ENVIRONMENT, *(environment.name for environment in config.environments))
@@ -357,7 +357,7 @@ def compile_for_stack(
 ) -> tuple[tuple[Compiled, ...], list[InputError]]:
     """A project's guardrails for one stack, and what is wrong with others; what is the same as in its environment is
     not compiled again."""
-    from spendgate.rules.evaluate import compile_all
+    from spendgate.rules.compiled import compile_all
     from spendgate.rules.guardrail import Enforcement
     from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of, select

@@ -21,7 +21,8 @@ from spendgate.facts import facts_of
 from spendgate.facts.model import Kind, Workload
 from spendgate.prices.age import is_fresh, old_price_note
 from spendgate.resource import Declaration, Resource, Value
-from spendgate.rules.evaluate import Asked, Compiled, Memo, ask, ask_all
+from spendgate.rules.compiled import Compiled
+from spendgate.rules.evaluate import Asked, Memo, ask, ask_all
 from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.totals import words_of

@@ -44,7 +44,8 @@ from spendgate.remedy.model import Mended
 from spendgate.remedy.patching import NO_PATCH
 from spendgate.remedy.stack import explained, mend_alone
 from spendgate.resource import Declaration, Resource
-from spendgate.rules.evaluate import Compiled, Memo, ask, compile_all
+from spendgate.rules.compiled import Compiled, compile_all
+from spendgate.rules.evaluate import Memo, ask
 from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
 from spendgate.rules.subject import Subject

@@ -9,7 +9,7 @@ from pathlib import Path
 from spendgate.packs.validate import Validated
 from spendgate.rules.bench import Report, Suite, collect, demand, run_suite
 from spendgate.rules.bench.cases import SUFFIX, case_files
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 
 

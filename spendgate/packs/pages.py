@@ -13,7 +13,7 @@ from spendgate.packs.validate import Validated
 from spendgate.resource import UNKNOWN, Secret
 from spendgate.rules.bench.cases import SUFFIX
 from spendgate.rules.cel import Activation, EvalError, Program
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, OnUnknown, PatchRule, Selected
 from spendgate.rules.patch_rules import is_for
 from spendgate.waivers.file import TAGS as DATES

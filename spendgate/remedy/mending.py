@@ -13,7 +13,8 @@ from spendgate.remedy.model import Mended, Patch, Refused, Remedy
 from spendgate.remedy.patching import patches
 from spendgate.remedy.writing import apply
 from spendgate.resource import Resource
-from spendgate.rules.evaluate import Compiled, Memo, ask
+from spendgate.rules.compiled import Compiled
+from spendgate.rules.evaluate import Memo, ask
 from spendgate.rules.subject import Subject
 from spendgate.verdict import Finding, Status
 

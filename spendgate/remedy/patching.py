@@ -12,7 +12,8 @@ from spendgate.remedy.model import Patch, Refused
 from spendgate.remedy.writing import below, patch_of, put
 from spendgate.resource import Resource
 from spendgate.rules import cel
-from spendgate.rules.evaluate import Compiled, Memo, PatchValues
+from spendgate.rules.compiled import Compiled
+from spendgate.rules.evaluate import Memo, PatchValues
 from spendgate.rules.patch_rules import CompiledPatch
 from spendgate.rules.subject import Subject
 

@@ -23,7 +23,8 @@ from spendgate.remedy.model import Mended, Refused, Remedy
 from spendgate.remedy.patching import NO_PATCH, patches
 from spendgate.remedy.writing import apply
 from spendgate.resource import Declaration, Resource
-from spendgate.rules.evaluate import Compiled, ask
+from spendgate.rules.compiled import Compiled
+from spendgate.rules.evaluate import ask
 from spendgate.rules.guardrail import Enforcement
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext

@@ -13,7 +13,7 @@ from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration
 from spendgate.rules.bench import declare
-from spendgate.rules.evaluate import compile_all
+from spendgate.rules.compiled import compile_all
 from spendgate.rules.selection import load_pack, select
 from tests.crossguard.test_same_verdict import _request, _whole
 

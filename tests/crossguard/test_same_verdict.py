@@ -21,7 +21,7 @@ from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration, Provider, Resource
-from spendgate.rules.evaluate import compile_all
+from spendgate.rules.compiled import compile_all
 from spendgate.rules.selection import load_pack, select
 from spendgate.sources.pulumi_program import run_program
 from spendgate.sources.wire import encode_properties

@@ -13,7 +13,7 @@ from spendgate.estimate.discounts import Commitment, Discount
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Provider, Resource
-from spendgate.rules.evaluate import compile_all
+from spendgate.rules.compiled import compile_all
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import load_guardrail, load_library
 

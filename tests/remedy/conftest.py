@@ -15,7 +15,7 @@ from spendgate.remedy.alone import Alone
 from spendgate.remedy.mending import mend
 from spendgate.remedy.model import Mended
 from spendgate.resource import Provider, Resource
-from spendgate.rules.evaluate import Compiled, compile_guardrail
+from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import load_guardrail
 

@@ -17,7 +17,7 @@ from spendgate.remedy.model import Patch
 from spendgate.remedy.stack import MOST_PROPOSED
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.bench import read_cases, run_case
-from spendgate.rules.evaluate import Compiled, compile_guardrail
+from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import guardrail_files, load_guardrail, load_library
 from spendgate.shipped import policies_dir

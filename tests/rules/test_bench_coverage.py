@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spendgate.rules.bench import Coverage, collect, demand, run_suite
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import load_guardrail
 from spendgate.shipped import policies_dir

@@ -14,7 +14,7 @@ from spendgate.rules.bench.operands import Each, Joined, Part, Plain, parts_of, 
 from spendgate.rules.bench.probe import Probes
 from spendgate.rules.cel.cel_python_tree import from_lark
 from spendgate.rules.cel.syntax import Call, everything
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import add_files, guardrail_files
 from spendgate.shipped import policies_dir

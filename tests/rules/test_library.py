@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spendgate.errors import InputError
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import guardrail_files, load_guardrail, load_library
 from spendgate.rules.selection import library_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spendgate.rules.evaluate import compile_all
+from spendgate.rules.compiled import compile_all
 from spendgate.rules.guardrail import Guardrail
 from spendgate.rules.library import guardrail_files, load_library
 from spendgate.rules.selection import load_pack, select

@@ -18,7 +18,7 @@ from spendgate.gate import tag_words
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN
 from spendgate.rules.bench.cases import declare
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import load_library
 from spendgate.rules.totals import commitment_values, tag_values, words_of

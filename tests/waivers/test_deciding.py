@@ -16,7 +16,7 @@ from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.report import as_json, markdown, terminal
 from spendgate.rules.bench import declare
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 from spendgate.rules.library import load_library
 from spendgate.verdict import Checked, Exit, Finding, Status, Verdict

@@ -10,7 +10,7 @@ from spendgate.errors import Place
 from spendgate.rules import cel
 from spendgate.rules.bench.probe import Operand, Probes
 from spendgate.rules.bench.run import Outcome
-from spendgate.rules.evaluate import Answer, Compiled
+from spendgate.rules.compiled import Answer, Compiled
 from spendgate.rules.guardrail import Expression, Guardrail, OnUnknown, PatchRule
 from spendgate.rules.patch_rules import CompiledPatch
 

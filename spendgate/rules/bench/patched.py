@@ -13,7 +13,7 @@ from spendgate.remedy.model import Remedy
 from spendgate.remedy.stack import Mending
 from spendgate.rules.bench.cases import Case
 from spendgate.rules.bench.matching import Fault
-from spendgate.rules.evaluate import compile_guardrail
+from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement
 from spendgate.waivers.model import Waivers
 

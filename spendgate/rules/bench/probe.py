@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from spendgate.rules import cel
 from spendgate.rules.bench.operands import Each, Joined, Part, Plain, holds_conditions, parts_of, renamed
-from spendgate.rules.evaluate import Compiled
+from spendgate.rules.compiled import Compiled
 from spendgate.rules.guardrail import Expression, Target
 from spendgate.rules.vocabulary import schema
 

@@ -13,7 +13,7 @@ from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.rules.bench.cases import Case, read_cases
 from spendgate.rules.bench.matching import Fault, faults
-from spendgate.rules.evaluate import Compiled, compile_guardrail
+from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail
 from spendgate.waivers.model import LEVELS, Rules, Waivers
 

@@ -14,7 +14,7 @@ from spendgate.rules.bench.allocations import Paid, is_of_allocation, run_alloca
 from spendgate.rules.bench.cases import SUFFIX, Case, case_files, read_cases
 from spendgate.rules.bench.coverage import Coverage, Listener, coverage_of, operand_percent, percent
 from spendgate.rules.bench.run import Outcome, run_case
-from spendgate.rules.evaluate import Compiled, compile_guardrail
+from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.library import add_files, guardrail_files
 from spendgate.shipped import policies_dir
