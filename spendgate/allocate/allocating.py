@@ -23,6 +23,7 @@ from spendgate.allocate.output import keep_inputs
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
 from spendgate.allocate.tags import AddTags
 from spendgate.errors import InputError
+from spendgate.money import show_money
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -243,9 +244,43 @@ def _outcome(
         duplicates=duplicates,
         read_as=totals["read_as"],
         bad_tags=written.bad_tags,
-        noticed=tuple(noticed([path for path in request.bills if path.exists()])),
+        noticed=(
+            *noticed([path for path in request.bills if path.exists()]),
+            *_commitments(rows, written, request.rules.amount.column, counted["currency"]),
+        ),
         rest=rest,
     )
+
+
+_OF_COMMITMENTS: Final = (
+    "BilledCost", "ChargeCategory", "CommitmentDiscountId", "CommitmentDiscountStatus", "EffectiveCost",
+)  # fmt: skip
+
+
+def _commitments(rows: Callable[[str], Any], written: _Written, cost: str, currency: str) -> tuple[str, ...]:
+    """Whether the bill holds but one side of its commitments, as exports of actual or amortised cost alone do: the
+    other cost then leaves out what they cost."""
+    if not set(_OF_COMMITMENTS) <= set(written.plan.table.columns):
+        return ()
+    bought = "ChargeCategory = 'Purchase' AND CommitmentDiscountId IS NOT NULL AND BilledCost <> 0"
+    used = "CommitmentDiscountStatus IN ('Used', 'Unused') AND EffectiveCost <> 0"
+    free = f"{used} AND BilledCost = 0"
+    (row,) = rows(f"""
+        SELECT count(*) FILTER (WHERE {bought}) AS bought, sum(BilledCost) FILTER (WHERE {bought}) AS billed,
+               count(*) FILTER (WHERE {used}) AS used, count(*) FILTER (WHERE {free}) AS free,
+               sum(EffectiveCost) FILTER (WHERE {free}) AS amortized
+        FROM {written.source} WHERE x_FirstShare""")
+    if cost == "BilledCost" and row["free"] and not row["bought"]:
+        return (
+            f"{row['free']:,} lines are covered by commitments, and the bill has no purchase of one: by BilledCost "
+            f"they cost nothing, by EffectiveCost {show_money(row['amortized'], currency)} (cost: amortized).",
+        )
+    if cost == "EffectiveCost" and row["bought"] and not row["used"]:
+        return (
+            f"{row['bought']:,} lines buy commitments, and the bill has no use of one at its amortised cost: by "
+            f"EffectiveCost they cost nothing, by BilledCost {show_money(row['billed'], currency)} (cost: billed).",
+        )
+    return ()
 
 
 _ASKED: Final = (

@@ -62,8 +62,9 @@ def open_bill(
         )
     else:
         source = (
+            # Texts that are not marked as such come from writers of long ago.
             f"read_parquet([{listed}], union_by_name=true, filename='x_File', file_row_number=true, "
-            "hive_partitioning=true, hive_types_autocast=false)"
+            "binary_as_string=true, hive_partitioning=true, hive_types_autocast=false)"
         )
     try:
         if csv:
@@ -151,7 +152,20 @@ def typed(table: ir.Table, cost: str, place: Path, as_time: AsTime = timestamps)
             or "A FOCUS export has these columns; --columns reads those of another format: "
             "aws-cur-2, azure, gcp-bigquery, or a file of your own (docs/allocation.md).",
         )
+    for name in needed:
+        type_ = table[name].type()
+        if not type_.is_null() and not type_.is_string() and not _fits(type_, COLUMNS[name]):
+            what = {Kind.TIME: "times", Kind.TEXT: "texts"}.get(COLUMNS[name], "amounts")
+            raise InputError(f"{name} holds no {what} but {type_}", place=place, remedy=f"Export it as {what}.")
     return table.mutate(**{name: _typed(table, name, as_time) for name in table.columns if name in COLUMNS})
+
+
+def _fits(type_: Any, kind: Kind) -> bool:
+    """Whether a column of this type can be of the kind without a guess: numbers may be seconds or days, and truths are
+    no amounts."""
+    if kind is Kind.TIME:
+        return bool(type_.is_timestamp() or type_.is_date())
+    return kind is Kind.TEXT or bool(type_.is_numeric() and not type_.is_boolean())
 
 
 def inside(table: ir.Table, month: str | None, currency: str | None, as_time: AsTime = timestamps) -> Any:

@@ -182,7 +182,9 @@ class _Bill:
         self.read.add(path)
         if type_.startswith("STRUCT("):
             there = re.search(rf'[(,]\s*"?({re.escape(rest)})"?\s', type_, re.IGNORECASE)
-            return f"{words.name(name)}.{words.name(there[1])}" if there else None
+            if there is None or type_.startswith('"NULL"', there.end()):  # one that is empty in every line has no type
+                return None
+            return f"{words.name(name)}.{words.name(there[1])}"
         if type_.startswith("MAP("):
             return words.of_map(words.name(name), rest)
         return words.of_json(words.name(name), rest)

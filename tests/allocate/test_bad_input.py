@@ -154,11 +154,13 @@ def test_a_cost_that_is_no_number_or_beyond_its_column_is_counted(connection: An
     refused(connection, bill, "1 of 2 lines have a BilledCost that is no number")
 
 
-@pytest.mark.parametrize("cost", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300::DOUBLE", "1e20::DECIMAL(38, 2)", "[1]"])
+@pytest.mark.parametrize("cost", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300::DOUBLE", "1e20::DECIMAL(38, 2)", "[1]", "true"])
 def test_costs_of_a_parquet_file_that_are_no_amounts_are_refused(connection: Any, tmp_path: Path, cost: str) -> None:
     columns = f"{cost} AS BilledCost, 'USD' AS BillingCurrency, TIMESTAMP '2026-03-01' AS ChargePeriodStart"
     connection.con.execute(f"COPY (SELECT {columns}) TO '{tmp_path}/bill.parquet'")
-    told = "a BilledCost that is no number" if "DOUBLE" in cost else "Conversion Error"
+    told = "Conversion Error" if "DECIMAL" in cost else "BilledCost holds no amounts"
+    if "DOUBLE" in cost:
+        told = "a BilledCost that is no number: line bill.parquet:1"
     refused(connection, tmp_path / "bill.parquet", told)
 
 

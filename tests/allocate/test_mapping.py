@@ -180,7 +180,7 @@ def check_aws(rows: list[dict[str, Any]]) -> None:
         ("Usage", "nlp", Decimal("1.006"), Decimal("1.006")),
         ("Usage", "nlp", Decimal("1.006"), Decimal("0.5")),
         ("Usage", "nlp", Decimal("-1.006"), Decimal(0)),
-        ("Purchase", None, Decimal("0.7"), Decimal("0.2")),
+        ("Purchase", "platform", Decimal("0.7"), Decimal("0.2")),
         ("Tax", "platform", Decimal("0.08"), Decimal("0.08")),
         ("Usage", "nlp", Decimal("-0.1"), Decimal("-0.1")),
     ]
@@ -253,7 +253,7 @@ def check_azure(rows: list[dict[str, Any]]) -> None:
     assert shown == [
         ("Usage", "speech", Decimal("3.673"), Decimal("3.673"), None),
         ("Usage", "speech", Decimal(0), Decimal(2), "Used"),
-        ("Usage", "platform", Decimal(1), Decimal(1), "Unused"),
+        ("Usage", "platform", Decimal(0), Decimal(1), "Unused"),
         ("Purchase", None, Decimal(900), Decimal(0), None),
         ("Purchase", "speech", Decimal(-1), Decimal(-1), None),
         ("Adjustment", None, Decimal("0.01"), Decimal("0.01"), None),
@@ -423,7 +423,7 @@ def test_a_column_that_focus_has_not_is_refused_with_its_place(tmp_path: Path) -
 
 
 def test_every_shipped_mapping_names_its_sources() -> None:
-    assert sorted(shipped()) == ["aws-cur-2", "azure", "focus-1.0-preview", "gcp-bigquery"]
+    assert sorted(shipped()) == ["aws-cur-2", "azure", "focus-1.0-preview", "gcp-bigquery", "gcp-focus"]
     for path in shipped().values():
         assert "https://" in path.read_text(encoding="utf-8")
         assert load_mapping(path).every
