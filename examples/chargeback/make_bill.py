@@ -58,12 +58,20 @@ def bill(catalogue: Catalogue) -> Iterator[Row]:
         yield charge(day, ec2, "m5.large", "i-metrics", machine("m5.large"), 24, {"shared": "platform"})
     first = DAYS[0]
     s3, lake = "Amazon Simple Storage Service", {"shared": "true", "environment": "production"}
-    yield charge(first, s3, "s3.standard", "acme-corpus", service("s3.standard"), 40_000, lake, "Storage", "GiB-month")
+    # Storage is charged for the month in one line.
+    yield whole_month(
+        charge(first, s3, "s3.standard", "acme-corpus", service("s3.standard"), 40_000, lake, "Storage", "GiB-month")
+    )
     # Nobody pays this one: the tag is written with a capital.
     old = {"Team": "nlp"}
-    yield charge(first, ec2, "ebs.gp3", "vol-old", service("ebs.gp3"), 500, old, "Storage", "GiB-month")
+    yield whole_month(charge(first, ec2, "ebs.gp3", "vol-old", service("ebs.gp3"), 500, old, "Storage", "GiB-month"))
     credit = charge(first, ec2, "credit", "", Decimal(-250), 1, {"team": "nlp", "cost-center": "cc-30"})
     yield {**credit, "ChargeCategory": "Credit", "ChargeDescription": "Credit for the trial of a new region"}
+
+
+def whole_month(row: Row) -> Row:
+    """The line as one for the whole of the month."""
+    return {**row, "ChargePeriodEnd": row["BillingPeriodEnd"]}
 
 
 def price(amount: Decimal | None, item: str) -> Decimal:

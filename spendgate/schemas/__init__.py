@@ -31,6 +31,11 @@ NAMES = (
     "column-mapping",
     "disputes",
     "budgets",
+    "summary",
+    "invoices",
+    "kpis",
+    "explain",
+    "budget-check",
 )
 """Every schema that ``spendgate schema NAME`` prints."""
 

@@ -14,7 +14,15 @@ from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS, Kind
 from spendgate.allocate.model import OWNER
 from spendgate.errors import InputError
 
-_SHOWN: Final = ("ServiceName", "SkuId", "ResourceId", "ChargeDescription", "ChargeCategory", "ChargeFrequency")
+_SHOWN: Final = (
+    "ServiceName",
+    "SkuId",
+    "ResourceId",
+    "ChargeDescription",
+    "ChargeCategory",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +138,14 @@ def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
 
 
 def _select(connection: Any, view: str, cost: str, more: Sequence[str]) -> str:
-    """Charges that stand once (a purchase, a subscription, a tax) are told from use, which goes on from day to day."""
+    """Charges that stand once are told from use, which goes on from day to day: a purchase, a subscription, a tax, and
+    what is charged for longer than a day in one line, such as a month of storage."""
     return f"""
         SELECT {LINE_ID} AS line, CAST(ChargePeriodStart AS DATE) AS day, strftime(ChargePeriodStart, '%Y-%m') AS month,
                {cost} AS cost, BillingCurrency AS currency,
                coalesce(ChargeCategory, 'Usage') IN ('Purchase', 'Tax', 'Adjustment')
-                   OR coalesce(ChargeFrequency, 'Usage-Based') IN ('One-Time', 'Recurring') AS once,
+                   OR coalesce(ChargeFrequency, 'Usage-Based') IN ('One-Time', 'Recurring')
+                   OR coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > 24, false) AS once,
                coalesce(SkuId, ServiceName, ChargeDescription, '') AS sku, ServiceName AS service,
                ResourceId AS resource, ChargeDescription AS charge, {_tags(connection, view)} AS tags,
                {", ".join(more)}

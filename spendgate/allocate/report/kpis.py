@@ -16,7 +16,7 @@ def kpi_section(kpis: Sequence[Mapping[str, Any]]) -> Safe:
     parts = [element("div", join(map(_known, known)), class_="pair")]
     if lacking:
         columns = [Column("KPI"), Column("Formula"), Column("What is missing")]
-        body = [[kpi["title"], kpi["formula"], "; ".join(kpi["missing"])] for kpi in lacking]
+        body = [[kpi["title"], kpi["formula"], _missing(kpi)] for kpi in lacking]
         words = element("p", "Give tables of usage with --usage NAME=FILE; docs/chargeback.md tells their columns.")
         made = table("KPIs whose inputs are missing", columns, body)
         parts.append(section("kpi-missing", "Not known", made, words, level=3))
@@ -30,9 +30,14 @@ def _known(kpi: Mapping[str, Any]) -> Safe:
         [*([name(one["of"][key]) or _none() for key in keys] or [Safe("the whole")]), shown(one["value"], kpi["unit"])]
         for one in kpi["values"]
     ]
-    made = table(join(["Formula: ", kpi["formula"]]), [*heads, Column(kpi["unit"], True)], body)
+    source = f", from {kpi['source']}" if kpi.get("source") else ""
+    made = table(join(["Formula: ", kpi["formula"], source]), [*heads, Column(kpi["unit"], True)], body)
     notes = join(element("p", note, class_="soft") for note in kpi["notes"])
     return section(f"kpi-{kpi['name']}", kpi["title"], made, notes, level=3)
+
+
+def _missing(kpi: Mapping[str, Any]) -> Safe:
+    return join(["; ".join(kpi["missing"]), *(element("small", note) for note in kpi["notes"])])
 
 
 def _none() -> Safe:

@@ -5,16 +5,18 @@ Nothing is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from spendgate.allocate.report.budgets import budget_section
 from spendgate.allocate.report.cents import show_cents
 from spendgate.allocate.report.figures import Ranked
 from spendgate.allocate.report.files import page_name
+from spendgate.allocate.report.first import head
 from spendgate.allocate.report.kpis import kpi_section
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, page, section, table
-from spendgate.allocate.report.shown import NO_TEAM, Report, amount_of, bar
+from spendgate.allocate.report.shown import NO_TEAM, Report, amount_of, bar, growth, parts_of, signed
 from spendgate.allocate.report.style import STYLE
 from spendgate.allocate.report.trail import disputes, drill, notes_part, rules_part, unallocated
 
@@ -36,7 +38,7 @@ def render(report: Report) -> str:
     """The page. All that stood in the data is escaped."""
     parts = [
         Safe('<a class="skip" href="#who">Skip to who pays</a>'),
-        element("header", join(_head(report), "\n")),
+        element("header", join(head(report), "\n")),
         element(
             "main",
             join(
@@ -44,6 +46,7 @@ def render(report: Report) -> str:
                     _showback(report),
                     _by_fields(report),
                     _months(report),
+                    budget_section(report),
                     _chargeback(report),
                     drill(report),
                     unallocated(report),
@@ -57,90 +60,21 @@ def render(report: Report) -> str:
         ),
         element("footer", element("p", "Written by spendgate allocate. The page is whole: it loads nothing.")),
     ]
-    return page(f"Chargeback {_period(report)}", STYLE, join(parts, "\n"))
-
-
-def _period(report: Report) -> str:
-    names = [month for month in report.figures.months.names if len(month) == 7]
-    return names[-1] if report.summary.get("months", 1) == 1 and names else " to ".join(report.summary["period"])
-
-
-def _head(report: Report) -> Iterator[Safe]:
-    summary = report.summary
-    yield element("h1", f"Chargeback {_period(report)}")
-    rules = summary.get("rules_name")
-    yield element(
-        "p",
-        join(
-            [
-                f"{summary['lines']:,} lines in {report.currency}, {report.money(summary['billed'])}",
-                *([join([", by the rules ", name(rules)])] if rules else []),
-                ". Amounts are exact in the table and rounded where they are shown; invoices are whole cents.",
-            ]
-        ),
-        class_="soft",
-    )
-    if summary["reconciles"]:
-        yield element(
-            "p",
-            join([element("strong", "Reconciles."), " Every line of the bill is allocated once, to the last decimal."]),
-            class_="verdict good",
-        )
-    else:
-        gap = Decimal(summary["billed"]) - Decimal(summary["allocated"]) - Decimal(summary["unallocated"]["cost"])
-        twice = (
-            f" Line ids that stand more than once: {', '.join(summary['duplicates'])}." if summary["duplicates"] else ""
-        )
-        yield element(
-            "p",
-            join(
-                [
-                    element("strong", "Does not reconcile."),
-                    f" The lines written differ from the bill by {gap:f}.",
-                    twice,
-                ]
-            ),
-            class_="verdict bad",
-            role="alert",
-        )
-    sums, currency = report.sums, report.currency
-    cards = [
-        ("Billed", sums.billed, f"{summary['lines']:,} lines"),
-        ("Invoiced to teams", sums.invoiced, f"{_teams(report):,} teams"),
-        ("In dispute, held back", sums.disputed, _part(sums.disputed, sums.billed)),
-        ("Owned, but by no team", sums.no_team, _part(sums.no_team, sums.billed)),
-        ("Unallocated", sums.unallocated, _part(sums.unallocated, sums.billed)),
-    ]
-    shown = join(
-        element(
-            "div",
-            join([element("dt", what), element("dd", join([show_cents(cents, currency), element("small", more)]))]),
-        )
-        for what, cents, more in cards
-    )
-    yield element("dl", shown, class_="cards")
-    links = {
-        "who": "Showback",
-        "fields": "By field",
-        "months": "Month over month",
-        "charge": "Chargeback",
-        "drill": "Invoice to line",
-        "lost": "Unallocated",
-        "disputes": "Disputes",
-        **({"kpis": "KPIs"} if report.kpis else {}),
-        "rules": "Rules",
-        "notes": "Notes",
-    }
-    listed = join(element("li", element("a", title, href=f"#{where}")) for where, title in links.items())
-    yield element("nav", element("ul", listed), aria_label="Parts of this report")
+    return page(f"Chargeback {report.period}", STYLE, join(parts, "\n"))
 
 
 def _showback(report: Report) -> Safe:
     ranked = report.figures.by_field["team"]
     billed = Decimal(report.summary["billed"])
-    titles = {"direct": "Own lines", "shared": "Shared pools", "fixed": "Fixed", "idle": "Idle"}
-    if ranked.whole["disputed"]:
-        titles["disputed"] = "Of it in dispute"
+    titles = {
+        "direct": "Own lines",
+        "shared": "Shared pools",
+        "fixed": "Fixed",
+        "idle": "Idle",
+        "disputed": "Of it in dispute",
+    }
+    # A kind that this bill has none of has no column.
+    titles = {kind: title for kind, title in titles.items() if any(row[kind] for row in (ranked.whole, *ranked.rows))}
     columns = [Column("Team"), Column("Total", True), Column("Of the bill", True)]
     columns += [Column(title, True) for title in titles.values()]
 
@@ -212,7 +146,7 @@ def _months(report: Report) -> Safe:
     def row(who: object, amounts: Mapping[str, Decimal]) -> list[object]:
         one, two = amounts.get(before, Decimal()), amounts.get(last, Decimal())
         shown = [report.money(amounts[month]) if month in amounts else Safe("&ndash;") for month in months.names]
-        return [who, *shown, _signed(report, two - one), _growth(one, two)]
+        return [who, *shown, signed(report, two - one), growth(one, two)]
 
     body = [row(name(team) or NO_TEAM, amounts) for team, amounts in months.teams.items()]
     if any(months.unallocated.values()):
@@ -257,14 +191,8 @@ def _chargeback(report: Report) -> Safe:
         cents = sums.others.cents
         body.append([f"{sums.others.teams:,} smaller teams together", "", show_cents(cents, currency)])
     pages = sum(invoice.page for invoice in report.invoices)
-    teams = _teams(report)
+    teams = report.teams
     told = f"The {pages:,} largest of {teams:,} teams have a page." if pages < teams else ""
-    steps = [
-        ("Invoiced to teams", sums.invoiced),
-        ("In dispute, held back until resolved", sums.disputed),
-        ("Owned, but by no team (a project, or idle capacity of a pool)", sums.no_team),
-        ("Unallocated", sums.unallocated),
-    ]
     return section(
         "charge",
         "Chargeback: what teams pay",
@@ -278,23 +206,7 @@ def _chargeback(report: Report) -> Safe:
         table(
             "From invoices to the bill, in whole cents",
             [Column("Part"), Column("Amount", True)],
-            [[what, show_cents(cents, currency)] for what, cents in steps],
+            [[what, show_cents(cents, currency)] for what, _, cents in parts_of(sums)],
             ["Bill", show_cents(sums.billed, currency)],
         ),
     )
-
-
-def _teams(report: Report) -> int:
-    return len(report.invoices) + (report.sums.others.teams if report.sums.others is not None else 0)
-
-
-def _signed(report: Report, amount: Decimal) -> str:
-    return f"+{report.money(amount)}" if amount > 0 else report.money(amount)
-
-
-def _growth(one: Decimal, two: Decimal) -> str:
-    return f"{(two - one) / abs(one):+.1%}" if one else "new" if two else ""
-
-
-def _part(cents: int, whole: int) -> str:
-    return f"{cents / whole:.1%} of the bill" if whole else ""

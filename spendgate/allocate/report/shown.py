@@ -26,6 +26,18 @@ class Report:
     sums: Sums
     kpis: Sequence[Mapping[str, Any]] = field(default=())
     budgets: Mapping[str, Any] | None = None
+    columns: frozenset[str] = frozenset()
+
+    @property
+    def period(self) -> str:
+        """The month, or from the first to the last one."""
+        names = [month for month in self.figures.months.names if len(month) == 7]
+        return names[-1] if self.summary.get("months", 1) == 1 and names else " to ".join(self.summary["period"])
+
+    @property
+    def teams(self) -> int:
+        """All teams, also those that are not listed one by one."""
+        return len(self.invoices) + (self.sums.others.teams if self.sums.others is not None else 0)
 
     @property
     def table(self) -> str:
@@ -52,3 +64,28 @@ def bar(amount: Any, whole: Decimal) -> Safe:
     width = min(max(float(part), 0.0), 1.0) * 100
     drawn = f'<span class="bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>'
     return Safe(f'<span class="part">{drawn}<span>{part:.1%}</span></span>')
+
+
+def parts_of(sums: Sums) -> tuple[tuple[str, str, int], ...]:
+    """Where the bill goes: what it is called, how it is drawn, and how much; together the bill."""
+    return (
+        ("Invoiced to teams", "invoiced", sums.invoiced),
+        ("In dispute, held back until resolved", "disputed", sums.disputed),
+        ("Owned, but by no team (a project, or idle capacity of a pool)", "ownerless", sums.no_team),
+        ("Unallocated", "lost", sums.unallocated),
+    )
+
+
+def signed(report: Report, amount: Decimal) -> str:
+    """Money with its sign, also a plus."""
+    return f"+{report.money(amount)}" if amount > 0 else report.money(amount)
+
+
+def growth(one: Decimal, two: Decimal) -> str:
+    """From one to two in per cent; what was nothing is new."""
+    return f"{(two - one) / abs(one):+.1%}" if one else "new" if two else ""
+
+
+def count(number: int, what: str) -> str:
+    """``1 line``, ``1,200 lines``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

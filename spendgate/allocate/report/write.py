@@ -39,7 +39,7 @@ def write_report(
     Raises InputError where the earlier allocation is none, or in another currency.
     """
     into = folder if into is None else into
-    open_allocated(connection, folder)
+    columns = open_allocated(connection, folder)
     sum_up(connection)
     if previous is not None:
         open_allocated(connection, previous, "earlier")
@@ -60,7 +60,7 @@ def write_report(
     _write_invoices(into, made, sums, " to ".join(period), currency, table_in(folder))
     for page in gone:
         (folder / page).unlink(missing_ok=True)
-    report = Report(shown, figures(connection, previous is not None), made, sums, kpis, budgets)
+    report = Report(shown, figures(connection, previous is not None), made, sums, kpis, budgets, columns)
     write_whole(into / REPORT, render(report))
     return into / REPORT
 
