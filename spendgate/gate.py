@@ -175,8 +175,13 @@ def check(
     )
 
 
-_NAMES = ("name", "bucket", "identifier", "clusterIdentifier", "nodeGroupName", "clusterName", "displayName")
+_NAMES = ("name", "bucket", "identifier", "nodeGroupName", "displayName", "vmName", "vmScaleSetName", "agentPoolName",
+          "computeName", "diskName")  # fmt: skip
 """Properties in which a program says what the provider is to call a resource."""
+
+_NAMES_OF = (("clusterIdentifier", "Cluster"), ("clusterName", "Cluster"), ("accountName", "StorageAccount"),
+             ("resourceName", "ManagedCluster"))  # fmt: skip
+"""Those that name something else on other types: a node group names its cluster."""
 
 
 def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, ...]:
@@ -202,6 +207,7 @@ def _priced(workloads: Sequence[Workload], estimate: Estimate) -> tuple[Priced, 
 def _names_of(resource: Resource, tags: Mapping[str, str]) -> tuple[str, ...]:
     properties = resource.properties
     given = [resource.name, *[properties[key] for key in _NAMES if key in properties], tags.get("Name")]
+    given += [properties[key] for key, type_ in _NAMES_OF if key in properties and resource.type.endswith(type_)]
     return tuple(dict.fromkeys([text for text in given if type(text) is str and text]))
 
 

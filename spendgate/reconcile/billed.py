@@ -34,6 +34,9 @@ _TEXTS: Final = (
 FIRST: Final = "x_FirstShare"
 """In the result of an allocation a line stands once for each of its shares; this marks one row of each."""
 
+_BYTES: Final = ("bytes", "byte-seconds")
+"""Units of Google Cloud's export."""
+
 _ALIKE: Final = (*_TEXTS, "Tags")
 
 
@@ -124,12 +127,16 @@ def _read(connection: Any, lines: Any, cost: str, currency: str, through: date |
         lines = lines.filter(start < ibis.timestamp((through + timedelta(days=1)).isoformat()))
         start = lines.ChargePeriodStart
         end = lines.ChargePeriodEnd if "ChargePeriodEnd" in lines.columns else end
+    # Bytes, and bytes times seconds, are priced by the GiB, and by its hours and months.
+    consumed, priced = amount("ConsumedQuantity"), amount("PricingQuantity")
+    raw = text("ConsumedUnit").isin(_BYTES).fill_null(False) & priced.notnull() & text("PricingUnit").notnull()
+    units = {"ConsumedUnit": ibis.cases((raw, text("PricingUnit")), else_=text("ConsumedUnit"))}
     usual = lines.select(
-        **{name: _tags(lines) if name == "Tags" else text(name) for name in _ALIKE},
+        **{name: _tags(lines) if name == "Tags" else units.get(name, text(name)) for name in _ALIKE},
         _cost=lines[cost].cast("decimal(38, 12)"),
         _list=amount("ListCost"),
-        _consumed=amount("ConsumedQuantity"),
-        _priced=amount("PricingQuantity"),
+        _consumed=ibis.cases((raw, priced), else_=consumed),
+        _priced=priced,
         _start=start,
         # Some exports end a period a second before the next one begins.
         _end=(ibis.coalesce(end, start + ibis.interval(days=1)) + ibis.interval(seconds=59)).truncate("minute"),

@@ -29,6 +29,10 @@ OWNING: Final = (
 """Tags that providers (and people) write on what belongs to a named resource."""
 
 _SUFFIX: Final = re.compile(r"-[0-9a-f]{7}")
+_AZURE: Final = "/subscriptions/"
+_DISK: Final = re.compile(r"_(os|data)?disk_?\d+_[0-9a-f]+$")
+"""How Azure names the disks that it makes for a machine: train-vm_OsDisk_1_0a1b…"""
+
 _KINDS: Final = ("machine", "storage", "network", "fee", "tokens")
 
 LEAST_TAGS: Final = 2
@@ -38,7 +42,7 @@ LEAST_TAGS: Final = 2
 @dataclass(frozen=True, slots=True)
 class Match:
     """A resource and how it was found: ``map``, ``resource id``, ``URN``, ``name``, ``name with a suffix``,
-    ``tag KEY`` or ``tags``."""
+    ``name of its disk``, ``tag KEY`` or ``tags``."""
 
     resource: EstimatedResource
     method: str
@@ -85,6 +89,11 @@ class Matcher:
                 self.ids.setdefault(id_, []).append(one)
             for name in one.names:
                 self.names.setdefault(name, []).append(one)
+        # Azure writes its names in whatever case.
+        self.azure: dict[str, list[EstimatedResource]] = {}
+        for one in resources:
+            for text in {text.lower() for text in (*one.names, *one.ids)} if one.type.startswith("azure") else ():
+                self.azure.setdefault(text, []).append(one)
         self.known: dict[tuple[object, ...], Match | None] = {}
 
     def find(self, charge: Charge) -> Match | None:
@@ -122,6 +131,10 @@ class Matcher:
         yield "resource id", all_of(self.ids, ends)
         yield "name", all_of(self.names, ends)
         yield "name with a suffix", all_of(self.names, (_SUFFIX.sub("", text) for text in ends if _has_suffix(text)))
+        if (charge.resource_id or "").lower().startswith(_AZURE):
+            low = [text.lower() for text in ends]
+            yield "name", all_of(self.azure, low)
+            yield "name of its disk", all_of(self.azure, (_DISK.sub("", text) for text in low if _DISK.search(text)))
         # Exports write the keys of tags in their own ways: aws:eks:nodegroup-name, aws_eks_nodegroup_name.
         tags = {_letters(key): value for key, value in charge.tags.items()}
         for key in OWNING:

@@ -12,19 +12,21 @@ from spendgate.reconcile import tokens
 from spendgate.reconcile.effects import NOTHING, counted, counts, hourly
 from spendgate.reconcile.estimated import HOURS
 from spendgate.reconcile.model import Cause, Charge, Compared, Effect, EstimatedLine, EstimatedResource, Pair, Window
+from spendgate.reconcile.parts import part_of
 from spendgate.reconcile.runs import runs_of
 
 _UNITS: Final = (
-    ("hour", re.compile(r"^(instance[- ]?|vm[- ]?|node[- ]?)?(hours?|hrs?|h)$")),
+    ("hour", re.compile(r"^(1 |10 |100 |1000 )?(instance[- ]?|vm[- ]?|node[- ]?)?(hours?|hrs?|h)$")),
     ("second", re.compile(r"^(seconds?|s)$")),
-    ("GiB-month", re.compile(r"^(gi?b|gibibytes?|gigabytes?)[- /]?(months?|mo)$")),
+    ("GiB-month", re.compile(r"^(1 |10 |100 |1000 )?(gi?b|gibibytes?|gigabytes?)[- /]?(months?|mo)$")),
     ("GiB-hour", re.compile(r"^(gi?b|gibibytes?)[- ](hours?|hrs?)$")),
-    ("GiB", re.compile(r"^(gi?b|gibibytes?|gigabytes?)$")),
+    ("GiB", re.compile(r"^(1 |10 |100 |1000 )?(gi?b|gibibytes?|gigabytes?)$")),
     ("IOPS-month", re.compile(r"^iops-(months?|mo)$")),
     ("LCU-hour", re.compile(r"^lcu-(hours?|hrs?)$")),
     ("vCPU-hour", re.compile(r"^vcpu-(hours?|hrs?)$")),
     ("requests", re.compile(r"^(api[- ])?(requests?|count|invocations?)$")),
 )
+"""Azure prices by blocks (100 Hours) and counts single units: x_PricingBlockSize in microsoft/finops-toolkit."""
 
 _PRICING: Final = {"on_demand": "standard", "spot": "dynamic", "reserved": "committed", "capacity_block": "committed"}
 
@@ -113,6 +115,8 @@ def _assigned(lines: Sequence[EstimatedLine], charges: Sequence[Charge]) -> dict
 def _score(line: EstimatedLine, charge: Charge, named: bool) -> int:
     """How well a charge fits a line; 0 where it does not."""
     names = _names(line, charge)
+    if part_of(line, charge) is not None:
+        return 4 + 2 * (is_spot(charge) == (line.purchase == "spot"))
     if charge.quantity is not None and _unit(charge) != line.unit:
         return 0
     if line.unit == tokens.MILLION_TOKENS and not tokens.fits(line, charge):
@@ -140,6 +144,8 @@ def _names(line: EstimatedLine, charge: Charge) -> bool:
     """Whether the text of a charge has the item: g5.xlarge, and of rds.postgres.t3.large the t3.large."""
     parts = line.item.split(".")
     words = {line.item, ".".join(parts[-2:]), *((parts[-1],) if len(parts) > 1 and line.kind != "machine" else ())}
+    # Azure's meters are sizes without Standard_ and with blanks, Google's devices are written with them.
+    words |= {re.sub(r"[_-]", " ", line.item.removeprefix("Standard_"))} if line.provider in ("azure", "gcp") else set()
     text = charge.text.lower()
     return any(re.search(rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9])", text) for word in words)
 
@@ -153,8 +159,11 @@ def _pair(
 ) -> Pair:
     estimated = line.cost or NOTHING
     actual = sum((charge.cost for charge in charges), NOTHING)
-    telling = [charge for charge in charges if counts(charge)]
-    quantities = [quantity for charge in telling if (quantity := quantity_of(charge)) is not None]
+    parts = {charge.number: part_of(line, charge) for charge in charges}
+    telling = [charge for charge in charges if counts(charge) and parts[charge.number] != 0]
+    quantities = [
+        quantity / (parts[charge.number] or 1) for charge in telling if (quantity := quantity_of(charge)) is not None
+    ]
     quantity = sum(quantities, NOTHING)
     if not charges or (len(quantities) == len(telling) and not quantity and not actual):
         return Pair(line, tuple(charges), estimated, actual, (Effect(Cause.NOT_USED, actual - estimated),))
@@ -165,7 +174,11 @@ def _pair(
         notes.append(f"billed by {charges[0].unit}, estimated by {line.unit}")
     elif len(quantities) == len(telling) and quantity > 0:
         if line.hours is not None and line.unit == "hour":
-            own = [window for charge in telling for window in _in_hours(charge, windows.get(charge.number, ()))]
+            own = [
+                window
+                for charge in telling
+                for window in _in_hours(charge, windows.get(charge.number, ()), parts[charge.number] or Fraction(1))
+            ]
             count, hours = count_and_hours(own, quantity)
             share, told = _lived(line, own, hours, covered)
             notes += told
@@ -184,10 +197,10 @@ def _pair(
     return Pair(line, tuple(charges), estimated, actual, effects, count, hours, tuple(notes), runs)
 
 
-def _in_hours(charge: Charge, windows: Sequence[Window]) -> list[Window]:
-    if unit_of(charge) != "second":
-        return list(windows)
-    return [Window(one.starts, one.ends, one.resource, one.hours * _SECONDS) for one in windows]
+def _in_hours(charge: Charge, windows: Sequence[Window], units: Fraction) -> list[Window]:
+    """The hours of machines that ``units`` of the charge make one of."""
+    scale = (_SECONDS if unit_of(charge) == "second" else 1) / units
+    return [Window(one.starts, one.ends, one.resource, one.hours * scale) for one in windows]
 
 
 def count_and_hours(windows: Sequence[Window], quantity: Fraction) -> tuple[Fraction, Fraction]:

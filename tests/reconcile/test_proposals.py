@@ -175,7 +175,7 @@ def tokens(millions: str, way: str, cost: Decimal) -> dict[str, str]:
     return charge(
         f"{cost:f}", ServiceName="Amazon Bedrock", SkuMeter=f"USE1-Claude4.5Haiku-{way}", ConsumedUnit="1K tokens",
         ConsumedQuantity=f"{Decimal(millions) * 1000:f}",
-        ResourceId=f"arn:aws:bedrock:us-east-1:1:inference-profile/us.{MODEL}", 
+        ResourceId=f"arn:aws:bedrock:us-east-1:1:inference-profile/us.{MODEL}",
     )  # fmt: skip
 
 
