@@ -53,7 +53,7 @@ def load_rules(path: Path) -> RuleSet:
         aliases=data.get("aliases", {}),
         place=file.place(),
     )
-    raise_together(list(_faults(found)))
+    raise_together([*_idle_words(file), *_faults(found)])
     return found
 
 
@@ -126,6 +126,45 @@ def _expression(file: YamlFile, *path: str | int) -> Expression:
 
 def _day(value: Any) -> date | None:
     return None if value is None else date.fromisoformat(str(value))
+
+
+_OF_LAYERS: Final = {
+    "owner": (Layer.OVERRIDE, Layer.DIRECT),
+    "dispute": (Layer.OVERRIDE,),
+    **dict.fromkeys(("pool", "driver", "window", "minimumShare", "idle"), (Layer.PROPORTIONAL,)),
+    **dict.fromkeys(("split", "shares"), (Layer.FIXED,)),
+    "platform": (Layer.PROPORTIONAL, Layer.FIXED),
+}
+"""The layers whose rules ask for a key; in others it would say something that nobody hears."""
+
+_PAYERS: Final = {"central": "platform", "equal": "shares", "heads": "shares"}
+"""Where a fixed rule says who pays; one that is split by percent may have both."""
+
+
+def _idle_words(file: YamlFile) -> Iterator[InputError]:
+    """Keys that the rule they stand in does not use: whoever wrote them expects something else to happen."""
+    for index, body in enumerate(file.data["rules"]):
+        named = f'rule "{body["name"]}"'
+        for key in body.keys() & _OF_LAYERS.keys():
+            if body["layer"] not in _OF_LAYERS[key]:
+                layers = " and ".join(_OF_LAYERS[key])
+                text = f"{named} is {body['layer']}: {key} is for {layers} rules"
+                yield InputError(text, place=file.key_place("rules", index, key), remedy=f"Leave {key} out.")
+        split = body.get("split")
+        if split == "central" and "shares" in body:
+            text, remedy = f"{named} is paid centrally: shares say nothing", "Name under platform: who pays."
+            yield InputError(text, place=file.key_place("rules", index, "shares"), remedy=remedy)
+        elif (payers := _PAYERS.get(split)) is not None and payers not in body:
+            yield InputError(f"{named} is split {split} and lacks {payers}", place=file.place("rules", index))
+        elif split in ("equal", "heads") and "platform" in body:
+            text = f"{named}: the shares pay all of it, nothing is left for platform"
+            remedy = "Leave platform out, or split by percent."
+            yield InputError(text, place=file.key_place("rules", index, "platform"), remedy=remedy)
+        for at, share in enumerate(body.get("shares", ())):
+            for key in ("heads", "percent"):
+                if key in share and key != split:
+                    text = f"{named} is split {split}: {key} says nothing"
+                    yield InputError(text, place=file.key_place("rules", index, "shares", at, key))
 
 
 def _faults(rules: RuleSet) -> Iterator[InputError]:
