@@ -141,7 +141,7 @@ def test_one_drills_from_a_team_to_its_lines_and_their_rule(tmp_path: Path) -> N
 
 def test_an_invoice_says_what_share_of_which_pool_by_which_driver(tmp_path: Path) -> None:
     words = " ".join(read(allocated(tmp_path, mixed()) / "invoices" / "nlp.html").words)
-    assert re.search(r"cluster\s+Kubernetes\s+pool\s+a\s*,\s+by\s+gpu-hours\s+66.67%\s+1\s+\$6\.00", words)
+    assert re.search(r"cluster\s+Kubernetes\s+·\s+pool\s+a\s*,\s+by\s+gpu-hours\s+66.67%\s+1\s+\$6\.00", words)
     assert "To pay $16.01" in words
 
 
@@ -439,6 +439,7 @@ def test_an_unusual_day_is_drilled_into_down_to_its_lines(tmp_path: Path) -> Non
     assert "i-<18>" in words
     query = next(word for word in page.words if word.startswith("SELECT") and "DATE '2026-03-18'" in word)
     found = duckdb.sql(query.replace("'allocated.parquet'", f"'{out / 'allocated.parquet'}'"))
+    assert found is not None
     index = found.columns.index("x_AllocatedCost")
     assert [row[index] for row in found.fetchall()] == [Decimal("40")]
     assert main(["allocate", "explain", one["lines"][0]["line"], "--output", str(out)]) == 0
@@ -623,3 +624,20 @@ def test_a_report_of_many_lines_and_owners_is_light(tmp_path: Path) -> None:
     pages = [path.stat().st_size for path in (out / "invoices").glob("*.html")]
     assert len(pages) == teams
     assert max(pages) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        ("0", "0.0%"),
+        ("1", "100.0%"),
+        ("0.9996", ">99.9%"),
+        ("0.0002", "<0.1%"),
+        ("-0.0002", "-<0.1%"),
+        ("1.3", "130.0%"),
+    ],
+)
+def test_what_is_not_nothing_and_not_all_is_not_shown_as_if_it_were(part: str, shown: str) -> None:
+    from spendgate.allocate.report.shown import per_cent
+
+    assert per_cent(Decimal(part)) == shown

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from spendgate.allocate.report.cents import show_cents
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
-from spendgate.allocate.report.shown import NO_TEAM, Report, bar, count, growth, parts_of, signed
+from spendgate.allocate.report.shown import NO_TEAM, Report, bar, count, growth, parts_of, per_cent, signed
 
 TOP: Final = 6
 """Owners, and groups without one, that the first screen has."""
@@ -49,7 +49,7 @@ def _cards(report: Report) -> Iterator[Card]:
     lost = report.summary["unallocated"]["lines"]
     yield "Billed", show_cents(sums.billed, currency), count(report.summary["lines"], "line")
     yield _change(report)
-    part = f"{allocated / billed:.1%}" if billed else report.money(allocated)
+    part = per_cent(allocated / billed) if billed else report.money(allocated)
     yield "Allocated", part, f"{report.money(allocated)} by rules" if billed else ""
     yield (
         "Unallocated",
@@ -74,7 +74,7 @@ def _change(report: Report) -> Card:
     """What the last month costs more than the one before."""
     months = report.figures.months
     if len(months.names) < 2:
-        return "Change", "–", "no earlier month: --previous DIR compares"
+        return "Change", "–", "no earlier month was given"
     before, last = months.names[-2:]
     one, two = months.totals[before], months.totals[last]
     amount = signed(report, two - one)
@@ -100,7 +100,7 @@ def _whole_bar(report: Report) -> Safe:
             join(
                 [
                     Safe(f'<span class="dot {kind}"></span>'),
-                    f"{title}: {show_cents(cents, report.currency)}, {cents / whole:.1%}",
+                    f"{title}: {show_cents(cents, report.currency)}, {per_cent(Decimal(cents) / whole)}",
                 ]
             ),
         )
@@ -177,4 +177,4 @@ def _links(report: Report) -> Safe:
 
 
 def _part(cents: int, whole: int) -> str:
-    return f"{cents / whole:.1%} of the bill" if whole else ""
+    return f"{per_cent(Decimal(cents) / whole)} of the bill" if whole else ""

@@ -18,15 +18,13 @@ def render_invoice(invoice: Invoice, period: str, currency: str, file: str) -> s
     if invoice.disputed:
         cards.append(("In dispute, not on this invoice", show_money(invoice.disputed, currency)))
     columns = [
-        Column("Rule"),
-        Column("Service"),
-        Column("How"),
+        Column("Rule and service"),
         Column("Share", True),
         Column("Rows", True),
         Column("Amount", True),
     ]
     body = [_row(position, currency) for position in invoice.positions]
-    foot = ["To pay", "", "", "", "", show_cents(invoice.cents, currency)]
+    foot = ["To pay", "", "", show_cents(invoice.cents, currency)]
     query = (
         f"SELECT * FROM '{file}' WHERE x_Team = {quoted(invoice.team)} AND x_Layer <> 'unallocated' "
         "AND x_Dispute IS NULL ORDER BY abs(x_AllocatedCost) DESC"
@@ -59,10 +57,11 @@ def render_invoice(invoice: Invoice, period: str, currency: str, file: str) -> s
 def _row(position: Position, currency: str) -> list[object]:
     cents = show_cents(position.cents, currency)
     if position.rule is None:
-        return ["Smaller positions together", "", "", "", "", cents]
+        return ["Smaller positions together", "", "", cents]
     service = join([name(position.service), Safe(' <span class="tag">idle</span>') if position.idle else ""])
+    more = join([part for part in (service, _how(position)) if part], " · ")
     share = "" if position.share is None else _per_cent(position.share)
-    return [name(position.rule), service, _how(position), share, f"{position.rows:,}", cents]
+    return [join([name(position.rule), element("small", more)]), share, f"{position.rows:,}", cents]
 
 
 def _how(position: Position) -> Safe:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spendgate.allocate.report.figures import Figures
 from spendgate.allocate.report.invoices import Invoice, Sums
-from spendgate.allocate.report.markup import Safe
+from spendgate.allocate.report.markup import Safe, text
 from spendgate.money import show_money
 
 NO_TEAM: Final = Safe('<span class="soft">no team</span>')
@@ -63,7 +63,21 @@ def bar(amount: Any, whole: Decimal) -> Safe:
     part = Decimal(amount or 0) / whole
     width = min(max(float(part), 0.0), 1.0) * 100
     drawn = f'<span class="bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>'
-    return Safe(f'<span class="part">{drawn}<span>{part:.1%}</span></span>')
+    return Safe(f'<span class="part">{drawn}<span>{text(per_cent(part))}</span></span>')
+
+
+def per_cent(part: Decimal) -> str:
+    """A part of a whole; what is not nothing, or not all, is not shown as if it were.
+
+    >>> per_cent(Decimal("0.99999"))
+    '>99.9%'
+    """
+    shown = f"{abs(part):.1%}"
+    if shown == "0.0%" and part:
+        shown = "<0.1%"
+    elif shown == "100.0%" and abs(part) != 1:
+        shown = ">99.9%" if abs(part) < 1 else ">100.0%"
+    return f"-{shown}" if part < 0 else shown
 
 
 def parts_of(sums: Sums) -> tuple[tuple[str, str, int], ...]:
