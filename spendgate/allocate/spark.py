@@ -7,7 +7,6 @@ worked out here, as for DuckDB; Spark reads the bill, joins, writes and adds up.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,19 +19,19 @@ from spendgate.allocate.allocating import allocate_by
 from spendgate.allocate.asking import Table
 from spendgate.allocate.engine import Outcome, Request
 from spendgate.allocate.expression import checked
-from spendgate.allocate.focus import LINE, LINE_ID
-from spendgate.allocate.mapping import find_mapping
+from spendgate.allocate.focus import LINE, LINE_ID, READ_AS
+from spendgate.allocate.mapping import as_it_is, find_mapping, select_list
 from spendgate.allocate.model import Expression
 from spendgate.allocate.patterns import java
+from spendgate.allocate.spark_mapping import SPARK, TIME, type_name
+from spendgate.allocate.spark_session import first_line
+from spendgate.allocate.spark_session import session as session
 from spendgate.allocate.tags import AddTags, spark_json, spark_tags
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Call, Constant, everything
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-LOCAL: Final = "spark"
-_MASTERS: Final = ("spark://", "sc://", "yarn", "k8s://", "local")
 
 _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
@@ -43,57 +42,6 @@ _SETTINGS: Final = {
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
 }
 """What the statements rely on; a caller's session has its own values again afterwards."""
-
-_TYPES: Final = {"VARCHAR": "string"}
-
-TIME: Final = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?$"
-"""Texts that are times; Spark would take ``12:00`` and ``now`` too, which are times of today."""
-
-
-@contextmanager
-def session(engine: str) -> Iterator[Any]:
-    """A Spark session by ``--engine``: ``spark`` (local, all cores), a master URL, or ``sc://HOST:PORT``.
-
-    Raises InputError where pyspark or Java are missing or nothing answers.
-    """
-    if engine != LOCAL and not engine.startswith(_MASTERS):
-        raise InputError(
-            f'no engine "{engine}"', remedy="Known are duckdb, spark, spark://HOST:PORT and sc://HOST:PORT."
-        )
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise InputError("PySpark is not installed here", remedy="pip install 'spendgate[allocate,spark]'") from None
-    ours = engine.startswith("sc://") or SparkSession.getActiveSession() is None
-    builder = SparkSession.builder.appName("spendgate allocate")
-    if engine.startswith("sc://"):
-        builder = builder.remote(engine)
-    elif not _java():
-        raise InputError(
-            "Spark needs Java, which is not here", remedy="Debian: apt-get install openjdk-17-jre-headless."
-        )
-    elif engine == LOCAL:
-        builder = builder.master("local[*]").config("spark.driver.bindAddress", "127.0.0.1")
-        builder = builder.config("spark.ui.enabled", "false")
-    else:
-        builder = builder.master(engine)
-    try:
-        made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    except ImportError as error:
-        raise InputError(f"Spark Connect lacks a library: {error}", remedy="pip install 'pyspark[connect]'") from None
-    except Exception as error:
-        first = _first_line(error)
-        raise InputError(f"no Spark at {engine}: {first}", remedy="Is it running, and of the same version?") from None
-    try:
-        yield made
-    finally:
-        if ours:
-            made.stop()
-
-
-def _java() -> bool:
-    home = os.environ.get("JAVA_HOME")
-    return bool(home and Path(home, "bin", "java").exists()) or shutil.which("java") is not None
 
 
 def allocate_with(session: Any, request: Request, output: Path, lines: Any = None) -> Outcome:
@@ -140,8 +88,9 @@ class Spark:
 
     def close(self) -> None:
         """Forget what was put into the session."""
-        for name in self._views:
-            self.session.catalog.dropTempView(name)
+        with suppress(Exception):  # of a session that has ended
+            for name in self._views:
+                self.session.catalog.dropTempView(name)
 
     def hold(self, request: Request) -> None:
         """Raise InputError for patterns that Java reads otherwise."""
@@ -168,25 +117,25 @@ class Spark:
             raise InputError("lines of a DataFrame need the column of their ids", remedy="Request(line_id=…)")
         else:
             frame = self.given
-        other = find_mapping(request.columns, frame.columns)
-        if other is not None:
-            raise InputError(
-                f"bills in the format {other.name} are read by DuckDB alone",
-                place=place,
-                remedy="Let Spark read a table with FOCUS columns, or leave out --engine.",
-            )
         if request.line_id is not None:
             bill.known_line_id(request.line_id, frame.columns, place)
             frame = frame.withColumn(LINE_ID, frame[_column(request.line_id)].cast("string"))
-        return self._view("bill", frame)
+        return self._view("bill", self._mapped(frame, request.columns))
+
+    def _mapped(self, frame: Any, asked: str | None) -> Any:
+        """The lines with FOCUS columns, by a mapping where they are of another format."""
+        own = {field.name: type_name(field.dataType) for field in frame.schema.fields if field.name != LINE_ID}
+        found = find_mapping(asked, list(own))
+        kept = as_it_is(own, SPARK)
+        if found is not None:
+            kept = f"{select_list(found, own, SPARK)}, {SPARK.text(found.name)} AS {READ_AS}"
+        self._view("written_bill", frame)
+        return self.session.sql(f"SELECT {kept}, {LINE_ID} FROM {self._views[-1]}")
 
     def put(self, name: str, table: Table) -> ir.Table:
         from pyspark.sql.functions import broadcast
 
-        schema = ", ".join(f"`{column}` {_TYPES.get(type_, type_)}" for column, (type_, _) in table.items())
-        plain = ([str(value) if isinstance(value, str) else value for value in values] for _, values in table.values())
-        rows = list(zip(*plain, strict=True))
-        return self._view(name, broadcast(self.session.createDataFrame(rows, schema)))
+        return self._view(name, broadcast(spark_files.small(self.session, table)))
 
     def _view(self, name: str, frame: Any) -> ir.Table:
         import ibis
@@ -242,9 +191,11 @@ class Spark:
 
     def told(self, error: Exception, place: Path) -> Exception:
         """Spark's own words for what it could not read, and ours for a disk that is full or a folder that is closed."""
-        if isinstance(error, InputError) or not type(error).__module__.startswith(("pyspark", "py4j")):
+        if isinstance(error, ConnectionError):
+            return InputError("Spark has ended", place=place, remedy="Nothing was written.")
+        if isinstance(error, InputError) or not type(error).__module__.startswith(("pyspark", "py4j", "grpc")):
             return error
-        return InputError(f"Spark could not allocate the bill: {_first_line(error)}", place=place)
+        return InputError(f"Spark could not allocate the bill: {first_line(error)}", place=place)
 
 
 def sql(table: ir.Table) -> str:
@@ -294,20 +245,6 @@ def _expressions(request: Request) -> Iterator[Expression]:
 
 def _column(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
-
-
-_FRAME: Final = re.compile(
-    r"^(at |\.\.\. |An error occurred while calling|: org\.apache\.spark\.SparkException: Job aborted)"
-)
-_CAUSE: Final = re.compile(r"^(?:Caused by: )?:? ?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
-
-
-def _first_line(error: Exception) -> str:
-    """What happened: the last cause that the JVM tells, without its class."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not _FRAME.match(line)]
-    causes = [line for line in told if line.startswith("Caused by: ")]
-    return _CAUSE.sub("", causes[-1] if causes else told[0]) if told else type(error).__name__
 
 
 def _remove(path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import os
 import re
 from collections.abc import Sequence
@@ -12,41 +10,70 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from spendgate.allocate.bill import files_of_bill
+from spendgate.allocate.asking import Table
+from spendgate.allocate.files import files_of_bill
 from spendgate.allocate.focus import LINE_ID
+from spendgate.allocate.heads import separator_of
 
 NOTHING: Final = ("", "NULL", "null")
 _PART: Final = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$")
 _LONG: Final = 32_768
+_DECIMAL: Final = re.compile(r"decimal\((\d+), (\d+)\)")
 _DEFAULT: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 def lines(session: Any, paths: Sequence[Path]) -> Any:
     """The lines of all files as a DataFrame, with ``x_LineId``: the file and the row in it."""
     files, is_csv = files_of_bill(paths)
-    if is_csv:
-        base = _base(files)
-        labels = [file.name if base is None else str(file.resolve().relative_to(base)) for file in files]
-        frames = [_csv(session, file, label) for file, label in zip(files, labels, strict=True)]
-        return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-    return _parquet(session, files)
+    if not is_csv:
+        return _parquet(session, files)
+    separator = separator_of(files)
+    frames = [_csv(session, file, separator, label) for file, label in zip(files, _labels(files), strict=True)]
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
 
 
-def _base(files: Sequence[Path]) -> str | None:
-    """Below which folder paths name the files, where two have one name."""
+def _labels(files: Sequence[Path]) -> list[str]:
+    """What names each file's lines: its name, or, where two have one name, its path below what they share."""
     if len({file.name for file in files}) == len(files):
-        return None
-    return os.path.commonpath([file.resolve().parent for file in files])
+        return [file.name for file in files]
+    try:
+        base = os.path.commonpath([file.parent for file in files])
+    except ValueError:  # one path begins at the root, another does not
+        base = ""
+    return [str(file)[len(base) + 1 :] if base else str(file) for file in files]
 
 
-def _csv(session: Any, file: Path, label: str) -> Any:
+def small(session: Any, table: Table) -> Any:
+    """A small table as a DataFrame; by way of Arrow where Spark takes it, so that executors need no Python."""
+    if int(session.version.split(".")[0]) >= 4:
+        import pyarrow as pa
+
+        columns = {
+            name: pa.array([str(one) if isinstance(one, str) else one for one in values], _arrow(type_))
+            for name, (type_, values) in table.items()
+        }
+        return session.createDataFrame(pa.table(columns))
+    schema = ", ".join(f"`{name}` {'string' if type_ == 'VARCHAR' else type_}" for name, (type_, _) in table.items())
+    plain = ([str(one) if isinstance(one, str) else one for one in values] for _, values in table.values())
+    return session.createDataFrame(list(zip(*plain, strict=True)), schema)
+
+
+def _arrow(type_: str) -> Any:
+    import pyarrow as pa
+
+    if found := _DECIMAL.fullmatch(type_):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    return {"VARCHAR": pa.string(), "SMALLINT": pa.int16(), "DATE": pa.date32(), "BOOLEAN": pa.bool_()}[type_]
+
+
+def _csv(session: Any, file: Path, separator: str, label: str) -> Any:
     """One file is read as one part, so that its rows are numbered in their order; large bills are better Parquet."""
     from pyspark.sql import functions as F
 
     frame = session.read.csv(
         address(file),
         header=True,
-        sep=_separator(file),
+        sep=separator,
         quote='"',
         escape='"',
         multiLine=True,
@@ -81,13 +108,27 @@ def _parquet(session: Any, files: Sequence[Path]) -> Any:
         for key, text in parts.items()
     ]
     number = (F.col("_metadata.row_index") + 1).cast("string")
-    base = _base(files)
-    label = _unquoted(F.col("_metadata.file_name"))
-    if base is not None:
-        label = F.substring(F.regexp_replace(_unquoted(path), "^file:/+", "/"), len(base.rstrip("/")) + 2, _LONG)
+    label = _label_of(
+        files, _unquoted(F.col("_metadata.file_name")), F.regexp_replace(_unquoted(path), "^file:/+", "/")
+    )
     line_id = F.concat(label, F.lit(":"), number).alias(LINE_ID)
     kept = [F.col(_name(column)) for column in frame.columns if column not in (LINE_ID, *parts)]
     return frame.select(*kept, *texts, line_id)
+
+
+def _label_of(files: Sequence[Path], name: Any, path: Any) -> Any:
+    """The label of the file that a line is of, by its name and its path."""
+    from pyspark.sql import functions as F
+
+    labels = _labels(files)
+    if labels == [file.name for file in files]:
+        return name
+    whole = [os.path.abspath(file) for file in files]
+    before = whole[0].removesuffix(labels[0])
+    if all(one == before + label for one, label in zip(whole, labels, strict=True)):
+        return F.substring(path, len(before) + 1, _LONG)
+    pairs = (F.lit(text) for pair in zip(whole, labels, strict=True) for text in pair)
+    return F.element_at(F.create_map(*pairs), path)
 
 
 def _unquoted(text: Any) -> Any:
@@ -102,24 +143,13 @@ def _name(column: str) -> str:
 
 def address(path: Path) -> str:
     """The path as Spark takes it, where some letters stand for any."""
-    return "file://" + re.sub(r"([\\*?{}\[\]])", r"\\\1", str(path.resolve()))
+    return "file://" + re.sub(r"([\\*?{}\[\]])", r"\\\1", os.path.abspath(path))
 
 
 def _partitions(file: Path) -> dict[str, str | None]:
     """The columns that folders of the path hold, as in ``month=2026-03``."""
     found = [match for part in file.parts[:-1] if (match := _PART.match(part))]
     return {match[1]: None if match[2] == _DEFAULT else unquote(match[2]) for match in found}
-
-
-def _separator(file: Path) -> str:
-    """What separates the columns of the first line."""
-    name = file.name.lower()
-    if name.endswith(".zst"):
-        return ","
-    opened = gzip.open if name.endswith(".gz") else open
-    with opened(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as text:
-        first = text.readline()
-    return max(",\t;|", key=lambda separator: len(next(csv.reader([first], delimiter=separator), [])))
 
 
 def in_utc(frame: Any) -> Any:

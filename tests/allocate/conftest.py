@@ -1,11 +1,16 @@
-"""Spark for the tests of allocation: a session for each module that asks, where Java and pyspark are there."""
+"""Spark for the tests of allocation, where Java and pyspark are there: one session, and a cluster of one machine."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +36,7 @@ def spark_here() -> None:
         pytest.skip("Java is not installed (make setup-test; Debian: apt-get install openjdk-17-jre-headless)")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def spark(spark_here: None) -> Iterator[Any]:
     """A local session with little of everything: its start takes longer than what these tests ask."""
     from pyspark.sql import SparkSession
@@ -54,3 +59,91 @@ def spark(spark_here: None) -> Iterator[Any]:
     session.sparkContext.setLogLevel("OFF")
     yield session
     session.stop()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A standalone cluster: the URL of its master, and the folder of settings that a driver takes."""
+
+    url: str
+    settings: Path
+
+    def env(self, **settings: str) -> dict[str, str]:
+        """The environment of a driver, with more settings of Spark's."""
+        folder = self.settings
+        if settings:
+            folder = folder.with_name("-".join(("settings", *settings)))
+            folder.mkdir(exist_ok=True)
+            more = "".join(f"spark.{name.replace('_', '.')} {value}\n" for name, value in settings.items())
+            text = (self.settings / "spark-defaults.conf").read_text(encoding="utf-8")
+            (folder / "spark-defaults.conf").write_text(text + more, encoding="utf-8")
+        # Executors have no Python: what is asked of them needs none.
+        return {"SPARK_CONF_DIR": str(folder), "PYSPARK_PYTHON": "/nonexistent/python"}
+
+
+SMALL = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SETTINGS = f"""\
+spark.driver.extraJavaOptions {SMALL}
+spark.executor.extraJavaOptions {SMALL}
+spark.executor.memory 512m
+spark.sql.shuffle.partitions 1
+spark.sql.adaptive.enabled false
+spark.ui.enabled false
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(spark_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Spark's own master and worker on loopback, with the jars that PySpark brings; they end with the tests."""
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "settings").mkdir()
+    (folder / "settings" / "spark-defaults.conf").write_text(SETTINGS, encoding="utf-8")
+    port = free_port()
+    url = f"spark://127.0.0.1:{port}"
+    work = ("--webui-port", "0", "--cores", "2", "--memory", "1g", "--work-dir", str(folder / "work"), url)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        started.append(daemon(folder, "master.Master", "--port", str(port), "--webui-port", "0"))
+        started.append(daemon(folder, "worker.Worker", *work))
+        wait_for(folder / "master.Master.log", "Registering worker", started)
+        yield Cluster(url, folder / "settings")
+    finally:
+        for process in started:
+            os.killpg(process.pid, signal.SIGKILL)  # executors as well, which are the worker's
+            process.wait(30)
+
+
+def daemon(folder: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
+    """A process of Spark's, that leads a group of its own."""
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else Path("java")
+    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.nio", "sun.nio.ch")]
+    command = [str(java), "-Xmx128m", *SMALL.split(), *opened, "-cp", str(home / "jars" / "*")]
+    # The package has no launcher's folders by which a worker would find the version of Scala.
+    (scala,) = {path.stem.rpartition("_")[2].partition("-")[0] for path in home.glob("jars/spark-core_*.jar")}
+    env = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_SCALA_VERSION": scala}
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [*command, f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *words],
+            env=env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_for(log: Path, text: str, started: list[subprocess.Popen[bytes]]) -> None:
+    until = time.monotonic() + 60
+    while text not in log.read_text(encoding="utf-8", errors="replace"):
+        ended = any(process.poll() is not None for process in started)
+        if ended or time.monotonic() > until:
+            raise RuntimeError(f"no cluster: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])

@@ -6,7 +6,7 @@ import dataclasses
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -144,7 +144,11 @@ def both(
 ) -> tuple[Outcome, list[dict[str, Any]]]:
     """Allocate by DuckDB and by Spark; the two must be the same. What they are comes back."""
     bill = rows if isinstance(rows, Path) else write_csv(folder / "bill.csv", rows)
-    request = asked(folder, bill, rules, drivers, disputes, **options)
+    return same(folder, session, asked(folder, bill, rules, drivers, disputes, **options))
+
+
+def same(folder: Path, session: Any, request: Request) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Ask both engines the same. What they answer must be the same, and comes back."""
     with engine() as connection:
         ours = allocate(request, folder / "duckdb.parquet", connection)
         theirs = allocate_with(session, request, folder / "spark.parquet")
@@ -252,20 +256,70 @@ def test_parquet_in_partitioned_folders_is_read_alike(spark: Any, tmp_path: Path
     assert sorted(str(row["x_Team"]) for row in rows) == ["None", "a", "b", "c"]
 
 
-def test_files_with_other_columns_and_separators_are_one_bill(spark: Any, tmp_path: Path) -> None:
-    bill = tmp_path / "bill"
-    bill.mkdir()
-    write_csv(
-        bill / "a.csv",
-        [line("1", tags={"team": "nlp"}), line("2", tags='{"team": "a, \\"b\\" c"}', ChargeDescription="a\nb")],
+def hive(folder: Path, name: str, number: int, bill: str) -> None:
+    inside = folder / f"BILLING_PERIOD=2026-0{number + 1}"
+    inside.mkdir(parents=True)
+    (inside / "part 0.csv").write_text(bill, encoding="utf-8")
+
+
+def packed(folder: Path, name: str, number: int, bill: str) -> None:
+    inside = folder / f"exports/run {number}"
+    inside.mkdir(parents=True)
+    (inside / "a+b%20.csv.gz").write_bytes(gzip.compress(bill.encode()))
+
+
+def plain(folder: Path, name: str, number: int, bill: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(bill, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("laid", "ids"),
+    [
+        (hive, {f"BILLING_PERIOD=2026-0{number}/part 0.csv:{row}" for number in (1, 2, 3) for row in (1, 2)}),
+        (packed, {f"run {number}/a+b%20.csv.gz:{row}" for number in (0, 1, 2) for row in (1, 2)}),
+        (plain, {f"{name}.csv:{row}" for name in "cab" for row in (1, 2)}),
+    ],
+)
+def test_lines_of_many_files_have_the_same_ids(
+    spark: Any, tmp_path: Path, laid: Callable[[Path, str, int, str], None], ids: set[str]
+) -> None:
+    heads = ("\ufeffBilledCost", "Tags,BilledCost", "x_More,BilledCost")
+    for number, head in enumerate(heads):
+        before = "," * head.count(",")
+        rows = [f"{before}{number}{row},USD,2026-03-01,{name}" for row, name in ((1, '"a\nb"'), (2, "c"))]
+        text = "\n".join((f"{head},BillingCurrency,ChargePeriodStart,ChargeDescription", *rows, ""))
+        laid(tmp_path / "bill", f"{'cab'[number]}.csv", number, text)
+    outcome, rows_ = both(tmp_path, spark, tmp_path / "bill", POOL, {"gpu-hours": USES})
+    assert (outcome.lines, outcome.billed) == (6, 1 + 2 + 11 + 12 + 21 + 22)
+    assert {row["x_LineId"] for row in rows_} == ids
+
+
+def test_files_that_share_no_folder_are_named_alike(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, folder in enumerate(("here", "there")):
+        (tmp_path / folder).mkdir()
+        table = pa.table(
+            {
+                "BilledCost": [1.5 + number, 98765432.123],
+                "BillingCurrency": ["USD", "USD"],
+                "ChargePeriodStart": pa.array([datetime(2026, 3, 1)] * 2, pa.timestamp("us")),
+            }
+        )
+        pq.write_table(table, tmp_path / folder / "part.parquet")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    monkeypatch.chdir(tmp_path)
+    request = asked(
+        tmp_path, tmp_path / "link", "rules: [{name: t, layer: direct, match: has(tags.t), owner: {team: tags.t}}]"
     )
-    text = "\ufeffBilledCost;BillingCurrency;ChargePeriodStart;Tags;x_More\n3;USD;2026-03-01;;NULL\n"
-    (bill / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
-    outcome, rows = both(tmp_path, spark, bill / "a.csv", POOL, {"gpu-hours": USES})
-    assert outcome.billed == 3
-    found, _ = on_spark(tmp_path, spark, bill, POOL, {"gpu-hours": USES})
-    assert (found.billed, found.lines, found.unallocated_lines) == (6, 3, 1)
-    assert sorted(str(row["x_Team"]) for row in rows) == ['a, "b" c', "nlp"]
+    request = dataclasses.replace(request, bills=(tmp_path / "link", Path("here")))
+    outcome, rows = same(tmp_path, spark, request)
+    assert {row["x_LineId"] for row in rows} == {
+        f"{folder}/part.parquet:{row}" for folder in ("here", f"{tmp_path}/link") for row in (1, 2)
+    }
+    # What is binary counts with the digits that it was written with.
+    assert outcome.billed == Decimal("197530868.246") + 4
 
 
 @pytest.mark.parametrize(
