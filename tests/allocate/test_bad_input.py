@@ -154,7 +154,9 @@ def test_a_cost_that_is_no_number_or_beyond_its_column_is_counted(connection: An
     refused(connection, bill, "1 of 2 lines have a BilledCost that is no number")
 
 
-@pytest.mark.parametrize("cost", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300::DOUBLE", "1e20::DECIMAL(38, 2)", "[1]", "true"])
+@pytest.mark.parametrize(
+    "cost", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300::DOUBLE", "1e20::DECIMAL(38, 2)", "[1]", "true"]
+)
 def test_costs_of_a_parquet_file_that_are_no_amounts_are_refused(connection: Any, tmp_path: Path, cost: str) -> None:
     columns = f"{cost} AS BilledCost, 'USD' AS BillingCurrency, TIMESTAMP '2026-03-01' AS ChargePeriodStart"
     connection.con.execute(f"COPY (SELECT {columns}) TO '{tmp_path}/bill.parquet'")
