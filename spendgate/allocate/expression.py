@@ -126,14 +126,30 @@ def _read(root: str, name: str, columns: Columns) -> Any:
 
 
 def _in(item: Any, options: list[Any]) -> Any:
+    """Whether the item is in the list; an item or an element that fails has the whole fail, as in CEL."""
     import ibis
 
-    return item.isin(options) if options else ibis.literal(False)
+    given = [item, *options] if not options or item.type().is_floating() else [*options]
+    asked = [one.notnull() for one in given if not _is_literal(one)]
+    if item.type().is_floating():
+        found = reduce(lambda one, other: one | other, (_equal(item, one) for one in options), ibis.literal(False))
+    else:
+        found = item.isin(options) if options else ibis.literal(False)
+    return ibis.cases((reduce(lambda one, other: one & other, asked), found)) if asked else found
+
+
+def _is_literal(value: Any) -> bool:
+    import ibis.expr.operations as ops
+
+    return isinstance(value.op(), ops.Literal)
 
 
 def _called(name: str, arguments: tuple[Node, ...], columns: Columns) -> Any:
     if name not in _FUNCTIONS:
         raise NoColumn(f"the function {name}")
+    if name == "matches" and not (len(arguments) == 2 and isinstance(arguments[1], Constant)):
+        # One that is no pattern would end the run, where in CEL it fails for its own line.
+        raise NoColumn("a pattern that is worked out")
     given = [column(one, columns) for one in arguments]
     return _FUNCTIONS[name](*given)
 
@@ -145,8 +161,73 @@ def _choice(condition: Any, first: Any, second: Any) -> Any:
     return ibis.cases((condition, first), (~condition, second))
 
 
+def _compared(compare: Callable[[Any, Any], Any], of_nan: bool = False) -> Callable[[Any, Any], Any]:
+    """The comparison, where what is no number (NaN) is neither equal, less nor more: engines order it."""
+
+    def of(one: Any, other: Any) -> Any:
+        import ibis
+
+        found = compare(one, other)
+        made = [value for value in (one, other) if value.type().is_floating() and _may_be_nan(value)]
+        if not made:
+            return found
+        nan = reduce(lambda first, second: first | second, (value.isnan() for value in made))
+        return ibis.cases((nan & one.notnull() & other.notnull(), ibis.literal(of_nan)), else_=found)
+
+    return of
+
+
+def _may_be_nan(value: Any) -> bool:
+    """Amounts of a bill and numbers that are written are some; what is read out of texts or reckoned may be none."""
+    import ibis.expr.operations as ops
+
+    made = value.op()
+    while isinstance(made, ops.Cast):
+        made = made.arg
+    return not isinstance(made, (ops.Literal, ops.Field))
+
+
+def _plus(left: Any, right: Any) -> Any:
+    return _within(left.cast(_WIDE) + right.cast(_WIDE)) if _whole_both(left, right) else left + right
+
+
+def _minus(left: Any, right: Any) -> Any:
+    return _within(left.cast(_WIDE) - right.cast(_WIDE)) if _whole_both(left, right) else left - right
+
+
+def _times(left: Any, right: Any) -> Any:
+    import ibis
+
+    if not _whole_both(left, right):
+        return left * right
+    about = left.cast("float64") * right.cast("float64")
+    return ibis.cases(((about < _MOST) & (about > -_MOST), left.cast("int64") * right.cast("int64")))
+
+
+_WIDE: Final = "decimal(38, 12)"
+"""Holds the sum of any two whole numbers, in every engine."""
+
+_MOST: Final = 2.0**63 - 2.0**13
+"""Whole numbers of sixty-four bits, less than what a binary number may be beside them."""
+
+
+def _whole_both(left: Any, right: Any) -> bool:
+    return bool(left.type().is_integer() and right.type().is_integer())
+
+
+def _within(exact: Any) -> Any:
+    """The number where sixty-four bits hold it: others fail, as in CEL, where an engine would end the run."""
+    import ibis
+
+    return ibis.cases((exact.between(-(2**63), 2**63 - 1), exact.cast("int64")))
+
+
 def _add(left: Any, right: Any) -> Any:
-    return left.concat(right) if left.type().is_string() else left + right
+    return left.concat(right) if left.type().is_string() else _plus(left, right)
+
+
+def _negative(value: Any) -> Any:
+    return _within(-value.cast(_WIDE)) if value.type().is_integer() else -value
 
 
 def _size(value: Any) -> Any:
@@ -155,8 +236,19 @@ def _size(value: Any) -> Any:
     return value.length()
 
 
+_NUMBER: Final = (
+    "^[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])$"
+)
+
+
 def _number(value: Any) -> Any:
-    return value.try_cast("float64") if value.type().is_string() else value.cast("float64")
+    """Of a text what CEL reads in it; engines know more ways to write a number, each its own."""
+    import ibis
+
+    if not value.type().is_string():
+        return value.cast("float64")
+    text = value.strip()
+    return ibis.cases((text.re_search(_NUMBER), text.try_cast("float64")))
 
 
 def _whole(value: Any) -> Any:
@@ -164,26 +256,32 @@ def _whole(value: Any) -> Any:
     import ibis
 
     if value.type().is_string():
-        return ibis.cases((value.re_search("^[+-]?[0-9]+$"), value.try_cast("int64")))
+        text = value.strip()
+        return ibis.cases((text.re_search("^[+-]?[0-9]+$"), text.try_cast("int64")))
     if value.type().is_integer():
         return value
-    return ibis.cases((value >= 0, value.floor()), (value < 0, value.ceil())).cast("int64")
+    most = 2.0**63
+    return ibis.cases(
+        ((value >= 0) & (value < most), value.floor()), ((value < 0) & (value > -most), value.ceil())
+    ).cast("int64")
 
+
+_equal = _compared(lambda one, other: one == other)
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "_&&_": lambda *parts: reduce(lambda one, other: one & other, parts),
     "_||_": lambda *parts: reduce(lambda one, other: one | other, parts),
     "!_": lambda value: ~value,
-    "_==_": lambda one, other: one == other,
-    "_!=_": lambda one, other: one != other,
-    "_<_": lambda one, other: one < other,
-    "_<=_": lambda one, other: one <= other,
-    "_>_": lambda one, other: one > other,
-    "_>=_": lambda one, other: one >= other,
+    "_==_": _equal,
+    "_!=_": _compared(lambda one, other: one != other, of_nan=True),
+    "_<_": _compared(lambda one, other: one < other),
+    "_<=_": _compared(lambda one, other: one <= other),
+    "_>_": _compared(lambda one, other: one > other),
+    "_>=_": _compared(lambda one, other: one >= other),
     "_+_": _add,
-    "_-_": lambda one, other: one - other,
-    "_*_": lambda one, other: one * other,
-    "-_": lambda value: -value,
+    "_-_": _minus,
+    "_*_": _times,
+    "-_": _negative,
     "_?_:_": _choice,
     "startsWith": lambda text, start: text.startswith(start),
     "endsWith": lambda text, end: text.endswith(end),

@@ -148,3 +148,18 @@ def test_wrong_cel_is_told_with_its_place_and_what_to_write(text: str, told: str
         checked(Expression(text, PLACE), LINE, ("bool",))
     assert told in str(caught.value)
     assert str(caught.value).startswith("rules.yaml:3:12: ")
+
+
+def test_two_tags_by_index_and_a_text_are_one_text_for_cel_too() -> None:
+    environment = cel.environment(LINE)
+    program = cel.engine().compile('(tags["a-b"] + tags["c"] + "!").startsWith("12")', environment)
+    assert program(environment.activation({"line": {}, "tags": {"a-b": "1", "c": "2"}, "columns": {}})) is True
+
+
+def test_a_pattern_that_is_worked_out_has_no_column_form() -> None:
+    import ibis
+
+    table = ibis.table({"Tags": "string"}, name="bill")
+    tree = checked(Expression("tags.a.matches(tags.b)", PLACE), LINE, ("bool",)).tree
+    with pytest.raises(NoColumn, match="a pattern that is worked out"):
+        column(tree, Columns(table, tag=lambda key: table.Tags))

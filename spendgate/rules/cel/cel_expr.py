@@ -11,7 +11,7 @@ from spendgate.rules.cel.faults import fault
 from spendgate.rules.cel.model import Activation, CompileError, Env, Issue, answer
 from spendgate.rules.cel.order import in_order
 from spendgate.rules.cel.reads import Read, uses
-from spendgate.rules.cel.types import DURATION, TIMESTAMP, Path, Schema
+from spendgate.rules.cel.types import DURATION, TIMESTAMP, MapOf, Path, Scalar, Schema, Type
 
 _FORM = "cel-expr-python"
 
@@ -64,9 +64,7 @@ class CelExprEngine:
 
 @lru_cache(maxsize=4096)
 def _compile(expression: str, schema: Schema, tested: bool) -> CelExprProgram:
-    evaluation = _evaluation_env(
-        tuple((name, type_.name if type_ in (TIMESTAMP, DURATION) else "dyn") for name, type_ in schema.variables)
-    )
+    evaluation = _evaluation_env(tuple((name, _kind(type_)) for name, type_ in schema.variables))
     checked = None if tested else check(expression, schema)
     try:
         # Compiled anew rather than deserialised: the checked form carries protobuf types that maps do not have.
@@ -78,12 +76,21 @@ def _compile(expression: str, schema: Schema, tested: bool) -> CelExprProgram:
     return CelExprProgram(expression, checked.return_type, checked.reads, uses(checked.reads), compiled, evaluation)
 
 
+def _kind(type_: Type) -> str:
+    """As what a variable is bound. Of dyn, ``a["x"] + a["y"]`` would be a sum of whole numbers to cel-cpp's checker,
+    and no text could be added to it: a map says that its values may be anything."""
+    if isinstance(type_, MapOf):
+        return "map"
+    return type_.name if isinstance(type_, Scalar) and type_ in (TIMESTAMP, DURATION) else "dyn"
+
+
 @lru_cache(maxsize=16)
 def _evaluation_env(variables: tuple[tuple[str, str], ...]) -> Any:
-    """The environment in which maps are read: everything with parts is ``dyn``."""
+    """The environment in which maps are read: records are ``dyn``."""
     from cel_expr_python import cel
 
     from spendgate.rules.cel.functions import declarations, sorted_keys_declaration
 
-    types = {name: getattr(cel.Type, kind.upper()) for name, kind in variables}
+    a_map = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    types = {name: a_map if kind == "map" else getattr(cel.Type, kind.upper()) for name, kind in variables}
     return cel.NewEnv(variables=types, functions=[*declarations(), sorted_keys_declaration()])
