@@ -287,3 +287,201 @@ def test_the_exit_code_is_two_for_bad_input_and_one_where_totals_do_not_reconcil
     words = ["allocate", str(twice), "--rules", "by-tags", "--line-id", "Id", "--output", str(out)]
     assert main(words) == 1
     assert "Line ids that stand more than once: a." in capsys.readouterr().out
+
+
+RULES = """\
+drivers: {use: {value: row.hours, unit: h}}
+rules:
+  - {name: team, layer: direct, match: has(tags.team), owner: {team: tags.team}}
+  - {name: team-too, layer: direct, match: 'has(tags.team) && line.BilledCost > 0.0', owner: {team: '"x"'}}
+  - {name: never, layer: direct, match: 'tags.team == "nobody"', owner: {team: '"x"'}}
+  - {name: pool, layer: proportional, match: has(tags.cluster), pool: tags.cluster, driver: use}
+"""
+NLP = line("1", tags={"team": "nlp"})
+POOL = line("7", tags={"cluster": "a"})
+USED = "date,pool,team,hours\n"
+
+
+def without(column: str) -> dict[str, str]:
+    return {name: value for name, value in NLP.items() if name != column}
+
+
+def written(rows: Sequence[Mapping[str, str]]) -> str:
+    """The rows as CSV, with the columns of all."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    made = io.StringIO()
+    writer = csv.DictWriter(made, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return made.getvalue()
+
+
+REFUSED: dict[str, tuple[str | bytes, list[str], str, str]] = {
+    # bill, more words, what is told, what to do
+    "a missing column": (written([without("BilledCost")]), [], "the bill lacks BilledCost", "--columns reads those"),
+    "a renamed column": (
+        written([{**without("BilledCost"), "Billed_Cost": "1"}]),
+        [],
+        "the bill lacks BilledCost",
+        'BilledCost: did you mean "Billed_Cost"?',
+    ),
+    "mixed currencies": (
+        written([NLP] * 9 + [{**NLP, "BilledCost": "0.01", "BillingCurrency": "EUR"}]),
+        [],
+        "the bill is in 2 currencies, EUR and USD among them",
+        "--currency EUR",
+    ),
+    "no currency": (written([{**NLP, "BillingCurrency": ""}]), [], "1 of 1 lines have no BillingCurrency", "export"),
+    "an empty bill": ("", [], "the file is empty", "Export it again"),
+    "names of columns alone": (written([NLP]).partition("\r\n")[0], [], "the bill has no lines", ""),
+    "a line that is cut off": (written([NLP, NLP])[:-30], [], "line 3 has", "Is the file whole?"),
+    "a quote that is cut off": (written([NLP, NLP])[:-6], [], "line 3: a quote is not closed", "Is the file whole?"),
+    "a column twice": (
+        "Tags," + written([NLP]).replace("\r\n", "\r\n,", 1),
+        [],
+        'two columns are named "tags"',
+        "Which",
+    ),
+    "a column twice in another case": (
+        "TAGS," + written([NLP]).replace("\r\n", "\r\n,", 1),
+        [],
+        'two columns are named "tags"',
+        "Which one counts cannot be told.",
+    ),
+    "UTF-16": (written([NLP]).encode("utf-16"), [], "the file is UTF-16 or no text", "Save it as CSV in UTF-8."),
+    "latin-1": (written([{**NLP, "ServiceName": "ü"}]).encode("latin-1"), [], "line 2: it is not UTF-8 text", "Export"),
+    **{
+        f"the amount {amount}": (
+            written([NLP, {**NLP, "BilledCost": amount}]),
+            [],
+            "1 of 2 lines have a BilledCost that is no number: line bill.csv:2, for one",
+            "export the bill again",
+        )
+        for amount in ("1,234.50", "NaN", "Infinity", "-inf", "$5", "5 USD", "(5)", "1.2.3", "100000000000000", "1e400")
+    },
+    **{
+        f"the time {time}": (
+            written([NLP, {**NLP, "ChargePeriodStart": time}]),
+            [],
+            "1 of 2 lines have a ChargePeriodStart that is no time: line bill.csv:2, for one",
+            "export the bill again",
+        )
+        for time in ("03/01/2026", "2026-02-30", "1772323200", "infinity", "epoch", "now", "2026-03", "1.3.2026")
+    },
+    "no such line ids": (written([NLP]), ["--line-id", "Ids"], "no column Ids", "Its columns: BilledCost"),
+    "no such month": (written([NLP]), ["--month", "2025-01"], "the bill has no lines of 2025-01", ""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_command_refuses_with_the_place_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    data, more, told, remedy = REFUSED[case]
+    (tmp_path / "bill.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+    output = tmp_path / "out.parquet"
+    words = ["allocate", str(tmp_path / "bill.csv"), "--rules", "by-tags", "--output", str(output), *more]
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert str(tmp_path / "bill.csv") in shown
+    assert told in shown
+    assert remedy in shown
+    assert "Traceback" not in shown
+    assert not output.exists()
+
+
+LISTED: dict[str, tuple[list[dict[str, str]], str, int, str, str]] = {
+    # lines, use, exit code, what is told, the total
+    "malformed tags": (
+        [NLP, {**POOL, "Tags": '{"cluster": '}],
+        USED,
+        0,
+        "Tags that are no JSON count as none",
+        "$8.00",
+    ),
+    "no use of a pool": ([POOL], USED, 0, "nobody used pool a on 2026-03-01; $7.00 stay unallocated", "$7.00"),
+    "use that sums to zero": ([POOL], f"{USED}2026-03-01,a,nlp,0\n", 0, "nobody used pool a", "$7.00"),
+    "rules that both match": (
+        [NLP],
+        USED,
+        0,
+        "1 lines match team and team-too; team is asked first and decides.",
+        "$1.00",
+    ),
+    "a rule that never matches": ([NLP], USED, 0, "No line matched: team-too, never, pool.", "$1.00"),
+    "line ids twice": (
+        [{**NLP, "Id": "a"}, {**POOL, "Id": "a"}],
+        f"{USED}2026-03-01,a,nlp,1\n",
+        1,
+        "Line ids that stand more than once: a.",
+        "$8.00",
+    ),
+    **{
+        f"the tags {tags[:20]}": ([{**NLP, "Tags": tags}], USED, 0, "reconciles with the bill", "$1.00")
+        for tags in (
+            "{}",
+            "null",
+            "'null'",
+            "[]",
+            "5",
+            '{"team": {"x": [1]}}',
+            '{"team": "a", "team": "b"}',
+            '{"team": null}',
+            "{" + ", ".join(f'"k{n}": "v"' for n in range(10_000)) + "}",
+        )
+    },
+    **{
+        f"the amount {amount}": ([{**NLP, "BilledCost": amount}], USED, 0, "reconciles with the bill", total)
+        for amount, total in (
+            ("1e-7", "$0.00000010"),
+            ("-0", "$0.00"),
+            ("-0.00", "$0.00"),
+            (" 1.5 ", "$1.50"),
+            ("1." + "1" * 3000, "$1.11"),
+            ("99999999999999", "$99,999,999,999,999.00"),
+        )
+    },
+    **{
+        f"the time {time}": ([{**NLP, "ChargePeriodStart": time}], USED, 0, "reconciles with the bill", "$1.00")
+        for time in (
+            "2026-03-01T00:00:00.0000000Z",
+            "2026-03-01T00:00:00+05:30",
+            "2026-03-01 00:00:00 UTC",
+            "2026-03-01",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("case", LISTED)
+def test_the_command_lists_and_the_total_reconciles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    rows, use, code, told, total = LISTED[case]
+    (tmp_path / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    (tmp_path / "use.csv").write_text(use, encoding="utf-8")
+    bill = write_csv(tmp_path / "bill.csv", rows)
+    words = ["--rules", str(tmp_path / "rules.yaml"), "--drivers", str(tmp_path / "use.csv")]
+    ids = ["--line-id", "Id"] if "Id" in rows[0] else []
+    assert main(["allocate", str(bill), *words, *ids, "--output", str(tmp_path / "out.parquet")]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert told in shown
+    assert shown.startswith(f"{total} of {len(rows)} lines")
+
+
+def test_a_result_that_does_not_reconcile_says_by_how_much_and_exits_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spendgate.allocate.run import DuckDB
+
+    whole = DuckDB.write
+
+    def lossy(self: Any, lines: Any, partial: Path) -> str:
+        return f"(SELECT * FROM {whole(self, lines, partial)} WHERE x_AllocatedCost < 2)"
+
+    monkeypatch.setattr(DuckDB, "write", lossy)
+    bill = write_csv(tmp_path / "bill.csv", [NLP, line("2.25", tags={"team": "lab"})])
+    assert main(["allocate", str(bill), "--rules", "by-tags", "--output", str(tmp_path / "out.csv")]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "DOES NOT RECONCILE" in shown
+    assert "The lines written differ from the bill by 2.250000000000 USD." in shown
