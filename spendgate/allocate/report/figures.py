@@ -144,7 +144,8 @@ def _months(connection: Any, earlier: bool) -> Months:
 
 
 def _lines(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]:
-    """The largest rows of each team, of no team under ""; a bounded aggregate, not a sort of the whole bill."""
+    """The largest rows of each team, of no team under "", and of equal ones always the same; a bounded aggregate, not a
+    sort of the whole bill."""
     packed = ", ".join(
         f"{key} := {column}"
         for key, column in {
@@ -163,10 +164,11 @@ def _lines(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]
             "cost": "x_AllocatedCost",
         }.items()
     )
+    size = f"struct_pack(cost := abs(x_AllocatedCost), line := {LINE_ID})"
     found = rows(
         connection,
         f"SELECT coalesce(x_Team, '') AS team, "
-        f"max_by(struct_pack({packed}), abs(x_AllocatedCost), {LINES}) AS lines FROM allocated "
+        f"max_by(struct_pack({packed}), {size}, {LINES}) AS lines FROM allocated "
         f"WHERE {_OWNED} AND coalesce(x_Team, '') IN (SELECT unnest(?)) GROUP BY ALL",
         [teams],
     )
