@@ -39,7 +39,7 @@ def is_folder(output: Path) -> bool:
 
     Raises InputError for a name that is neither: ``report.xlsx``, a file where a folder would stand, ``-``.
     """
-    works = "Name a .parquet or .csv file of the lines, or a folder (without an ending) for lines, report and invoices."
+    works = "Name a .parquet or .csv file of the lines, or a folder (without an ending) for lines, report, invoices."
     ending = output.suffix.lower()
     if str(output) == "-":
         raise InputError("--output - : the lines are not written to standard output", remedy=works)
@@ -129,23 +129,56 @@ def staged(folder: Path, gone: Callable[[Path, Path], Iterable[str]] | None = No
     new = near / f".{folder.name}.{token_hex(4)}.part"
     try:
         new.mkdir()
-        try:
-            yield new
-            if near == folder:
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        yield new
+        if near == folder or not _renamed(new, folder):
+            with _alone_in(folder):
                 _land(new, folder, tuple(gone(folder, new)) if gone is not None else ())
-            else:
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(new, folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
         if error.errno in _UNWRITABLE:
-            raise InputError(
-                f"cannot be written: {error.strerror}",
-                place=folder,
-                remedy="What was there is as it was. Give --output a place with room where you may write.",
-            ) from None
+            raise _unwritable(folder, error) from None
         raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot be written: {error.strerror}",
+        place=folder,
+        remedy="What was there is as it was. Give --output a place with room where you may write.",
+    )
+
+
+def _renamed(new: Path, folder: Path) -> bool:
+    """Whether the new folder could take its place as a whole: another run may have made it meanwhile."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.rename(new, folder)
+    except OSError:
+        if folder.is_dir():
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While the files of a folder change, no other run changes them: two runs must not be mixed."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _land(new: Path, folder: Path, gone: tuple[str, ...]) -> None:

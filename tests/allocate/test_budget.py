@@ -357,3 +357,27 @@ def test_a_locked_budget_of_the_organisation_holds_beside_one_of_the_project(
     assert main(["budget", "check", str(bill)]) == 1
     assert "EXCEEDED   nlp (team nlp)" in capsys.readouterr().out
     assert main(["budget", "check", str(bill), "--budgets", "org.yaml"]) == 1
+
+
+def test_a_bill_of_whole_months_has_no_rate_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**line("31", "2026-03-01", {"team": "nlp"}), "ChargePeriodEnd": "2026-04-01T00:00:00Z"}]
+    bill = write_csv(tmp_path / "bill.csv", rows)
+    (tmp_path / "budgets.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Budgets\nbudgets: {all: {monthly: 100}}\n"
+    )
+    words = ["budget", "check", str(bill), "--budgets", str(tmp_path / "budgets.yaml"), "--format", "json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert Decimal(found["bill"]["expected"]) == 31
+    assert any("no rate can be told" in note for note in found["notes"])
+
+
+def test_a_day_of_25_hours_is_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line("3", f"2026-03-{day:02}", {"team": "nlp"}) for day in range(1, 11)]
+    rows[4] |= {"ChargePeriodEnd": "2026-03-06T01:00:00Z"}
+    (tmp_path / "budgets.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Budgets\nbudgets: {all: {monthly: 100}}\n"
+    )
+    words = ["budget", "check", str(write_csv(tmp_path / "bill.csv", rows)), "--format", "json"]
+    assert main([*words, "--budgets", str(tmp_path / "budgets.yaml")]) == 0
+    assert Decimal(json.loads(capsys.readouterr().out)["bill"]["daily_mean"]) == 3

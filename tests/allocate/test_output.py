@@ -344,3 +344,30 @@ def test_a_table_that_is_a_folder_is_replaced_by_a_file(tmp_path: Path, words: l
     shutil.move(tmp_path / "part-0.parquet", out / "allocated.parquet" / "part-0.parquet")
     assert main([*words, "--output", str(out)]) == 0
     assert (out / "allocated.parquet").is_file()
+
+
+def test_two_runs_into_one_folder_are_never_mixed(tmp_path: Path) -> None:
+    """Each writes its number into many files; while they land again and again, all files are of one run."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = [f"{n}.txt" for n in range(40)]
+
+    def land(number: int) -> None:
+        for _ in range(8):
+            with output.staged(tmp_path / "out") as new:
+                for name in names:
+                    (new / name).write_text(str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(land, range(4)))
+    assert len({(tmp_path / "out" / name).read_text() for name in names}) == 1
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(names)
+    assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("name", ["rules.yaml/march", "/proc/march", "/dev/null"])
+def test_a_place_that_is_no_folder_is_told(
+    tmp_path: Path, words: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--output", str(tmp_path / name)]) == 2
+    assert "error: " in capsys.readouterr().err

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from spendgate.allocate.allocated import rows
 from spendgate.allocate.budget.anomaly import anomalies
 from spendgate.allocate.budget.check import check_budgets, rate_of
 from spendgate.allocate.budget.load import BillBudget
@@ -43,6 +44,9 @@ def hold(
     """
     spend = open_spend(connection, paths, columns)
     as_of, notes = _as_of(terms.as_of, spend.first, spend.last)
+    (daily,) = rows(connection, "SELECT count(*) AS lines FROM spend WHERE NOT once")
+    if not daily["lines"]:
+        notes.append("no line is of a single day's use, so no rate can be told: what is expected is what was charged")
     if usage and not spend.owned:
         raise InputError(
             "forecasts need the owners of an allocation",

@@ -25,6 +25,10 @@ _SHOWN: Final = (
 )
 
 
+A_DAY: Final = 36
+"""Hours; a line for longer is of several days. A day has 25 hours where the clock is put back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spend:
     """The view ``spend`` (line, day, month, cost, once, sku, service, resource, charge, tags, and the owner's fields).
@@ -145,7 +149,7 @@ def _select(connection: Any, view: str, cost: str, more: Sequence[str]) -> str:
                {cost} AS cost, BillingCurrency AS currency,
                coalesce(ChargeCategory, 'Usage') IN ('Purchase', 'Tax', 'Adjustment')
                    OR coalesce(ChargeFrequency, 'Usage-Based') IN ('One-Time', 'Recurring')
-                   OR coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > 24, false) AS once,
+                   OR coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > {A_DAY}, false) AS once,
                coalesce(SkuId, ServiceName, ChargeDescription, '') AS sku, ServiceName AS service,
                ResourceId AS resource, ChargeDescription AS charge, {_tags(connection, view)} AS tags,
                {", ".join(more)}

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from spendgate.allocate.allocated import quoted
+from spendgate.allocate.budget.spend import A_DAY
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
 from spendgate.allocate.report.shown import NO_TEAM, Report, bar
 
@@ -159,7 +160,7 @@ def _not_once(report: Report) -> Iterator[str]:
     if "ChargeFrequency" in report.columns:
         yield "coalesce(ChargeFrequency, '') NOT IN ('One-Time', 'Recurring')"
     if "ChargePeriodEnd" in report.columns:
-        yield "coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) <= 24, true)"
+        yield f"coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) <= {A_DAY}, true)"
 
 
 def _forecast(report: Report, one: Data) -> Safe:

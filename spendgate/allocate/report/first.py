@@ -148,7 +148,7 @@ def _why_unallocated(report: Report) -> Safe:
     for row in summary["unowned"][:TOP]:
         why = join([join([name(row["rule"]), ": "]) if row["rule"] else "", row["reason"]])
         what = join([" · ", name(row["service"])]) if row["service"] else Safe("")
-        hint = element("small", join(["tags: ", name(row["hint"])])) if row["hint"] else ""
+        hint = element("small", join(["tags: ", name(row["hint"])])) if row["hint"] and not row["rule"] else ""
         body.append([join([why, what, hint]), f"{row['lines']:,}", report.money(row["cost"])])
     listed = sum((Decimal(row["cost"]) for row in summary["unowned"][:TOP]), Decimal())
     rest = Decimal(summary["unallocated"]["cost"]) - listed
