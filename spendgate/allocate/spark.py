@@ -63,7 +63,10 @@ def allocate_with(session: Any, request: Request, output: Path, lines: Any = Non
 
 @contextmanager
 def _settings(session: Any) -> Iterator[None]:
-    before = {name: session.conf.get(name, None) for name in _SETTINGS}
+    try:
+        before = {name: session.conf.get(name, None) for name in _SETTINGS}
+    except Exception as error:
+        raise InputError(f"the Spark session cannot be used: {first_line(error)}", remedy="Has it ended?") from None
     try:
         for name, value in _SETTINGS.items():
             session.conf.set(name, value)

@@ -113,25 +113,60 @@ def cluster(spark_here: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
             process.wait(30)
 
 
+@pytest.fixture(scope="session")
+def spark_connect(spark_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server of Spark Connect on loopback."""
+    folder = tmp_path_factory.mktemp("connect")
+    port = free_port()
+    settings = {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+    }
+    words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    server = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal")
+    started = started_java(folder / "log", "SparkSubmit", "--master", "local[2]", *words, *server)
+    try:
+        wait_for(folder / "log", "Spark Connect server started", [started])
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait(30)
+
+
 def daemon(folder: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
+    """A daemon of the cluster's."""
+    return started_java(folder / f"{name}.log", name, "--host", "127.0.0.1", *words)
+
+
+def started_java(log: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
     """A process of Spark's, that leads a group of its own."""
     import pyspark
 
     home = Path(pyspark.__file__).parent
     java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else Path("java")
-    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.nio", "sun.nio.ch")]
-    command = [str(java), "-Xmx128m", *SMALL.split(), *opened, "-cp", str(home / "jars" / "*")]
+    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    command = [str(java), "-Xmx512m", *SMALL.split(), *opened, "-cp", str(home / "jars" / "*")]
     # The package has no launcher's folders by which a worker would find the version of Scala.
     (scala,) = {path.stem.rpartition("_")[2].partition("-")[0] for path in home.glob("jars/spark-core_*.jar")}
     env = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_SCALA_VERSION": scala}
-    with (folder / f"{name}.log").open("wb") as log:
+    with log.open("wb") as out:
         return subprocess.Popen(
-            [*command, f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *words],
+            [*command, f"org.apache.spark.deploy.{name}", *words],
             env=env,
-            stdout=log,
-            stderr=log,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
         )
+
+
+OPENED = (
+    "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
+    "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action",
+    "sun.util.calendar",
+)  # fmt: skip
 
 
 def wait_for(log: Path, text: str, started: list[subprocess.Popen[bytes]]) -> None:

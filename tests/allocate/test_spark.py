@@ -319,7 +319,7 @@ def test_files_that_share_no_folder_are_named_alike(
         f"{folder}/part.parquet:{row}" for folder in ("here", f"{tmp_path}/link") for row in (1, 2)
     }
     # What is binary counts with the digits that it was written with.
-    assert outcome.billed == Decimal("197530868.246") + 4
+    assert outcome.billed == Decimal("197530864.246") + 4
 
 
 @pytest.mark.parametrize(
@@ -368,11 +368,17 @@ def test_a_table_of_the_session_is_allocated_and_the_session_stays_as_it_was(spa
         [("a", Decimal("10.000000000001"), "USD", datetime(2026, 3, 1, tzinfo=UTC), '{"team": "nlp"}')],
         "id string, BilledCost decimal(30, 12), BillingCurrency string, ChargePeriodStart timestamp, Tags string",
     )
-    zone = spark.conf.get("spark.sql.session.timeZone")
+    zone, level = spark.conf.get("spark.sql.session.timeZone"), log_level(spark)
     outcome, rows = on_spark(tmp_path, spark, Path("bill"), POOL, {"gpu-hours": USES}, lines=frame, line_id="id")
     assert (outcome.allocated, rows[0]["x_Team"], rows[0]["x_LineId"]) == (Decimal("10.000000000001"), "nlp", "a")
     assert spark.conf.get("spark.sql.session.timeZone") == zone == "America/New_York"
+    assert log_level(spark) == level
     assert spark.catalog.listTables() == []
+    assert spark.range(1).count() == 1  # it was not stopped
+
+
+def log_level(session: Any) -> str:
+    return str(session.sparkContext._jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString())
 
 
 @pytest.mark.parametrize("pattern", ["[[:alpha:]]", "(?P<a>b)", "(?U)a", "[a&&b]", "a{,3}", "\\\\v", "\\\\pN", "[[]"])

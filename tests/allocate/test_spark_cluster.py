@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,10 @@ try:
         allocate_with(spark, request, Path(sys.argv[2]), lines)
 except InputError as error:
     print(error)
+try:
+    allocate_with(spark, request, Path(sys.argv[2]))
+except InputError as error:
+    print(error)
 """
 
 
@@ -124,7 +129,8 @@ def test_executors_that_are_lost_end_it_with_a_reason_and_without_output(cluster
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "ExecutorLostFailure" in done.stdout
+    assert "Spark could not allocate the bill: ExecutorLostFailure (executor 0 exited" in done.stdout
+    assert "the Spark session cannot be used: " in done.stdout  # one that was stopped
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,6 +161,19 @@ def test_a_session_of_another_master_is_not_taken_for_this_one(spark: Any, tmp_p
     with session("spark") as taken:
         assert taken.sparkContext is spark.sparkContext
     assert spark.range(1).count() == 1
+
+
+@pytest.mark.skipif(
+    find_spec("grpc_status") is None, reason="Spark Connect is not installed: pip install 'pyspark[connect]'"
+)
+def test_spark_connect_writes_what_duckdb_writes(spark_connect: str, spendgate: Run, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "duckdb", tmp_path / "spark"
+    one = spendgate(*WORDS, "--output", ours)
+    other = spendgate(*WORDS, "--output", theirs, "--engine", spark_connect)
+    assert (other.returncode, other.stderr) == (0, "")
+    assert other.stdout.replace(str(theirs), "OUTPUT") == one.stdout.replace(str(ours), "OUTPUT")
+    assert written(theirs) == written(ours)
+    assert others(theirs) == others(ours)
 
 
 def small(folder: Path) -> tuple[Path, Path]:
