@@ -22,6 +22,9 @@ SAMPLE: Final = 200_000
 
 _BITS: Final = 60
 
+_THERE: Final = 4
+"""Keys of a line that are named, of those that no rule reads."""
+
 
 def overlaps(
     engine: Engine,
@@ -94,14 +97,18 @@ def tags_asked(rules: Iterable[Rule]) -> dict[str, str]:
 
 
 def hint(tags: str | None, asked: Mapping[str, str]) -> str:
-    """What tag would have told who pays: one that is there under another spelling, else those that rules look for."""
+    """What tag would have told who pays: one that is there under another spelling, else those that rules look for,
+    beside those that are there."""
     own = _keys(tags)
     plain = {_plain(key): key for key in own}
     for key, rule in asked.items():
         other = plain.get(_plain(key))
         if other is not None and other != key:
             return f'"{other}" is there; {rule} reads "{key}"'
-    return ", ".join(asked)
+    others = [key if key == key.strip() else f'"{key}"' for key in own if key not in asked]
+    if not others or not asked:
+        return ", ".join(asked)
+    return f"{', '.join(asked)} (there: {', '.join([*others[:_THERE], *(['…'] if len(others) > _THERE else [])])})"
 
 
 def _keys(tags: str | None) -> tuple[str, ...]:

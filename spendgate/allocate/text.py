@@ -81,7 +81,10 @@ def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | 
         )
     )
     console.print()
-    console.print(_owners(outcome))
+    if outcome.by_owner:
+        console.print(_owners(outcome))
+    else:
+        console.print(Text("Nobody pays: no rule gave any line an owner.\n"))
     console.print(_rules(outcome))
     if outcome.unowned:
         console.print(_unowned(outcome))
@@ -163,7 +166,8 @@ def _unowned(outcome: Outcome) -> Table:
     table = _table("Unallocated", "why", "service", "account", "tags that would tell", "cost")
     for row in outcome.unowned[:SHOWN]:
         why = f"{row['rule']}: {row['reason']}" if row["rule"] else row["reason"]
-        words = (why, row["service"] or "", row["account"] or "", row["hint"] or "")
+        account = (row["account"] or "").removeprefix("/subscriptions/")
+        words = (why, row["service"] or "", account, row["hint"] or "")
         table.add_row(*map(Text, words), show_money(row["cost"], outcome.currency))
     _more(table, outcome.unowned, 4, outcome.currency, outcome.rest.get("unowned", Rest()))
     return table
