@@ -1,4 +1,4 @@
-"""The example of a chargeback: its bill is what its program writes, its rules are tested, its README shows the output."""
+"""The examples of bills: what a program writes is what is there, their rules are tested, a README shows its output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 from tests.conftest import ROOT, Run
 
 EXAMPLE = ROOT / "examples" / "chargeback"
-README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+EXAMPLES = ("chargeback", "sample-bill")
 
 
 def before_the_path(output: str) -> str:
@@ -28,16 +28,20 @@ def test_the_bill_and_the_tables_are_what_the_program_writes(tmp_path: Path) -> 
     assert made == there
 
 
-def test_its_rules_are_tested(spendgate: Run) -> None:
-    done = spendgate("test", "examples/chargeback", "--strict")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_its_rules_are_tested(spendgate: Run, example: str) -> None:
+    done = spendgate("test", f"examples/{example}", "--strict")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_readme_shows_the_output_as_it_is(spendgate: Run, tmp_path: Path) -> None:
-    told, explained = (block.partition("\n```")[0] for block in README.split("```console\n")[1:])
-    for block in (told, explained):
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_readme_shows_the_output_as_it_is(spendgate: Run, tmp_path: Path, example: str) -> None:
+    readme = (ROOT / "examples" / example / "README.md").read_text(encoding="utf-8")
+    blocks = [block.partition("\n```")[0] for block in readme.split("```console\n")[1:]]
+    assert blocks
+    for block in blocks:
         command, _, shown = block.replace("\\\n", "").partition("\n")
-        words = command.removeprefix("$ spendgate ").replace(" march", f" {tmp_path / 'march'}").split()
+        words = [str(tmp_path / word) if word in ("march", "september") else word for word in command.split()[2:]]
         done = spendgate(*words, env={"COLUMNS": "110"})
         assert done.returncode == 0, done.stdout + done.stderr
         assert before_the_path(shown) == before_the_path(done.stdout)
