@@ -57,6 +57,8 @@ def allocate_with(session: Any, request: Request, output: Path, lines: Any = Non
         spark = Spark(session, reader, lines)
         try:
             return allocate_by(spark, request, output)
+        except Exception as error:
+            raise spark.told(error, request.bills[0]) from None
         finally:
             spark.close()
 
@@ -112,10 +114,7 @@ class Spark:
     def open_bill(self, request: Request) -> ir.Table:
         place = request.bills[0]
         if self.given is None:
-            try:
-                frame = spark_files.lines(self.session, request.bills)
-            except Exception as error:
-                raise self.told(error, place) from None
+            frame = spark_files.lines(self.session, request.bills)
         elif request.line_id is None:
             raise InputError("lines of a DataFrame need the column of their ids", remedy="Request(line_id=…)")
         else:
