@@ -14,8 +14,12 @@ from spendgate.errors import InputError
 from spendgate.writing import write_whole
 
 if TYPE_CHECKING:
+    from spendgate.allocate.budget.hold import Terms
+    from spendgate.allocate.budget.load import BillBudget
     from spendgate.allocate.engine import Outcome, Request
     from spendgate.allocate.model import RuleSet
+
+    Held = tuple[tuple[BillBudget, ...], Terms]
 
 DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
 
@@ -122,6 +126,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             "--previous, --usage and --budgets are for the report of a folder", remedy="Give --output a folder."
         )
+    held = _held(options)
     usage = _drivers(options.usage)
     check_usage(usage)
     drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
@@ -137,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
     # The engine is closed, and its own files are gone, before the folder takes its place.
     with staged(options.output, files_gone) as new, engine(new) as connection:
         outcome = _allocate(options, request, new / FILE, connection)
-        data = _write_folder(options, request, outcome, new, connection, usage, drivers)
+        data = _write_folder(options, request, outcome, new, connection, usage, drivers, held)
     return _told(options, outcome, data)
 
 
@@ -176,6 +181,7 @@ def _write_folder(
     connection: Any,
     usage: dict[str, Path],
     drivers: dict[str, Path],
+    held: Held | None,
 ) -> dict[str, Any]:
     """Everything that stands beside the lines; the summary as data."""
     from spendgate.allocate.allocated import FILE
@@ -189,26 +195,39 @@ def _write_folder(
     write_whole(folder / "summary.json", _as_text(data))
     tables = tables_for(usage, drivers)
     kpis = write_kpis(connection, folder, tables)
-    budgets = _write_budgets(options, folder, folder, connection, tables)
+    budgets = _write_budgets(held, folder, folder, connection, tables)
     write_report(connection, folder, data, options.previous, kpis, budgets)
     return data
 
 
+def _held(options: argparse.Namespace) -> Held | None:
+    """The budgets and how they are held, read before anything runs."""
+    if options.budgets is None:
+        given = [name for name in ("as_of", "growth", "saving") if getattr(options, name) is not None]
+        if given:
+            raise InputError(
+                f"--{given[0].replace('_', '-')} is for --budgets", remedy="Name the budgets: --budgets FILE."
+            )
+        return None
+    from spendgate.allocate.budget.load import load_budgets
+
+    return load_budgets(options.budgets, Path()), terms_of(options)
+
+
 def _write_budgets(
-    options: argparse.Namespace, folder: Path, into: Path, connection: Any, tables: dict[str, Path]
+    held: Held | None, folder: Path, into: Path, connection: Any, tables: dict[str, Path]
 ) -> dict[str, Any] | None:
     """``budgets.json`` where budgets are given, else what an earlier run wrote of the same lines."""
     from spendgate.allocate.budget.report import read_result, to_json
 
-    if options.budgets is None:
+    if held is None:
         return read_result(folder)
     from spendgate.allocate.budget.hold import hold
-    from spendgate.allocate.budget.load import load_budgets
     from spendgate.allocate.budget.scenarios import DRIVERS
 
+    budgets, terms = held
     driven = {name: file for name, file in tables.items() if name in DRIVERS}
-    found = hold(connection, [folder], load_budgets(options.budgets, Path()), driven, terms_of(options))
-    data = to_json(found, "exceeded")
+    data = to_json(hold(connection, [folder], budgets, driven, terms), "exceeded")
     write_whole(into / "budgets.json", _as_text(data))
     return data
 
@@ -262,12 +281,13 @@ def _kpis(options: argparse.Namespace) -> int:
         )
     usage = _drivers(options.usage)
     check_usage(usage)
+    held = _held(options)
     summary = read_summary(options.output)
     kept = summary.get("previous")
     earlier = options.previous or (Path(kept) if kept and Path(kept).exists() else None)
     with staged(options.output, pages_gone) as new, engine() as connection:
         kpis = write_kpis(connection, options.output, usage, new)
-        budgets = _write_budgets(options, options.output, new, connection, usage)
+        budgets = _write_budgets(held, options.output, new, connection, usage)
         write_report(connection, options.output, summary, earlier, kpis, budgets, new)
     print(json.dumps({"kpis": kpis}, indent=2, ensure_ascii=False) if options.format == "json" else to_text(kpis))
     return 0

@@ -486,6 +486,7 @@ def test_budgets_that_are_wrong_are_told_and_nothing_is_written(
         (["--budgets", str(tmp_path / "none.yaml")], "none.yaml"),
         ([*given, "--as-of", "2025-01-01"], "the bill starts on 2026-03-01"),
         ([*given, "--growth", "much"], '"much" is not a number of per cent'),
+        (["--growth", "5"], "--growth is for --budgets"),
     ):
         assert main([*base, *words]) == 2
         assert told in capsys.readouterr().err
@@ -508,6 +509,15 @@ def test_the_first_screen_has_the_total_its_change_who_pays_most_and_what_nobody
         '"Team" is there; team-tag reads "team" 1 $2.00',
     ):
         assert shown in first
+
+
+def test_an_invoice_says_what_changed_since_the_month_before(tmp_path: Path) -> None:
+    earlier = allocated(tmp_path, [line("10", day="2026-02-03", tags={"team": "nlp"})], out="earlier")
+    out = allocated(tmp_path, [line("12", tags={"team": "nlp"})], "--previous", str(earlier))
+    words = " ".join(" ".join(read(out / "invoices" / "nlp.html").words).split())
+    assert "Change +20.0% $10.00 in 2026-02, $12.00 in 2026-03, with what is in dispute" in words
+    words = " ".join(read(earlier / "invoices" / "nlp.html").words)
+    assert "Change" not in words
 
 
 def test_outputs_are_what_the_published_schemas_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

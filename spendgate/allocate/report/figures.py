@@ -52,6 +52,8 @@ class Months:
     totals: Mapping[str, Decimal]
     unallocated: Mapping[str, Decimal]
     left_out: int
+    change: Mapping[str | None, tuple[Decimal, Decimal]]
+    """Of every team the last month but one, and the last; empty where there is one month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,13 @@ def _months(connection: Any, earlier: bool) -> Months:
             team = teams.setdefault(row["team"], {})
             team[row["month"]] = team.get(row["month"], Decimal()) + row["cost"]
     ordered = sorted(teams, key=lambda team: (-sum(map(abs, teams[team].values()), Decimal()), team or ""))
-    return Months(names, {team: teams[team] for team in ordered[:OWNERS]}, totals, lost, len(ordered[OWNERS:]))
+    pair = names[-2:] if len(names) > 1 else ()
+    change = {
+        team: (amounts.get(pair[0], Decimal()), amounts.get(pair[1], Decimal()))
+        for team, amounts in (teams.items() if pair else ())
+    }
+    listed = {team: teams[team] for team in ordered[:OWNERS]}
+    return Months(names, listed, totals, lost, len(ordered[OWNERS:]), change)
 
 
 def _lines(connection: Any, teams: Sequence[str]) -> Mapping[str, Sequence[Row]]:

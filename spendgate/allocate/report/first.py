@@ -123,9 +123,7 @@ def _top_owners(report: Report) -> Safe:
     def row(team: Mapping[str, Any]) -> list[object]:
         cells: list[object] = [name(team["name"]) or NO_TEAM, report.money(team["cost"]), bar(team["cost"], billed)]
         if compared:
-            amounts = months.teams.get(team["name"], {})
-            one, two = (amounts.get(month, Decimal()) for month in months.names[-2:])
-            cells.append(growth(one, two))
+            cells.append(growth(*months.change.get(team["name"], (Decimal(), Decimal()))))
         return cells
 
     body = [row(team) for team in ranked.rows[:TOP]]

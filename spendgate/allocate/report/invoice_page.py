@@ -6,15 +6,19 @@ from decimal import Decimal
 
 from spendgate.allocate.allocated import quoted
 from spendgate.allocate.report.cents import show_cents
+from spendgate.allocate.report.figures import Months
 from spendgate.allocate.report.invoices import Invoice, Position
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, page, section, table
+from spendgate.allocate.report.shown import growth
 from spendgate.allocate.report.style import STYLE
 from spendgate.money import show_money
 
 
-def render_invoice(invoice: Invoice, period: str, currency: str, file: str) -> str:
+def render_invoice(invoice: Invoice, period: str, currency: str, file: str, months: Months) -> str:
     """The page of one team; ``file`` is how a query names the allocated table."""
-    cards = [("To pay", show_cents(invoice.cents, currency)), ("Period", period)]
+    cards: list[tuple[str, object]] = [("To pay", show_cents(invoice.cents, currency)), ("Period", period)]
+    if invoice.team in months.change:
+        cards.append(("Change", _change(*months.change[invoice.team], months, currency)))
     if invoice.disputed:
         cards.append(("In dispute, not on this invoice", show_money(invoice.disputed, currency)))
     columns = [
@@ -52,6 +56,13 @@ def render_invoice(invoice: Invoice, period: str, currency: str, file: str) -> s
     ]
     body_ = join([element("header", join(head)), element("main", join(main, "\n"))], "\n")
     return page(f"Invoice {invoice.team} {period}", STYLE, body_)
+
+
+def _change(one: Decimal, two: Decimal, months: Months, currency: str) -> Safe:
+    """The last month against the one before, with what is in dispute."""
+    before, last = months.names[-2:]
+    told = f"{show_money(one, currency)} in {before}, {show_money(two, currency)} in {last}, with what is in dispute"
+    return join([growth(one, two) or "none", element("small", told)])
 
 
 def _row(position: Position, currency: str) -> list[object]:

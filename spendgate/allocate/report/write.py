@@ -10,7 +10,7 @@ from typing import Any, Final
 from spendgate.allocate.allocated import currency_of, open_allocated, rows, sum_up, table_in
 from spendgate.allocate.budget.report import FILE as BUDGETS
 from spendgate.allocate.output import FOLDER
-from spendgate.allocate.report.figures import figures
+from spendgate.allocate.report.figures import Months, figures
 from spendgate.allocate.report.files import OURS, page_name
 from spendgate.allocate.report.invoice_page import render_invoice
 from spendgate.allocate.report.invoices import Invoice, Sums, invoices
@@ -57,10 +57,11 @@ def write_report(
     shown = {**summary, "period": period, "months": span["n"], "table": table_in(folder)}
     pages = [page_name(invoice.team) for invoice in made if invoice.page]
     gone = gone_pages(folder, pages) if into == folder else ()
-    _write_invoices(into, made, sums, " to ".join(period), currency, table_in(folder))
+    found = figures(connection, previous is not None)
+    _write_invoices(into, made, sums, " to ".join(period), currency, table_in(folder), found.months)
     for page in gone:
         (folder / page).unlink(missing_ok=True)
-    report = Report(shown, figures(connection, previous is not None), made, sums, kpis, budgets, columns)
+    report = Report(shown, found, made, sums, kpis, budgets, columns)
     write_whole(into / REPORT, render(report))
     return into / REPORT
 
@@ -95,13 +96,21 @@ def files_gone(folder: Path, new: Path) -> tuple[str, ...]:
     return (*pages_gone(folder, new), *stale)
 
 
-def _write_invoices(folder: Path, made: Sequence[Invoice], sums: Sums, period: str, currency: str, table: str) -> None:
+def _write_invoices(
+    folder: Path,
+    made: Sequence[Invoice],
+    sums: Sums,
+    period: str,
+    currency: str,
+    table: str,
+    months: Months,
+) -> None:
     """A page for each of the largest teams, and the list of all."""
     folder = folder / FOLDER
     files = {invoice.team: page_name(invoice.team) for invoice in made if invoice.page}
     for invoice in made:
         if invoice.page:
-            write_whole(folder / files[invoice.team], render_invoice(invoice, period, currency, table))
+            write_whole(folder / files[invoice.team], render_invoice(invoice, period, currency, table, months))
     others = sums.others
     data = {
         "currency": currency,
