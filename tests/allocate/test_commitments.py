@@ -87,8 +87,8 @@ def test_discounts_that_are_columns_of_aws_lines_are_taken_off(tmp_path: Path) -
     assert [row["EffectiveCost"] for row in rows] == [Decimal(9), Decimal("0.54")]
 
 
-# The figures of Google's own example: "Underutilized" and "Overutilized CUD scenario", docs.cloud.google.com/docs/cuds
-# (data export schema), read 2026-11.
+# The figures of Google's own examples: "Underutilized" and "Overutilized CUD scenario" of the page "Spend-based CUDs data
+# model updates" in the documentation of Google Cloud, read 2026-11.
 def usage(
     sku: str,
     cost: float,
