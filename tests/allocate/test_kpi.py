@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +263,222 @@ def test_a_table_that_the_rules_name_serves_too(tmp_path: Path) -> None:
     assert main(words) == 0
     found = json.loads((tmp_path / "out" / "kpis.json").read_text(encoding="utf-8"))["kpis"]
     assert values(next(kpi for kpi in found if kpi["name"] == "idle-gpu")) == {("a",): 20}
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "chargeback"
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal())
+
+
+def example(name: str) -> list[dict[str, str]]:
+    with (EXAMPLE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def of_example(folder: Path, **usage: Table) -> dict[str, dict[str, Any]]:
+    """The KPIs of the example, with more tables."""
+    files = [f"{name.replace('_', '-')}={write_csv(folder / f'{name}.csv', table)}" for name, table in usage.items()]
+    words = ["allocate", str(EXAMPLE / "bill"), "--rules", str(EXAMPLE / "rules.yaml"), "--month", "2026-03"]
+    assert main([*words, "--output", str(folder / "out"), *(["--usage", *files] if files else [])]) == 0
+    found = json.loads((folder / "out" / "kpis.json").read_text(encoding="utf-8"))["kpis"]
+    return {kpi["name"]: kpi for kpi in found}
+
+
+def test_the_kpis_of_the_example_are_those_that_its_tables_add_up_to(tmp_path: Path) -> None:
+    """Every figure again from the files, by plain arithmetic and none of the engine's."""
+    bill = example("bill/BILLING_PERIOD=2026-03/focus.csv")
+    gpu = example("drivers/gpu_hours.csv")
+    used = total(Decimal(row["gpu_hours"] or 0) for row in gpu)
+    capacity = total(Decimal(row["capacity"] or 0) for row in gpu)
+    whole = total(Decimal(row["BilledCost"]) for row in bill)
+    usage = [row for row in bill if row["ChargeCategory"] == "Usage"]
+    tokens = [{"date": "2026-03", "product": "search", "tokens": "5000000"}]
+    runs = [{"date": "2026-03", "team": "nlp", "runs": "31"}, {"date": "2026-03", "team": "vision", "runs": "0"}]
+    served = [{"date": "2026-03", "inferences": "1"}]
+    deployed = [{"date": "2026-03", "product": "search", "successful": "12"}]
+    forecast = [{"date": "2026-03", "cost": "80000"}, {"date": "2026-04", "cost": "1"}]
+    policy = [{"resource": f"i-train-{node}"} for node in range(4)]
+    found = of_example(
+        tmp_path, tokens=tokens, training_runs=runs, inferences=served, deployments=deployed, forecast=forecast,
+        policy=policy, gpu_hours=[{**row, "busy_gpu_hours": row["gpu_hours"] and "30"} for row in gpu],
+    )  # fmt: skip
+
+    def near(amount: Decimal) -> Any:
+        return pytest.approx(float(amount), abs=1e-6)
+
+    assert values(found["gpu-hours"]) == {(): near(used)}
+    # On six days more was used than there was; that is no capacity of other days.
+    by_day = {row["date"]: Decimal(row["capacity"]) for row in gpu if row["capacity"]}
+    spare = total(max(there - total(Decimal(row["gpu_hours"] or 0) for row in gpu if row["date"] == day), Decimal())
+                  for day, there in by_day.items())  # fmt: skip
+    assert spare > capacity - used
+    assert values(found["idle-gpu"]) == {("llm-training",): near(spare / capacity * 100)}
+    assert values(found["gpu-utilization"])[("all together",) * 3] == near(Decimal(30 * 31 * 3) / used * 100)
+    assert values(found["storage"]) == {("no data class",): 40_500}
+    research = total(Decimal(row["BilledCost"]) for row in bill if row["ResourceId"] == "i-notebook")
+    assert values(found["environment-split"])["research",] == near(research / whole * 100)
+    of_usage = total(Decimal(row["BilledCost"]) for row in usage)
+    team = total(Decimal(row["BilledCost"]) for row in usage if "team" in json.loads(row["Tags"]))
+    assert values(found["tag-coverage"])["team",] == near(team / of_usage * 100)
+    assert values(found["forecast-error"]) == {("2026-03",): near((80_000 - whole) / whole * 100)}
+    above = total(Decimal(row["BilledCost"]) for row in bill if Decimal(row["BilledCost"]) > 0)
+    trained = total(Decimal(row["BilledCost"]) for row in bill if row["ResourceId"].startswith("i-train"))
+    assert values(found["spend-under-policy"]) == {(): near(trained / above * 100)}
+    # Shares of the day, by hand: the pool's cost over what there was, times what each used.
+    of_cluster = Decimal()
+    idle = Decimal()
+    by_team = dict.fromkeys(("nlp", "vision"), Decimal())
+    for day in {row["date"] for row in gpu}:
+        cost = total(Decimal(row["BilledCost"]) for row in bill
+                   if row["ChargePeriodStart"][:10] == day and json.loads(row["Tags"]).get("cluster"))  # fmt: skip
+        of_day = [row for row in gpu if row["date"] == day]
+        of_day_used = total(Decimal(row["gpu_hours"] or 0) for row in of_day)
+        there = max(by_day[day], of_day_used)
+        of_cluster += cost
+        idle += cost * (1 - of_day_used / there)
+        for row in of_day:
+            if row["team"] in by_team:
+                by_team[row["team"]] += cost * Decimal(row["gpu_hours"]) / there
+    assert values(found["idle-cost"])["llm-training",] == near(idle / of_cluster * 100)
+    assert values(found["cost-per-training-run"]) == {("nlp",): near(by_team["nlp"] / 31)}
+    assert found["cost-per-training-run"]["notes"] == [
+        f"${by_team['vision']:,.2f} are of owners for whom training-runs counts nothing."
+    ]
+    search = total(
+        Decimal(row["BilledCost"]) * _of_search(row["ChargePeriodStart"][:10])
+        for row in bill
+        if json.loads(row["Tags"]).get("endpoint")
+    )
+    assert values(found["cost-per-successful-deployment"]) == {("search",): near(search / 12)}
+    for name in ("cost-per-1000-inferences", "cost-per-million-tokens"):
+        assert found[name]["missing"] == ["a line of a run type of inference"]
+    assert found["commitment-utilization"]["missing"] == ["the column CommitmentDiscountStatus of the bill"]
+    assert found["egress"]["missing"] == ["a line of usage in GB whose description or meter tells of a transfer out"]
+
+
+def _of_search(day: str) -> Decimal:
+    """The part of a day's tokens, where those that are written count four times."""
+    weight = {row["product"]: Decimal(row["input_tokens"]) + 4 * Decimal(row["output_tokens"])
+              for row in example("drivers/tokens.csv") if row["date"] == day}  # fmt: skip
+    return weight["search"] / total(weight.values())
+
+
+def test_capacity_of_a_month_holds_for_use_of_its_days_and_that_of_days_without_any_is_left_out(tmp_path: Path) -> None:
+    by_month = [
+        {"date": "2026-03", "pool": "a", "gpu_hours": "", "capacity": "100"},
+        {"date": "2026-03-01", "pool": "a", "gpu_hours": "30", "capacity": ""},
+        {"date": "2026-03-02", "pool": "a", "gpu_hours": "20", "capacity": ""},
+        {"date": "2026-03-01", "pool": "b", "gpu_hours": "5", "capacity": "10"},
+        {"date": "2026-03-02", "pool": "b", "gpu_hours": "5", "capacity": ""},
+    ]
+    found = measured(tmp_path, [tagged("1", "nlp")], gpu_hours=by_month)["idle-gpu"]
+    assert values(found) == {("a",): 50, ("b",): 50, ("all together",): 50}
+
+
+def test_every_kpi_of_the_list_is_there_with_a_formula() -> None:
+    assert {kpi.name for kpi in KPIS} == {
+        "gpu-hours", "cost-per-training-run", "cost-per-1000-inferences", "cost-per-million-tokens",
+        "cost-per-successful-deployment", "idle-gpu", "idle-cost", "gpu-utilization", "storage", "egress",
+        "environment-split", "commitment-utilization", "tag-coverage", "spend-under-policy", "forecast-error",
+    }  # fmt: skip
+    assert all(kpi.formula for kpi in KPIS)
+
+
+ZEROS: dict[str, Table] = {
+    "training_runs": [{"date": "2026-03", "runs": "0"}],
+    "inferences": [{"date": "2026-03", "inferences": "0"}],
+    "tokens": [{"date": "2026-03", "tokens": ""}],
+    "deployments": [{"date": "2026-03", "successful": "0"}],
+    "gpu_hours": [{"date": "2026-03", "gpu_hours": "0", "capacity": "0", "busy_gpu_hours": "0"}],
+    "forecast": [{"date": "2026-03", "team": "nobody", "cost": "5"}],
+    "policy": [{"resource": "i-1"}],
+}
+
+
+def test_zero_below_a_line_is_told_as_missing_and_never_divided_by(tmp_path: Path) -> None:
+    found = measured(tmp_path, [tagged("0", "nlp", run="training"), tagged("0", "nlp", run="inference")], **ZEROS)
+    zero = {name: kpi for name, kpi in found.items() if kpi["values"]}
+    assert zero == {}
+    assert all(kpi["missing"] for kpi in found.values())
+
+
+def test_what_was_forecast_for_nobody_and_nobody_forecast_is_told(tmp_path: Path) -> None:
+    forecast = [{"date": "2026-03", "team": "a", "cost": "120"}, {"date": "2026-03", "team": "ghost", "cost": "9"}]
+    kpi = measured(tmp_path, [tagged("100", "a"), tagged("50", "b")], forecast=forecast)["forecast-error"]
+    assert values(kpi) == {("2026-03", "a"): 20}
+    assert kpi["notes"] == [
+        "Left out, as there is nothing to divide by: 2026-03, ghost.",
+        "$50.00 of these months were forecast for nobody.",
+    ]
+
+
+def test_credits_and_discounts_make_no_share_larger_than_the_whole(tmp_path: Path) -> None:
+    rows = [
+        {**tagged("100", "a"), "ResourceId": "i-1", "ChargeCategory": "Usage"},
+        {**line("-60"), "ResourceId": "", "ChargeCategory": "Usage"},
+        {**line("-30"), "ResourceId": "", "ChargeCategory": "Credit"},
+    ]
+    found = measured(tmp_path, rows, policy=[{"resource": "i-1"}])
+    assert values(found["tag-coverage"])["team",] == 100
+    assert values(found["spend-under-policy"]) == {(): 100}
+    assert values(found["environment-split"] if found["environment-split"]["values"] else {"values": []}) == {}
+
+
+def test_quantities_of_discounts_and_other_categories_are_not_stored_twice(tmp_path: Path) -> None:
+    def stored(cost: str, amount: str, category: str = "Usage", **more: str) -> dict[str, str]:
+        return {**tagged(cost, "a"), "ChargeCategory": category, "ConsumedQuantity": amount,
+                "ConsumedUnit": "GiB-Months", **more}  # fmt: skip
+
+    rows = [stored("5", "10"), stored("-1", "10"), stored("-1", "-2"), stored("0", "3"), stored("9", "10", "Purchase"),
+            stored("-9", "10", "Credit")]  # fmt: skip
+    assert values(measured(tmp_path, rows)["storage"]) == {("no data class",): 11}
+
+
+def test_storage_and_egress_of_each_providers_units(tmp_path: Path) -> None:
+    units = [
+        # AWS CUR says the unit of a price alone; Google counts bytes and prices GiB; Azure prices blocks, counts GB.
+        {"PricingUnit": "GB-Mo", "ConsumedQuantity": "1.073741824"},
+        {"ConsumedUnit": "byte-seconds", "ConsumedQuantity": "9e9", "PricingUnit": "gibibyte month", "PricingQuantity": "2"},
+        {"ConsumedUnit": "100 GB/Month", "ConsumedQuantity": "3.221225472"},
+        {"PricingUnit": "GB", "ConsumedQuantity": "1", "SkuMeter": "USE1-DataTransfer-Out-Bytes"},
+        {"ConsumedUnit": "bytes", "ConsumedQuantity": "9e9", "PricingUnit": "gibibyte", "PricingQuantity": "2",
+         "ChargeDescription": "Network Internet Data Transfer Out from Americas to Americas"},
+        {"ConsumedUnit": "10 GB", "ConsumedQuantity": "4", "SkuMeter": "Standard Data Transfer Out"},
+    ]  # fmt: skip
+    found = measured(tmp_path, [tagged("1", "a") | unit for unit in units])
+    assert values(found["storage"]) == {("no data class",): 1 + 2 + 3}
+    assert values(found["egress"]) == {("Compute",): pytest.approx(1 + 2.147483648 + 4)}
+
+
+def test_the_fee_of_a_commitment_that_keeps_an_effective_cost_is_what_was_not_used(tmp_path: Path) -> None:
+    def committed(cost: str, **more: str) -> dict[str, str]:
+        return {**line(cost), "CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "", **more}
+
+    rows = [committed("60", CommitmentDiscountStatus="Used"), committed("20", ChargeCategory="Purchase"), line("9")]
+    assert values(measured(tmp_path, rows)["commitment-utilization"]) == {(None, "sp-1"): 75}
+
+
+def test_kpis_that_are_measured_again_keep_the_tables_of_before(tmp_path: Path) -> None:
+    runs = [{"date": "2026-03", "runs": "4"}]
+    measured(tmp_path, [tagged("100", "nlp", run="training")], training_runs=runs)
+    file = write_csv(tmp_path / "d.csv", [{"date": "2026-03", "successful": "5"}])
+    assert main(["allocate", "kpis", "--output", str(tmp_path / "out"), "--usage", f"deployments={file}"]) == 0
+    found = {kpi["name"]: kpi for kpi in json.loads((tmp_path / "out" / "kpis.json").read_text())["kpis"]}
+    assert values(found["cost-per-training-run"]) == {(): 25}
+    assert values(found["cost-per-successful-deployment"]) == {(): 20}
+    assert found["gpu-hours"]["source"] == "the table gpu-hours"
+
+
+def test_of_a_bill_in_two_currencies_the_kpis_are_of_the_one_that_was_allocated(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    rows = [tagged("10", "a"), {**tagged("90", "a"), "BillingCurrency": "EUR"}]
+    words = ["allocate", str(write_csv(tmp_path / "bill.csv", rows)), "--rules", str(tmp_path / "rules.yaml"),
+             "--drivers", str(write_csv(tmp_path / "gpu-hours.csv", GPU)), "--output", str(tmp_path / "out")]  # fmt: skip
+    table = write_csv(tmp_path / "d.csv", [{"date": "2026-03", "successful": "5"}])
+    assert main(words) == 2
+    assert main([*words, "--currency", "EUR", "--usage", f"deployments={table}"]) == 0
+    found = {kpi["name"]: kpi for kpi in json.loads((tmp_path / "out" / "kpis.json").read_text())["kpis"]}
+    kpi = found["cost-per-successful-deployment"]
+    assert (values(kpi), kpi["unit"]) == ({(): 18}, "EUR a deployment")

@@ -95,6 +95,16 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
     lost = sum((Decimal(row["part"] or 0) for row in found if "whole" in row and not row["whole"]), Decimal())
     if lost and "currency" in kpi.unit:
         notes.append(f"{show_money(lost, currency)} are of owners for whom {_tables(kpi)} counts nothing.")
+    elif "currency" not in kpi.unit and (empty := [row for row in found if "whole" in row and not row["whole"]]):
+        named = "; ".join(
+            ", ".join(str(word or "none") for word in _of(row).values()) or "the whole" for row in empty[:5]
+        )
+        more = f"; {len(empty) - 5} more" if len(empty) > 5 else ""
+        notes.append(f"Left out, as there is nothing to divide by: {named}{more}.")
+    if kpi.beside is not None:
+        sentence, query = kpi.beside
+        (row,) = rows(connection, query(inputs))
+        notes += [sentence.format(cost=show_money(row["cost"], currency))] if row["cost"] else []
     shown = values[:SHOWN]
     if kpi.total and len(values) > 1:
         part = sum((Decimal(row["part"]) for row in valued), Decimal())
@@ -110,7 +120,11 @@ def _source(kpi: Kpi, asked: str) -> str:
 
 
 def _missing(kpi: Kpi, inputs: Inputs) -> list[str]:
-    told = [f"the column {name} of the bill" for name in kpi.columns if name not in inputs.columns]
+    told = [
+        f"the column {name.replace('|', ' or ')} of the bill"
+        for name in kpi.columns
+        if inputs.columns.isdisjoint(name.split("|"))
+    ]
     for table, columns in kpi.tables.items():
         shown = table.replace("_", "-")
         if table not in inputs.tables:
@@ -142,7 +156,7 @@ def to_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
             "formula": one.kpi.formula,
             "unit": one.unit,
             "inputs": {
-                "columns": list(one.kpi.columns),
+                "columns": [name.replace("|", " or ") for name in one.kpi.columns],
                 "tables": {name.replace("_", "-"): list(columns) for name, columns in one.kpi.tables.items()},
             },
             "source": one.source,

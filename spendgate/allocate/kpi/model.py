@@ -37,10 +37,11 @@ it is of in the other columns. The value is ``part / whole × scale``, or ``part
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """One figure. ``unit`` may name the ``{currency}``; ``columns`` are of the bill, ``tables`` of usage with their
-    columns; ``empty`` says what no line had where the query gives nothing; ``total`` that a value of all
-    rows together means something. ``billed`` is of ``billed_hours``, and asked where no table of
-    usage is there."""
+    """One figure. ``unit`` may name the ``{currency}``; ``columns`` are of the bill (``A|B``: one of them will do),
+    ``tables`` of usage with their columns; ``empty`` says what no line had where the query gives nothing; ``total``
+    that a value of all rows together means something. ``billed`` is of ``billed_hours``, and asked where no table of
+    usage is there; ``beside`` is a sentence with a ``{cost}``, and what gives it.
+    """
 
     name: str
     title: str
@@ -54,6 +55,7 @@ class Kpi:
     total: bool = False
     notes: tuple[str, ...] = ()
     billed: Query | None = None
+    beside: tuple[str, Query] | None = None
 
 
 @dataclass(frozen=True, slots=True)

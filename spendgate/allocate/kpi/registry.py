@@ -23,11 +23,35 @@ def run_types(names: tuple[str, ...], column: str) -> str:
     return f"lower({column}) IN ({', '.join(map(quoted, names))})"
 
 
-_SIZE: Final = "regexp_extract(ConsumedUnit, '(?i)^(GB|GiB|TB|TiB)', 1)"
-_BYTES: Final = (
-    f"CASE lower({_SIZE}) WHEN 'gb' THEN 1000000000 WHEN 'tb' THEN 1000000000000 "
-    "WHEN 'gib' THEN 1073741824 WHEN 'tib' THEN 1099511627776 END"
+_RAW: Final = "lower(ConsumedUnit) IN ('bytes', 'byte-seconds')"
+"""Google Cloud counts in these, and prices by the GiB and its months."""
+
+_UNIT: Final = (
+    f"regexp_replace(lower(trim(CASE WHEN {_RAW} THEN PricingUnit ELSE coalesce(ConsumedUnit, PricingUnit) END)), "
+    "'^10*[ ]', '')"
 )
+"""The unit of a quantity; Azure's 100 GB is a block that a price is for, and its quantity counts GB."""
+
+_NUMBER: Final = "DECIMAL(38, 15)"
+_QUANTITY: Final = (
+    f"CASE WHEN {_RAW} THEN TRY_CAST(PricingQuantity AS {_NUMBER}) ELSE TRY_CAST(ConsumedQuantity AS {_NUMBER}) END"
+)
+_SIZES: Final = "(gb|gigabyte|gib|gibibyte|tb|terabyte|tib|tebibyte)s?"
+_SIZE: Final = f"regexp_extract({_UNIT}, '^{_SIZES}', 1)"
+_BYTES: Final = (
+    f"CASE WHEN {_SIZE} IN ('gb', 'gigabyte') THEN 1000000000 WHEN {_SIZE} IN ('tb', 'terabyte') THEN 1000000000000 "
+    f"WHEN {_SIZE} IN ('gib', 'gibibyte') THEN 1073741824 WHEN {_SIZE} IN ('tib', 'tebibyte') THEN 1099511627776 END"
+)
+
+_COSTS: Final = ", ".join(
+    f"coalesce(TRY_CAST({name} AS DOUBLE), 0)" for name in ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")
+)
+_COUNTS: Final = (
+    f"x_FirstShare AND coalesce(ChargeCategory, 'Usage') = 'Usage' "
+    f"AND (ConsumedQuantity < 0 OR NOT (greatest({_COSTS}) <= 0 AND least({_COSTS}) < 0))"
+)
+"""Whether a line tells a quantity of its own: of usage, once for all of its shares, and not what a discount repeats.
+One below zero is a correction."""
 
 
 def _each(names: tuple[str, ...], alias: str = "") -> str:
@@ -74,27 +98,40 @@ def _billed_hours(_: Inputs) -> str:
 
 
 def _idle_gpu(inputs: Inputs) -> str:
-    pool = "pool, " if "pool" in inputs.tables["gpu_hours"] else ""
+    """By the day, as pools are split: what is used beyond the capacity of one day is not there on another. By the month
+    where one of a pool's rows is of a whole month."""
+    pool = "pool" if "pool" in inputs.tables["gpu_hours"] else "''"
+    shown = "pool, " if "pool" in inputs.tables["gpu_hours"] else ""
     return f"""
-        SELECT {pool}greatest(sum(capacity) - coalesce(sum(gpu_hours), 0), 0) AS part, sum(capacity) AS whole
-        FROM usage_gpu_hours GROUP BY ALL HAVING sum(capacity) > 0"""
+        WITH spans AS (
+            SELECT {pool} AS pool, gpu_hours, capacity,
+                   CASE WHEN min(length("date")) OVER (PARTITION BY {pool}, month) = 7 THEN month
+                        ELSE substr("date", 1, 10) END AS span
+            FROM usage_gpu_hours),
+        days AS (
+            SELECT pool, span, coalesce(sum(gpu_hours), 0) AS used, sum(capacity) AS capacity FROM spans
+            GROUP BY pool, span HAVING sum(capacity) > 0)
+        SELECT {shown}sum(greatest(capacity - used, 0)) AS part, sum(capacity) AS whole FROM days GROUP BY ALL"""
 
 
 def _storage(inputs: Inputs) -> str:
     return f"""
         SELECT coalesce({inputs.tag("data-class")}, 'no data class') AS data_class,
-               sum(ConsumedQuantity * {_BYTES}) / 1073741824 AS part
+               sum(({_QUANTITY}) * {_BYTES}) / 1073741824 AS part
         FROM allocated
-        WHERE x_FirstShare AND regexp_matches(ConsumedUnit, '(?i)^(GB|GiB|TB|TiB)[- ](mo|mos|month|months)$')
+        WHERE {_COUNTS} AND regexp_matches({_UNIT}, '^{_SIZES}[- /]?(mo|mos|month|months)$')
         GROUP BY ALL"""
+
+
+_OUT: Final = "transfer out|transfer to |egress|out to internet|datatransfer-out|aws-out-bytes"
 
 
 def _egress(_: Inputs) -> str:
     return f"""
-        SELECT ServiceName AS service, sum(ConsumedQuantity * {_BYTES}) / 1000000000 AS part
+        SELECT ServiceName AS service, sum(({_QUANTITY}) * {_BYTES}) / 1000000000 AS part
         FROM allocated
-        WHERE x_FirstShare AND regexp_matches(ConsumedUnit, '(?i)^(GB|GiB|TB|TiB)$')
-              AND regexp_matches(ChargeDescription, '(?i)(transfer out|transfer to |egress|out to internet)')
+        WHERE {_COUNTS} AND regexp_matches({_UNIT}, '^{_SIZES}$')
+              AND regexp_matches(concat_ws(' ', ChargeDescription, SkuMeter), '(?i)({_OUT})')
         GROUP BY ALL"""
 
 
@@ -110,7 +147,7 @@ def _coverage(inputs: Inputs) -> str:
     return f"""
         WITH distinct_tags AS (
             SELECT {inputs.tags} AS tags_text, sum(x_AllocatedCost) AS cost FROM allocated
-            WHERE coalesce(ChargeCategory, 'Usage') = 'Usage' GROUP BY tags_text),
+            WHERE coalesce(ChargeCategory, 'Usage') = 'Usage' AND x_AllocatedCost > 0 GROUP BY tags_text),
         sums AS (SELECT {sums}, sum(cost) AS whole FROM distinct_tags)
         {rows}"""
 
@@ -124,6 +161,14 @@ def _forecast(inputs: Inputs) -> str:
              a AS (SELECT month, {cost}sum(x_AllocatedCost) AS cost FROM allocated GROUP BY ALL)
         SELECT f.month, {_each(fields, "f.")}f.cost - coalesce(a.cost, 0) AS part, coalesce(a.cost, 0) AS whole
         FROM f LEFT JOIN a ON f.month = a.month{on}"""
+
+
+def _not_forecast(inputs: Inputs) -> str:
+    same = "".join(f" AND f.{name} IS NOT DISTINCT FROM a.{OWNER[name]}" for name in inputs.owners("forecast"))
+    return f"""
+        SELECT sum(x_AllocatedCost) AS cost FROM allocated a
+        WHERE month IN (SELECT month FROM usage_forecast)
+              AND NOT EXISTS (SELECT 1 FROM usage_forecast f WHERE f.month = a.month{same})"""
 
 
 _SHARE: Final = Decimal(100)
@@ -185,7 +230,7 @@ KPIS: Final = (
     Kpi(
         "idle-gpu",
         "Idle GPU capacity",
-        "(Σ capacity - Σ gpu_hours) / Σ capacity, by pool",
+        "Σ of days (capacity - gpu_hours, where it is above zero) / Σ capacity, by pool",
         "%",
         _idle_gpu,
         "a row with a capacity in gpu-hours",
@@ -220,11 +265,11 @@ KPIS: Final = (
     Kpi(
         "storage",
         "Storage by data class",
-        "Σ ConsumedQuantity of lines whose ConsumedUnit is GB- or GiB-months, by the tag data-class",
+        "Σ ConsumedQuantity of usage whose unit is GB- or GiB-months, by the tag data-class",
         "GiB-months",
         _storage,
-        "a line whose ConsumedUnit is GB- or GiB-months",
-        columns=("ConsumedQuantity", "ConsumedUnit", "Tags"),
+        "a line of usage whose unit is GB- or GiB-months",
+        columns=("ConsumedQuantity", "ConsumedUnit|PricingUnit", "Tags"),
         total=True,
         notes=(
             "A unit is what FOCUS says it is: GB is 10^9 bytes. Where a provider writes GB and counts 2^30 bytes, the "
@@ -234,15 +279,15 @@ KPIS: Final = (
     Kpi(
         "egress",
         "Egress by service",
-        "Σ ConsumedQuantity in GB of lines whose ChargeDescription tells of a transfer out",
+        "Σ ConsumedQuantity in GB of usage whose description or meter tells of a transfer out",
         "GB",
         _egress,
-        "a line in GB whose ChargeDescription tells of a transfer out",
-        columns=("ConsumedQuantity", "ConsumedUnit", "ChargeDescription", "ServiceName"),
+        "a line of usage in GB whose description or meter tells of a transfer out",
+        columns=("ConsumedQuantity", "ConsumedUnit|PricingUnit", "ChargeDescription|SkuMeter", "ServiceName"),
         total=True,
         notes=(
             "FOCUS has no column for the direction of traffic: lines are found by transfer out, transfer to, egress "
-            "and out to internet in their description.",
+            "and out to internet in their description, and by DataTransfer-Out in their meter.",
         ),
     ),
     Kpi(
@@ -261,13 +306,16 @@ KPIS: Final = (
     Kpi(
         "commitment-utilization",
         "Use of reserved capacity",
-        "EffectiveCost of lines whose commitment is Used / of those that are Used or Unused, by commitment",
+        "EffectiveCost of lines whose commitment is Used / of those Used or Unused and of its purchase, by commitment",
         "%",
         lambda _: (
             "SELECT CommitmentDiscountType AS type, CommitmentDiscountId AS commitment, "
             "coalesce(sum(EffectiveCost) FILTER (CommitmentDiscountStatus = 'Used'), 0) AS part, "
             "sum(EffectiveCost) AS whole FROM allocated WHERE x_FirstShare "
-            "AND CommitmentDiscountStatus IN ('Used', 'Unused') GROUP BY ALL"
+            # FOCUS amortises all of a purchase; in a CUR the fee keeps what was not used.
+            "AND (CommitmentDiscountStatus IN ('Used', 'Unused') "
+            "OR (ChargeCategory = 'Purchase' AND CommitmentDiscountId IS NOT NULL)) "
+            "GROUP BY ALL HAVING count(CommitmentDiscountStatus) > 0 OR whole > 0"
         ),
         "a line with a CommitmentDiscountStatus",
         columns=("EffectiveCost", "CommitmentDiscountStatus"),
@@ -277,7 +325,7 @@ KPIS: Final = (
     Kpi(
         "tag-coverage",
         "Tag coverage",
-        "cost of usage whose lines have the tag / cost of all usage, by tag",
+        "cost of usage whose lines have the tag / cost of all usage, by tag; of lines above zero",
         "%",
         _coverage,
         f"a line with one of the tags {', '.join(OWNER_TAGS)}",
@@ -287,11 +335,12 @@ KPIS: Final = (
     Kpi(
         "spend-under-policy",
         "Spend under policy",
-        "cost of lines whose ResourceId is listed in policy / cost of the bill",
+        "cost of lines whose ResourceId is listed in policy / cost of the bill, of lines above zero",
         "%",
         lambda _: (
             "SELECT coalesce(sum(x_AllocatedCost) FILTER (ResourceId IN (SELECT resource FROM usage_policy)), 0) "
-            "AS part, sum(x_AllocatedCost) AS whole FROM allocated HAVING count(ResourceId) > 0"
+            "AS part, sum(x_AllocatedCost) AS whole FROM allocated WHERE x_AllocatedCost > 0 "
+            "HAVING count(ResourceId) > 0"
         ),
         "a line with a ResourceId",
         columns=("ResourceId",),
@@ -307,5 +356,6 @@ KPIS: Final = (
         "a month that the forecast and the bill both have",
         tables={"forecast": ("date", "cost")},
         scale=_SHARE,
+        beside=("{cost} of these months were forecast for nobody.", _not_forecast),
     ),
 )

@@ -25,12 +25,26 @@ def write_kpis(
 ) -> list[dict[str, Any]]:
     """Measure the KPIs of the allocation in ``folder`` and write them there, or ``into`` another; what was written.
 
+    Where they are measured again (``into``), tables of usage that were there before count as well, if they still are.
     Raises InputError where there is no allocation, or a table of usage is wrong.
     """
     columns = open_allocated(connection, folder)
-    data = to_json(measure(connection, columns, usage))
-    write_whole((into or folder) / FILE, json.dumps({"kpis": data}, indent=2, ensure_ascii=False) + "\n")
+    tables = {**(_before(folder) if into is not None else {}), **usage}
+    data = to_json(measure(connection, columns, tables))
+    written = {"kpis": data, "tables": {name: str(file.resolve()) for name, file in tables.items()}}
+    write_whole((into or folder) / FILE, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
     return data
+
+
+def _before(folder: Path) -> dict[str, Path]:
+    """The tables of usage of the KPIs that lie in the folder, where they are still there."""
+    try:
+        tables = json.loads((folder / FILE).read_text(encoding="utf-8"))["tables"]
+        found = {str(name): Path(file) for name, file in tables.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    known = {name.replace("_", "-") for name in known_tables()}
+    return {name: file for name, file in found.items() if name.replace("_", "-") in known and file.is_file()}
 
 
 def check_usage(usage: Mapping[str, Path]) -> None:
