@@ -16,7 +16,7 @@ from typing import Any, Final
 from spendgate.allocate.expression import checked
 from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import OWNER, Expression, Layer, Rule, RuleSet
-from spendgate.allocate.plan import UNALLOCATED, in_order
+from spendgate.allocate.plan import NO_OWNER, NO_POOL, NO_RULE, NO_USE, NO_USER, UNALLOCATED, in_order
 from spendgate.allocate.shares import ONE, Owner, Share
 from spendgate.estimate.model import EXACT
 from spendgate.rules import cel
@@ -87,7 +87,7 @@ class _Question:
 
 
 class Decider:
-    """The rules of a file with the shares of their pools: of each pool one window, or those of several by day."""
+    """The rules of a file with the shares of their pools, of each pool in one window."""
 
     def __init__(self, rules: RuleSet, shares: Sequence[Share]) -> None:
         self.rules = in_order(rules)
@@ -112,7 +112,7 @@ class Decider:
             in_time = (rule.starts is None or line.day >= rule.starts) and (rule.ends is None or line.day < rule.ends)
             if in_time and self.questions[rule.match].ask(line, activation) is True:
                 return self._by(rule, number, line, activation)
-        return (Piece(NOBODY, None, UNALLOCATED, None, 0, ONE, False, "no rule matches"),)
+        return (Piece(NOBODY, None, UNALLOCATED, None, 0, ONE, False, NO_RULE),)
 
     def _by(self, rule: Rule, number: int, line: Line, activation: cel.Activation) -> tuple[Piece, ...]:
         own = tuple(self._owner(rule, name, line, activation) for name in OWNER)
@@ -121,8 +121,7 @@ class Decider:
         pool = "" if rule.layer is Layer.FIXED else self._text(rule.pool, line, activation)
         shares = [] if pool is None else self.shares.get((number, pool), [])
         if not shares:
-            lost = "the driver has no use of this pool in this window"
-            return (Piece(own, rule, UNALLOCATED, pool or None, 0, ONE, False, lost),)
+            return (Piece(own, rule, UNALLOCATED, pool or None, 0, ONE, False, NO_POOL if pool is None else NO_USE),)
         return tuple(_piece(rule, own, pool or None, share) for share in shares)
 
     def _owner(self, rule: Rule, name: str, line: Line, activation: cel.Activation) -> str | None:
@@ -143,7 +142,7 @@ def _piece(rule: Rule, own: Owner, pool: str | None, share: Share | None) -> Pie
         before, after, idle, window = share.before, share.before + share.units, share.idle, share.window
     settled = any(owner) or idle
     layer = str(rule.layer) if settled else UNALLOCATED
-    reason = None if settled else "the rule names no owner"
+    reason = None if settled else NO_OWNER if share is None else NO_USER
     return Piece(owner, rule, layer, pool, before, after, idle, reason, window)
 
 

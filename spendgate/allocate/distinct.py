@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.engine import Put, Rows
-from spendgate.allocate.expression import Columns
+from spendgate.allocate.expression import Columns, checked
 from spendgate.allocate.focus import COLUMNS, LINE, TAGS, Kind
 from spendgate.allocate.model import Expression
 from spendgate.errors import InputError
@@ -16,6 +16,9 @@ from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, child
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+ALL: Final = ""
+"""Stands for all columns that FOCUS does not know."""
 
 MOST: Final = 200_000
 """Combinations that are worked out; an expression that meets more of them belongs into the subset."""
@@ -27,6 +30,9 @@ def by_distinct_values(rows: Rows, put: Put) -> Callable[[ir.Table, Expression, 
     def add(lines: ir.Table, expression: Expression, tree: Node, name: str) -> ir.Table:
 
         read = sorted(_reads(tree))
+        if ("columns", ALL) in read:
+            others = [name for name in lines.columns if name not in COLUMNS and name != TAGS and name[:1] != "_"]
+            read = sorted({one for one in read if one[0] != "columns"} | {("columns", name) for name in others})
         key = _key(lines, read)
         keyed = lines.mutate(_key=key)
         values = [row["_key"] for row in rows(keyed.select("_key").distinct().limit(MOST + 1))]
@@ -39,7 +45,7 @@ def by_distinct_values(rows: Rows, put: Put) -> Callable[[ir.Table, Expression, 
             )
         program = cel.engine().compile(expression.text, cel.environment(LINE))
         answers = [_answer(program, read, text) for text in values]
-        kind = "BOOLEAN" if any(isinstance(item, bool) for item in answers) else "VARCHAR"
+        kind = "BOOLEAN" if checked(expression, LINE, ("bool", "string")).return_type == "bool" else "VARCHAR"
         table = put(f"spendgate{name}", {f"{name}_key": ("VARCHAR", values), name: (kind, answers)})
         joined = keyed.left_join(table, keyed._key == table[f"{name}_key"])
         return joined.drop("_key", f"{name}_key")
@@ -54,8 +60,12 @@ def _reads(tree: Node) -> set[tuple[str, str]]:
             return {(root, name)}
         case Call(function="_[_]", arguments=(Name(name="line" | "columns" as root), Constant(text=str() as name))):
             return {(root, name)}
+        case Call(function="_in_", arguments=(Constant(text=str() as name), Name(name="columns"))):
+            return {("columns", name)}
         case Name(name="tags"):
             return {("tags", TAGS)}
+        case Name(name="columns"):
+            return {("columns", ALL)}
     return {found for child in children(tree) for found in _reads(child)}
 
 
@@ -69,7 +79,7 @@ def _key(lines: ir.Table, read: list[tuple[str, str]]) -> Any:
         value = columns.line(name) if root == "line" else columns.other(name)
         text = value.cast("string")
         parts.append(ibis.cases((text.notnull(), text.length().cast("string").concat(":", text)), else_="-"))
-    return parts[0].concat(*parts[1:]) if parts[1:] else parts[0]
+    return parts[0].concat(*parts[1:]) if parts[1:] else parts[0] if parts else ibis.literal("")
 
 
 def _values(key: str) -> Iterator[str | None]:

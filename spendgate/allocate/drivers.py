@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, PARQUET, said
@@ -63,11 +63,20 @@ def uses_of(
     fields of an owner, all as text. Raises InputError with the row."""
     uses: dict[tuple[str, date], Use] = {}
     for number, row in enumerate(rows, start=1):
-        use = uses.setdefault((row.get("pool") or "", _window(row["date"], window, file, number)), Use())
+        use = uses.setdefault((_name(row.get("pool")) or "", _window(row["date"], window, file, number)), Use())
+        owner = owner_of({field: _owner(row.get(field), driver.aliases.get(field, {})) for field in OWNER})
         if row.get("capacity"):
             capacity = _amount(row["capacity"], "capacity", file, number)
+            if any(owner) and capacity:
+                raise InputError(
+                    f"row {number} has an owner and a capacity",
+                    place=file,
+                    remedy="What there was to use stands in a row without an owner, once for each pool and time.",
+                )
             use.capacity = capacity + (use.capacity or 0)
-        owner = owner_of({field: row.get(field) for field in OWNER})
+        elif not any(owner) and row["value"] is not None:
+            # Somebody used it, and nobody says who: the others do not pay for that.
+            use.by_owner[owner] += _amount(row["value"], driver.unit, file, number)
         if any(owner):
             if row["value"] is None:
                 raise InputError(
@@ -75,6 +84,16 @@ def uses_of(
                 )
             use.by_owner[owner] += _amount(row["value"], driver.unit, file, number)
     return uses
+
+
+def _name(text: str | None) -> str | None:
+    """As engines and spreadsheets write it: spaces around a name are none of it."""
+    return None if text is None else text.strip()
+
+
+def _owner(text: str | None, aliases: Mapping[str, str]) -> str | None:
+    name = _name(text)
+    return None if name is None else aliases.get(name, name)
 
 
 def _table(connection: Any, file: Path, value: Node) -> Any:
@@ -89,20 +108,39 @@ def _table(connection: Any, file: Path, value: Node) -> Any:
             separator = separator_of([file])
             # Left to itself DuckDB would read a table that is cut off as one of other separators and quotes.
             written = {"header": True, "delim": separator, "quote": '"', "escape": '"'}
-            guessed = connection.read_csv(str(file), **written).schema()
             table = connection.read_csv(str(file), all_varchar=True, **written)
-        else:
-            table = connection.read_parquet(str(file))
-            guessed = table.schema()
+            return _with_numbers(connection, table, value)
+        table = connection.read_parquet(str(file))
     except Exception as error:
         if "when sniffing" in str(error) and (fault := fault_of([file], separator)):
             raise fault from None
         raise _unreadable(error, file) from None
-    reckoned = {name for name in _reckoned(value) if name in table.columns}
-    numbers = {name: guessed[name] for name in table.columns if guessed[name].is_numeric() and name in _read(value)}
-    numbers |= {name: "float64" for name in reckoned if not guessed[name].is_numeric()}
-    casts = {name: table[name].try_cast(type_) for name, type_ in numbers.items() if table[name].type().is_string()}
-    return table.mutate(**casts) if casts else table
+    texts = {name for name in _reckoned(value) if name in table.columns and table[name].type().is_string()}
+    return table.mutate(**{name: table[name].try_cast("float64") for name in texts}) if texts else table
+
+
+WHOLE: Final = "[+-]?[0-9]{1,18}"
+NUMBER: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def _with_numbers(connection: Any, table: Any, value: Node) -> Any:
+    """A column of CSV is whole numbers, numbers or texts by what all of its cells are: by the first thousands alone,
+    fractions behind them would be rounded."""
+    read = [name for name in table.columns if name in _read(value) | _reckoned(value)]
+    if not read:
+        return table
+    asked = {
+        f"{kind}_{index}": table[name].strip().nullif("").re_search(f"^({pattern})$").all()
+        for index, name in enumerate(read)
+        for kind, pattern in (("whole", WHOLE), ("number", NUMBER))
+    }
+    (found,) = rows_of(connection, table.aggregate(**asked))
+    types = {
+        name: "int64" if found[f"whole_{index}"] else "float64"
+        for index, name in enumerate(read)
+        if found[f"number_{index}"] or name in _reckoned(value)
+    }
+    return table.mutate(**{name: table[name].try_cast(type_) for name, type_ in types.items()}) if types else table
 
 
 def _read(value: Node) -> set[str]:
@@ -125,11 +163,15 @@ def _unreadable(error: Exception, file: Path) -> InputError:
 
 
 def known_columns(columns: tuple[str, ...], driver: Driver, file: Path) -> None:
-    """Raise InputError for a table without a day or an owner."""
+    """Raise InputError for a table without a day, a pool or an owner."""
     if driver.columns["date"] not in columns:
         near = did_you_mean(driver.columns["date"], columns)
         remedy = near or f"Say which one holds the day: drivers.{driver.name}.columns: {{date: …}}."
         raise InputError(f"the table has no column {driver.columns['date']}", place=file, remedy=remedy)
+    if driver.columns["pool"] not in columns:
+        near = did_you_mean(driver.columns["pool"], columns)
+        remedy = near or f"Say which one holds the pool: drivers.{driver.name}.columns: {{pool: …}}."
+        raise InputError(f"the table has no column {driver.columns['pool']}", place=file, remedy=remedy)
     if not any(driver.columns[field] in columns for field in OWNER):
         remedy = f"It needs one of {', '.join(OWNER)}, or drivers.{driver.name}.columns says which column holds it."
         raise InputError("the table names no owner", place=file, remedy=remedy)
@@ -137,12 +179,20 @@ def known_columns(columns: tuple[str, ...], driver: Driver, file: Path) -> None:
 
 def _window(text: str | None, window: Window, file: Path, number: int) -> date:
     try:
-        day = date.fromisoformat(f"{text}-01" if text and len(text) == 7 else (text or "")[:10])
+        day = _day((text or "").strip())
     except ValueError:
         raise InputError(
             f'row {number}: "{text}" is no day', place=file, remedy="Write 2026-03-01 or 2026-03."
         ) from None
     return day.replace(day=1) if window is Window.MONTH else day
+
+
+def _day(text: str) -> date:
+    """The day of a text, in UTC as those of the bill."""
+    if len(text) == 7:
+        return date.fromisoformat(f"{text}-01")
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
 
 
 def _amount(text: str | None, unit: str, file: Path, number: int) -> Any:

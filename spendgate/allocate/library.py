@@ -57,8 +57,8 @@ def find_rules(words: Sequence[str | Path]) -> tuple[RuleSet, Path]:
         field: {other: name for one in reversed(sets) for other, name in one.aliases.get(field, {}).items()}
         for field in fields
     }
-    name = "+".join(one.name for one in sets)
-    return RuleSet(name, first.amount, rules, drivers, aliases, first.place), paths[0]
+    drivers = {name: replace(driver, aliases=aliases) for name, driver in drivers.items()}
+    return RuleSet("+".join(one.name for one in sets), first.amount, rules, drivers, aliases, first.place), paths[0]
 
 
 def _path(word: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ def load_rules(path: Path) -> RuleSet:
             {key: body.get("columns", {}).get(key, key) for key in COLUMNS},
             file.place("drivers", name),
             body.get("file"),
+            data.get("aliases", {}),
         )
         for name, body in data.get("drivers", {}).items()
     }
@@ -143,6 +145,13 @@ _PAYERS: Final = {"central": "platform", "equal": "shares", "heads": "shares"}
 
 def _idle_words(file: YamlFile) -> Iterator[InputError]:
     """Keys that the rule they stand in does not use: whoever wrote them expects something else to happen."""
+    for field, names in file.data.get("aliases", {}).items():
+        for name in names:
+            if not isinstance(name, str):
+                place = file.key_place("aliases", field, name)
+                yield InputError(
+                    f"the name {name} is no text", place=place, remedy="Put it in quotes, as the bill has it."
+                )
     for index, body in enumerate(file.data["rules"]):
         named = f'rule "{body["name"]}"'
         for key in body.keys() & _OF_LAYERS.keys():
@@ -160,7 +169,16 @@ def _idle_words(file: YamlFile) -> Iterator[InputError]:
             text = f"{named}: the shares pay all of it, nothing is left for platform"
             remedy = "Leave platform out, or split by percent."
             yield InputError(text, place=file.key_place("rules", index, "platform"), remedy=remedy)
+        if not isfinite(body.get("minimumShare", 0)):
+            place = file.place("rules", index, "minimumShare")
+            yield InputError(f"{named}: the minimum share is no number", place=place)
         for at, share in enumerate(body.get("shares", ())):
+            if not any(key in OWNER for key in share):
+                place, remedy = file.place("rules", index, "shares", at), f"It needs one of {', '.join(OWNER)}."
+                yield InputError(f"{named} has a share without an owner", place=place, remedy=remedy)
+            if split in share and not isfinite(share[split]):
+                place = file.place("rules", index, "shares", at, split)
+                yield InputError(f"{named} is split {split}: {share[split]} is no number", place=place)
             for key in ("heads", "percent"):
                 if key in share and key != split:
                     text = f"{named} is split {split}: {key} says nothing"
@@ -180,6 +198,8 @@ def _faults(rules: RuleSet) -> Iterator[InputError]:
         if rule.driver is not None and rule.driver not in rules.drivers:
             remedy = did_you_mean(rule.driver, rules.drivers) or "Describe it under drivers:."
             yield InputError(f'no driver "{rule.driver}"', place=rule.place, remedy=remedy)
+        if not all(Decimal(share.weight).is_finite() for share in rule.shares):
+            continue
         if rule.split == "heads" and rule.shares and not any(Decimal(share.weight) for share in rule.shares):
             yield InputError(f'the heads of rule "{rule.name}" are none: nobody would pay', place=rule.place)
         if rule.split == "percent" and rule.shares:

@@ -113,7 +113,7 @@ class Driver:
     """What a shared pool is split by: a table of who used how much of which pool when.
 
     ``value`` is CEL over ``row``; ``columns`` says which column holds the pool, the time, the capacity and each field
-    of an owner. ``unit`` is what the value counts.
+    of an owner. ``unit`` is what the value counts. ``aliases`` are other names of owners, by field.
     """
 
     name: str
@@ -122,6 +122,7 @@ class Driver:
     columns: Mapping[str, str]
     place: Place
     file: str | None = None
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

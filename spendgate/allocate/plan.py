@@ -32,6 +32,13 @@ _PART_TYPE: Final = "decimal(37, 12)"
 
 UNALLOCATED: Final = "unallocated"
 
+NO_RULE: Final = "no rule matches"
+NO_POOL: Final = "the line names no pool"
+NO_USE: Final = "the driver has no use of this pool in this window"
+NO_USER: Final = "the driver's table names no owner"
+NO_OWNER: Final = "the rule names no owner"
+"""Why nobody pays a line, or a share of it."""
+
 POOLED: Final = (Layer.PROPORTIONAL, Layer.FIXED)
 
 ORDER: Final = (Layer.OVERRIDE, Layer.DIRECT, Layer.PROPORTIONAL, Layer.FIXED)
@@ -82,7 +89,6 @@ def rules_table(rules: RuleSet) -> Table:
         "r_name": ("VARCHAR", [None, *(rule.name for rule in ordered)]),
         "r_layer": ("VARCHAR", [None, *(rule.layer for rule in ordered)]),
         "r_driver": ("VARCHAR", [None, *(rule.driver for rule in ordered)]),
-        "r_dispute": ("VARCHAR", [None, *(rule.dispute for rule in ordered)]),
         "r_pooled": ("BOOLEAN", [False, *(rule.layer in POOLED for rule in ordered)]),
         **{f"r_{name}": ("VARCHAR", [None, *(owner(rule, name) for rule in ordered)]) for name in OWNER},
     }
@@ -92,6 +98,11 @@ def _constant(expression: Expression | None) -> str | None:
     """The text of an expression that is nothing but one."""
     tree = None if expression is None else checked(expression, LINE, ("string",)).tree
     return tree.text if isinstance(tree, Constant) else None
+
+
+def resolving(ordered: Sequence[Rule], dispute: str) -> list[int]:
+    """The numbers of the rules that resolve a dispute: lines that they decide are in it no more."""
+    return [number for number, rule in enumerate(ordered, start=1) if rule.dispute == dispute]
 
 
 Distinct = Callable[["ir.Table", Expression, "Node", str], "ir.Table"]
@@ -202,6 +213,12 @@ def _allocated(
         cases = [(ruled._rule.isin(numbers), asked.over(ruled, expression)) for expression, numbers in said.values()]
         return _first(cases, nothing).nullif("") if cases else nothing
 
+    def contested(dispute: Dispute) -> Any:
+        """A line may be in several disputes: it stays in those that the rule does not resolve."""
+        resolved = resolving(ordered, dispute.name)
+        condition = asked.over(ruled, dispute.match)
+        return condition & ruled._rule.notin(resolved) if resolved else condition
+
     nothing = ibis.null("string")
     day = ruled.ChargePeriodStart.date()
     windows = {Window.DAY: day, Window.MONTH: day.truncate("M")}
@@ -223,7 +240,7 @@ def _allocated(
             [*always, *((ruled._rule.isin(numbers), windows[span]) for span, numbers in spans.items() if numbers)],
             ibis.null("date"),
         ),
-        _dispute=_first([(asked.over(ruled, one.match), ibis.literal(one.name)) for one in disputes], nothing),
+        _dispute=_first([(contested(one), ibis.literal(one.name)) for one in disputes], nothing),
     )
     shares = tables.shares
     joined = placed.left_join(tables.rules, placed._rule == tables.rules.r_rule).left_join(
@@ -249,9 +266,11 @@ def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
     settled = ~lost & (ibis.coalesce(*owners.values()).notnull() | (shared & idle))
     reason = ibis.cases(
         (settled, nothing),
-        (joined._rule == 0, "no rule matches"),
-        (lost, "the driver has no use of this pool in this window"),
-        else_="the rule names no owner",
+        (joined._rule == 0, NO_RULE),
+        (lost & joined._pool.isnull(), NO_POOL),
+        (lost, NO_USE),
+        (shared, NO_USER),
+        else_=NO_OWNER,
     )
     made = {
         **{column_: owners[name] for name, column_ in OWNER.items()},
@@ -264,8 +283,7 @@ def _result(joined: Any, cost_column: str, pools: bool) -> ir.Table:
         "x_FirstShare": joined.s_first.fill_null(True),
         "x_AllocatedCost": amount,
         "x_Reason": reason,
-        # The rule that decides may resolve the dispute.
-        "x_Dispute": joined._dispute.nullif(ibis.coalesce(joined.r_dispute, "")),
+        "x_Dispute": joined._dispute,
     }
     # A bill that was allocated before has these columns of its own: they are read by rules, and written anew.
     kept = [joined[name] for name in joined.columns if not name.startswith(("_", "s_", "r_")) and name not in made]
@@ -280,7 +298,8 @@ def _first(pairs: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:
 
 def _renamed(column_: Any, aliases: Mapping[str, str]) -> Any:
     import ibis
+    import ibis.expr.operations as ops
 
-    if not aliases:
-        return column_
+    if not aliases or isinstance(column_.op(), ops.Literal):
+        return column_  # no rule works this field out: what rules name is renamed where it is joined
     return ibis.cases(*((column_ == other, ibis.literal(name)) for other, name in aliases.items()), else_=column_)

@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.drivers import known_columns, read_uses, uses_of
+from spendgate.allocate.drivers import NUMBER, WHOLE, known_columns, read_uses, uses_of
 from spendgate.allocate.expression import checked
 from spendgate.allocate.focus import ROW
-from spendgate.allocate.heads import opened
+from spendgate.allocate.heads import opened, separator_of
 from spendgate.allocate.model import OWNER, Driver, Window
 from spendgate.allocate.shares import Use
 from spendgate.errors import InputError
@@ -21,8 +21,8 @@ from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Parts, Select
 
 PLAIN: Final = (".csv", ".csv.gz")
 _MOST: Final = 200_000_000
-_WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE: Final = re.compile(WHOLE)
+_NUMBER: Final = re.compile(NUMBER)
 
 
 class _NoForm(Exception):
@@ -34,6 +34,8 @@ def latest_uses(driver: Driver, file: Path, window: Window) -> dict[tuple[str, d
     arithmetic and comparison, need the engine."""
     found: dict[str, tuple[date, Use]] = {}
     for (pool, start), use in _uses(driver, file, window).items():
+        if use.capacity is None and not any(use.by_owner.values()):
+            continue
         if pool not in found or start > found[pool][0]:
             found[pool] = (start, use)
     return {(pool, start): use for pool, (start, use) in found.items()}
@@ -84,19 +86,25 @@ def _rows(file: Path) -> list[dict[str, str | None]]:
     try:
         if file.stat().st_size > _MOST:
             raise _NoForm("a large table")
+        separator = separator_of([file])
         with opened(file) as text:
-            reader = csv.DictReader(text)
-            return [
-                {str(key): (value or "").strip() or None for key, value in row.items() if key is not None}
-                for row in reader
-            ]
+            reader = csv.reader(text, delimiter=separator, strict=True)
+            head = next(reader)
+            rows = []
+            for row in reader:
+                if len(row) == len(head):
+                    rows.append({key: value.strip() or None for key, value in zip(head, row, strict=True)})
+                elif row:
+                    told = f"line {reader.line_num} has {len(row)} columns, not {len(head)}"
+                    raise InputError(told, place=file, remedy="Is the file whole? Export it again.")
+            return rows
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"the driver table cannot be read: {error}", place=file) from None
 
 
 def _head(file: Path) -> tuple[str, ...]:
     with opened(file) as text:
-        return tuple(next(csv.reader(text), ()))
+        return tuple(next(csv.reader(text, delimiter=separator_of([file])), ()))
 
 
 def _typed(texts: Sequence[str | None]) -> list[Any]:

@@ -312,3 +312,98 @@ def test_what_duckdb_makes_of_ctrl_c_ends_the_command_and_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, [line("1", tags={"team": "nlp"})], TEAM)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bill.csv", "rules.yaml"]
+
+
+USE = """
+drivers: {use: {unit: hours, value: row.h}}
+rules: [{name: p, layer: proportional, match: 'true', pool: tags.pool, driver: use}]
+"""
+
+
+def used(team: str, hours: str, **columns: str) -> dict[str, str]:
+    return {"date": "2026-03-01", "pool": "a", "team": team, "h": hours, **columns}
+
+
+POOLED = [line("10", tags={"pool": "a"})]
+
+
+def test_fractions_far_down_a_driver_table_count_as_written(tmp_path: Path) -> None:
+    use = [used("x", "1")] * 21_000 + [used("y", "0.4")] * 52_500
+    _, rows = run(tmp_path, POOLED, USE, {"use": use})
+    assert owners(rows) == [("x", "proportional", 5), ("y", "proportional", 5)]
+
+
+def test_use_that_names_no_owner_is_not_paid_by_the_others(tmp_path: Path) -> None:
+    outcome, rows = run(tmp_path, POOLED, USE, {"use": [used("x", "1"), used("", "3")]})
+    assert owners(rows) == [(None, "unallocated", Decimal("7.5")), ("x", "proportional", Decimal("2.5"))]
+    assert rows[0]["x_Reason"] == "the driver's table names no owner"
+    assert outcome.reconciles
+
+
+def test_a_capacity_stands_in_a_row_without_an_owner(tmp_path: Path) -> None:
+    use = [used("x", "1", capacity="8"), used("y", "3", capacity="8")]  # 8 in all, or 16?
+    with pytest.raises(InputError, match="row 1 has an owner and a capacity"):
+        run(tmp_path, POOLED, USE, {"use": use})
+
+
+def test_spaces_and_other_names_in_a_driver_table_make_no_other_team(tmp_path: Path) -> None:
+    use = [used(" x ", "1"), used("X", "1"), used("x", "1"), used("y", "1")]
+    _, rows = run(tmp_path, POOLED, "aliases: {team: {X: x}}" + USE, {"use": use})
+    assert owners(rows) == [("x", "proportional", Decimal("7.5")), ("y", "proportional", Decimal("2.5"))]
+
+
+def test_a_time_of_a_driver_table_is_of_its_day_in_utc(tmp_path: Path) -> None:
+    use = [used("x", "1") | {"date": "2026-02-28T23:30:00-05:00"}, used("y", "1") | {"date": "2026-03-02 00:30:00+01"}]
+    _, rows = run(tmp_path, POOLED, USE, {"use": use})
+    assert [row["x_Team"] for row in rows] == ["x", "y"]
+
+
+def test_a_line_that_names_no_pool_says_so(tmp_path: Path) -> None:
+    outcome, rows = run(tmp_path, [line("1")], USE, {"use": [used("x", "1")]})
+    assert (rows[0]["x_Layer"], rows[0]["x_Reason"]) == ("unallocated", "the line names no pool")
+    assert outcome.lost == ()
+
+
+def test_a_line_stays_in_the_disputes_that_its_rule_does_not_resolve(tmp_path: Path) -> None:
+    disputes = """
+apiVersion: spendgate.dev/v1
+kind: Disputes
+disputes:
+  - {name: one, match: 'true', reason: r, openedBy: a, opened: 2026-03-05}
+  - {name: two, match: tags.pool == 'a', reason: r, openedBy: b, opened: 2026-03-05}
+"""
+    rules = """
+rules:
+  - {name: r, layer: override, match: 'true', owner: {team: "'x'"}, dispute: one, effective: {until: 2027-01-01}}
+"""
+    _, rows = run(tmp_path, [*POOLED, line("1")], rules, None, disputes)
+    assert [row["x_Dispute"] for row in rows] == ["two", None]
+
+
+def test_other_names_where_no_rule_reads_the_field_change_nothing(tmp_path: Path) -> None:
+    rules = "aliases: {team: {X: x}, model: {m: n}}\nrules: [{name: a, layer: direct, match: 'true', owner: {team: \"'X'\"}}]\n"
+    _, rows = run(tmp_path, [line("1")], rules)
+    assert (rows[0]["x_Team"], rows[0]["x_Model"]) == ("x", None)
+
+
+@pytest.mark.parametrize(
+    ("match", "matches"),
+    [
+        ("[1, 2].exists(number, number > 1)", True),  # reads nothing
+        ("columns.exists(key, key == 'x_A')", True),
+        ("'x_A' in columns && tags.exists(key, key == 'team')", True),
+        ("size(columns) == 1 && tags.all(key, key in columns)", False),
+        ("tags.all(key, tags[key + 'x'] == 'b')", False),  # fails on every line
+        ("tags.team.matches(tags.pattern)", False),  # of which one is no pattern
+        ("int(tags.most) + 1 > 0", False),
+        ("int(double(tags.team)) > 0", False),
+        ("double(tags.nan) > 1.0 || double(tags.nan) == double(tags.nan)", False),
+        ("tags.team in ['nlp', tags.gone]", False),
+        ("!(tags.gone in [])", False),
+    ],
+)
+def test_what_cel_can_do_beyond_columns_and_where_it_fails(tmp_path: Path, match: str, matches: bool) -> None:
+    tags = {"team": "nlp", "pattern": "[", "most": "9223372036854775807", "nan": "nan"}
+    rules = f"rules: [{{name: a, layer: direct, match: {json.dumps(match)}, owner: {{team: tags.team}}}}]\n"
+    _, rows = run(tmp_path, [line("1", tags=tags, x_A="1")], rules)
+    assert rows[0]["x_Team"] == ("nlp" if matches else None)

@@ -67,7 +67,7 @@ POOL = """\
     drivers: {hours: [{date: 2026-03-01, pool: a, team: speech, hours: 1}]}
     expect:
       - {line: 1, team: speech, cost: 9, dispute: null}
-      - {line: 2, layer: unallocated, reason: the driver has no use}
+      - {line: 2, layer: unallocated, reason: names no pool}
   - name: without rows nobody pays
     lines: [{BilledCost: 9, ServiceName: Kubernetes, Tags: {cluster: a}, BillingCurrency: EUR}]
     expect: [{line: 1, layer: unallocated, rule: pool}]

@@ -562,3 +562,37 @@ def test_no_engine_is_needed_for_csv(program: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=program.parent, check=False)
     assert done.returncode in (0, 1), done.stderr
     assert "who pays, a month" in done.stdout
+
+
+TABLE = "drivers: {use: {unit: h, value: row.h, file: use.csv}}\nrules: [{name: p, layer: proportional, match: 'true', pool: tags.pool, driver: use}]\n"
+
+
+def latest(folder: Path, text: str) -> dict[str | None, Fraction]:
+    """By team, what the estimate takes of the table, which must be what a bill takes of it."""
+    pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
+    from spendgate.allocate.drivers import read_uses
+    from spendgate.allocate.run import engine
+
+    (folder / "rules.yaml").write_text(HEAD + TABLE, encoding="utf-8")
+    (folder / "use.csv").write_text(text, encoding="utf-8")
+    driver = load_rules(folder / "rules.yaml").drivers["use"]
+    found = latest_uses(driver, folder / "use.csv", Window.DAY)
+    with engine() as connection:
+        of_all = read_uses(connection, driver, folder / "use.csv", Window.DAY)
+    assert all(of_all[key] == use for key, use in found.items())
+    return {owner[0]: amount for use in found.values() for owner, amount in use.by_owner.items()}
+
+
+def test_a_table_of_other_separators_and_with_spaces_is_read_as_for_a_bill(tmp_path: Path) -> None:
+    text = "date;pool;team;h\n2026-03-01;a; x ;1\n2026-03-01;a;;0.5\n2026-03-01; a;y;2\n"
+    assert latest(tmp_path, text) == {"x": 1, None: Fraction(1, 2), "y": 2}
+
+
+def test_a_day_that_is_there_without_use_is_not_the_latest(tmp_path: Path) -> None:
+    text = "date,pool,team,h\n2026-03-01,a,x,1\n2026-03-02,a,x,0\n"
+    assert latest(tmp_path, text) == {"x": 1}
+
+
+def test_a_table_that_is_cut_off_is_refused_with_the_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 3 has 2 columns, not 4"):
+        latest(tmp_path, "date,pool,team,h\n2026-03-01,a,x,1\n2026-03-01,a\n")

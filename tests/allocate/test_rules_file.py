@@ -32,6 +32,10 @@ rules:
         ("layer: fixed\nsplit: heads\nshares: [{team: a, heads: 1}]\nplatform: {team: a}", 11, "nothing is left"),
         ("layer: fixed\nsplit: equal\nshares:\n  - {team: a, heads: 3}", 11, "heads says nothing"),
         ("layer: direct\nowner: {team: tags.team}\ndispute: d", 10, "dispute is for override rules"),
+        ("layer: fixed\nsplit: percent\nshares:\n  - {percent: 100}", 11, "has a share without an owner"),
+        ("layer: fixed\nsplit: heads\nshares:\n  - {team: a, heads: .inf}", 11, "inf is no number"),
+        ("layer: fixed\nsplit: percent\nshares:\n  - {team: a, percent: .nan}", 11, "nan is no number"),
+        ("layer: proportional\npool: tags.p\ndriver: hours\nminimumShare: .nan", 11, "minimum share is no number"),
     ],
 )
 def test_words_that_a_rule_does_not_use_are_refused(tmp_path: Path, rule: str, line: int, message: str) -> None:
