@@ -131,10 +131,11 @@ def run(options: argparse.Namespace) -> int:
     check_usage(usage)
     drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
     keep_inputs(options.output, _inputs(options, drivers | usage))
-    with engine() as connection:
-        keep_others(options.output, is_allocation(connection))
-        if options.previous is not None:
-            open_allocated(connection, options.previous, "earlier")
+    if options.output.exists() or options.previous is not None:
+        with engine() as connection:
+            keep_others(options.output, is_allocation(connection))
+            if options.previous is not None:
+                open_allocated(connection, options.previous, "earlier")
     if not folder:
         with engine(options.output.parent) as connection:
             outcome = _allocate(options, request, options.output, connection)
