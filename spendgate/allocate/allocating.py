@@ -47,7 +47,7 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     cost, place = request.rules.amount.column, request.bills[0]
     keep_inputs(output, (("the bill", path) for path in request.bills))
     engine.hold(request)
-    raw = engine.open_bill(request)
+    raw = bill.once(engine.open_bill(request), engine.rows, place)
     table = bill.typed(raw, cost, place, engine.as_time)
     chosen = bill.inside(raw, request.month, request.currency, engine.as_time)
     tables = Tables(

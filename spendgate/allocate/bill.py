@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 OURS: Final = ("x_File", "file_row_number", LINE_ID)
 """Columns that reading adds."""
 
+FIRST: Final = "x_FirstShare"
+"""In an allocation, true on one row of each line."""
+
 
 def timestamps(text: Any) -> Any:
     """Texts of times as timestamps in UTC, none where a text is no time; read without a zone, they would lose
@@ -139,6 +142,24 @@ def known_line_id(line_id: str, columns: Sequence[str], place: Path) -> None:
         raise InputError(f"no column {line_id}", place=place, remedy=remedy)
 
 
+def once(table: ir.Table, rows: Callable[[ir.Table], list[dict[str, Any]]], place: Path) -> ir.Table:
+    """Each line once: in an allocation that was written, a line stands for each of its shares.
+
+    Raises InputError where allocations lie among the files of a bill, whose lines they hold again.
+    """
+    if not {FIRST, "x_AllocatedCost"} <= set(table.columns):
+        return table
+    first = table[FIRST].cast("string").lower()
+    (seen,) = rows(table.aggregate(lines=table.count(), of_bills=first.isnull().cast("int64").sum().fill_null(0)))
+    if 0 < seen["of_bills"] < seen["lines"]:
+        raise InputError(
+            "allocations lie among the files of the bill, and hold its lines again",
+            place=place,
+            remedy="Name the files of the bill alone, and write the result elsewhere.",
+        )
+    return table if seen["of_bills"] else table.filter(first == "true")
+
+
 def typed(table: ir.Table, cost: str, place: Path, as_time: AsTime = timestamps) -> ir.Table:
     """The lines with FOCUS columns in their types. Raises InputError for a bill without a column that is needed."""
     needed = (*REQUIRED, cost)
@@ -220,7 +241,10 @@ def first_fault(table: ir.Table, cost: str, as_time: AsTime = timestamps) -> ir.
 
 
 def _no_amount(table: Any, cost: str, as_time: AsTime) -> Any:
-    return table[cost].notnull() & _typed(table, cost, as_time).isnull()
+    """An amount that is none; of engines some read ``1_000`` as a thousand."""
+    written = table[cost]
+    none = written.notnull() & _typed(table, cost, as_time).isnull()
+    return none | written.contains("_") if written.type().is_string() else none
 
 
 def _no_time(table: Any, as_time: AsTime) -> Any:

@@ -144,7 +144,17 @@ def _hold_partitions(files: Sequence[Path]) -> None:
 
 
 def _hold_copies(files: Sequence[Path]) -> None:
-    """Files that hold the same to the byte are one that was delivered twice; such as hold no line may be many."""
+    """Files that hold the same to the byte are one that was delivered twice, such as hold no line may be many; so are a
+    file and what it was packed into, side by side."""
+    packed: dict[Path, Path] = {}
+    for file in files:
+        other = packed.setdefault(_unpacked_name(file), file)
+        if other is not file:
+            raise InputError(
+                f"it is there as {other.name} as well",
+                place=file,
+                remedy="Each line would count twice: leave one of them out.",
+            )
     sizes: dict[int, list[Path]] = {}
     for file in files:
         sizes.setdefault(file.stat().st_size, []).append(file)
@@ -158,6 +168,10 @@ def _hold_copies(files: Sequence[Path]) -> None:
                     place=file,
                     remedy="Each line would count twice: leave one of them out.",
                 )
+
+
+def _unpacked_name(file: Path) -> Path:
+    return file.with_suffix("") if file.suffix.lower() in (".gz", ".zst") else file
 
 
 def _digest(file: Path) -> bytes:

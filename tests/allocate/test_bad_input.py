@@ -357,7 +357,19 @@ REFUSED: dict[str, tuple[str | bytes, list[str], str, str]] = {
             "1 of 2 lines have a BilledCost that is no number: line bill.csv:2, for one",
             "export the bill again",
         )
-        for amount in ("1,234.50", "NaN", "Infinity", "-inf", "$5", "5 USD", "(5)", "1.2.3", "100000000000000", "1e400")
+        for amount in (
+            "1,234.50",
+            "NaN",
+            "Infinity",
+            "-inf",
+            "$5",
+            "5 USD",
+            "(5)",
+            "1.2.3",
+            "100000000000000",
+            "1e400",
+            "1_000",
+        )
     },
     **{
         f"the time {time}": (

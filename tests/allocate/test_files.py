@@ -14,7 +14,7 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 
 from spendgate.allocate.files import files_of_bill, noticed
 from spendgate.errors import InputError
-from tests.allocate.bills import line, write_csv
+from tests.allocate.bills import line, run, write_csv
 from tests.allocate.test_mapping import allocated, parquet
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -86,8 +86,8 @@ def test_the_files_of_a_delivery_are_read_and_those_beside_them_are_told(
 
 def test_a_period_that_was_delivered_twice_is_refused_with_the_latest(tmp_path: Path) -> None:
     period = tmp_path / "export" / "20260301-20260331"
-    for run in ("202603050300", "202603060300"):
-        put(period / run / GUID / "part_0_0001.csv", ONE)
+    for day in ("202603050300", "202603060300"):
+        put(period / day / GUID / "part_0_0001.csv", ONE)
     with pytest.raises(InputError) as caught:
         files_of_bill([tmp_path / "export"])
     assert "this period was delivered 2 times, each with all of its lines: 202603050300, 202603060300" in str(
@@ -142,6 +142,49 @@ def test_a_file_that_is_named_or_lies_there_twice_is_refused(tmp_path: Path) -> 
         files_of_bill([tmp_path / "bill"])
     put(second, TWO)
     assert len(files_of_bill([tmp_path / "bill"])[0]) == 2
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_a_file_beside_what_it_was_packed_into_is_refused(tmp_path: Path, ending: str) -> None:
+    put(tmp_path / f"a.csv{ending}", ONE)
+    put(tmp_path / "a.csv", ONE)
+    with pytest.raises(InputError, match=r"it is there as a\.csv as well"):
+        files_of_bill([tmp_path])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_an_allocation_that_is_allocated_again_counts_each_line_once(tmp_path: Path, ending: str) -> None:
+    pool = line("9", tags={"cluster": "a"})
+    drivers = {"gpu-hours": [{"date": "2026-03-01", "pool": "a", "team": team, "hours": "1"} for team in "xyz"]}
+    rules = """
+drivers: {gpu-hours: {unit: h, value: row.hours}}
+rules:
+  - {name: pool, layer: proportional, match: has(tags.cluster), pool: tags.cluster, driver: gpu-hours}
+  - {name: team, layer: direct, match: has(tags.team), owner: {team: tags.team}}
+"""
+    outcome, rows = run(tmp_path, [pool, ONE], rules, drivers)
+    assert (outcome.billed, len(rows)) == (Decimal(10), 4)
+    written = tmp_path / "again" / f"allocated.{ending}"
+    written.parent.mkdir()
+    if ending == "csv":
+        import duckdb
+
+        duckdb.execute(f"COPY (FROM '{tmp_path}/out.parquet') TO '{written}' (HEADER)")
+    else:
+        (tmp_path / "out.parquet").rename(written)
+    outcome, rows, _ = allocated([written])
+    assert (outcome.billed, outcome.lines, len(rows)) == (Decimal(10), 2, 2)
+
+
+def test_an_allocation_among_the_files_of_a_bill_is_refused(tmp_path: Path) -> None:
+    rules = "rules: [{name: team, layer: direct, match: has(tags.team), owner: {team: tags.team}}]\n"
+    bill = tmp_path / "bill"
+    bill.mkdir()
+    run(tmp_path, [ONE], rules)
+    (tmp_path / "out.parquet").rename(bill / "allocated.parquet")
+    parquet(bill / "a.parquet", [ONE])
+    with pytest.raises(InputError, match="allocations lie among the files of the bill, and hold its lines again"):
+        allocated([bill])
 
 
 def test_days_without_a_line_may_be_alike(tmp_path: Path) -> None:
