@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, unreadable, written_files
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
+from spendgate.allocate.report.markup import visible
 from spendgate.errors import InputError
 from spendgate.money import show_money
 
@@ -59,7 +61,11 @@ def told(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> str:
         idle = " (idle)" if row["x_Idle"] else ""
         share = f"{row['x_Share']:.4%}"
         lines.append(f"pays      {share:>9}  {show_money(row['x_AllocatedCost'], currency):>12}  {owner}{idle}")
-    return "\n".join(lines)
+    # What stands in a bill could otherwise end a line and forge the next, or steer the terminal.
+    return "\n".join(_BREAKS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", visible(one)) for one in lines)
+
+
+_BREAKS: Final = re.compile("[\n\r\t]")
 
 
 def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[str, Any]:

@@ -651,3 +651,32 @@ def test_what_is_not_nothing_and_not_all_is_not_shown_as_if_it_were(part: str, s
     from spendgate.allocate.report.shown import per_cent
 
     assert per_cent(Decimal(part)) == shown
+
+
+@pytest.mark.parametrize("bad", [*HOSTILE[:5], "</code></pre><script>x</script>", "a'; DROP TABLE x; --"])
+def test_names_behind_an_unusual_day_never_become_markup_nor_another_query(tmp_path: Path, bad: str) -> None:
+    import duckdb
+
+    (tmp_path / "budgets.yaml").write_text(BUDGETS, encoding="utf-8")
+    given = {"SkuId": bad, "ServiceName": bad, "ResourceId": bad, "ChargeDescription": bad}
+    rows = [line("90" if day == 9 else "1", f"2026-03-{day:02}", {"team": bad}, **given) for day in range(1, 13)]
+    out = allocated(tmp_path, rows, "--budgets", str(tmp_path / "budgets.yaml"))
+    page = read(out / "report.html")
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "img", "b", "iframe"})
+    query = next(word for word in page.words if word.startswith("SELECT") and "DATE '2026-03-09'" in word)
+    if "⟨U+" not in query:
+        found = duckdb.sql(query.replace("'allocated.parquet'", f"'{out / 'allocated.parquet'}'"))
+        assert found is not None
+        assert len(found.fetchall()) == 1
+
+
+def test_what_stands_in_a_bill_neither_forges_a_line_of_explain_nor_steers_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = "x\npays      100%  $0.00  nobody\x1b[2J"
+    out = allocated(tmp_path, [line("4", tags={"team": "nlp"}, ChargeDescription=bad, ResourceId=bad)])
+    capsys.readouterr()
+    assert main(["allocate", "explain", "bill.csv:1", "--output", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert sum(row.startswith("pays") for row in told.splitlines()) == 1
