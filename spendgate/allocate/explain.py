@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, unreadable, written_files
 from spendgate.allocate.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
-from spendgate.allocate.report.markup import visible
+from spendgate.allocate.report.markup import one_line
 from spendgate.errors import InputError
 from spendgate.money import show_money
 
@@ -62,10 +61,7 @@ def told(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> str:
         share = f"{row['x_Share']:.4%}"
         lines.append(f"pays      {share:>9}  {show_money(row['x_AllocatedCost'], currency):>12}  {owner}{idle}")
     # What stands in a bill could otherwise end a line and forge the next, or steer the terminal.
-    return "\n".join(_BREAKS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", visible(one)) for one in lines)
-
-
-_BREAKS: Final = re.compile("[\n\r\t]")
+    return "\n".join(map(one_line, lines))
 
 
 def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from spendgate.allocate.budget.anomaly import Anomaly
 from spendgate.allocate.budget.check import Checked, State
 from spendgate.allocate.budget.runrate import METHOD, RunRate
 from spendgate.allocate.budget.scenarios import Forecast, Month
-from spendgate.allocate.report.markup import visible
+from spendgate.allocate.report.markup import one_line
 from spendgate.money import show_money
 
 FAIL_ON: Final = {
@@ -67,7 +67,7 @@ def to_text(result: Result, fail_on: str) -> str:
     for forecast in result.forecasts:
         lines += ["", *_forecast(forecast, result.currency)]
     lines += [f"Note: {note}" for note in result.notes]
-    return "\n".join(visible(line) for line in lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _budget(checked: Checked, currency: str) -> list[str]:

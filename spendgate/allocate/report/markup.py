@@ -15,6 +15,9 @@ _HIDDEN: Final = re.compile(
 """Controls, marks of direction and what has no width: by these a name can look like another one."""
 
 
+_BREAKS: Final = re.compile("[\n\r\t]")
+
+
 class Safe(str):
     """Markup made by this package."""
 
@@ -24,6 +27,11 @@ class Safe(str):
 def visible(value: object) -> str:
     """A text in which nothing is hidden: ``⟨U+202E⟩`` for a mark that turns the direction."""
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", "" if value is None else str(value))
+
+
+def one_line(value: object) -> str:
+    """As ``visible``, without ends of lines: what stands in a bill must not forge a line of a list."""
+    return _BREAKS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", visible(value))
 
 
 def text(value: object) -> Safe:
