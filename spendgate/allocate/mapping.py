@@ -219,7 +219,13 @@ class _Bill:
             return None
         sign = "+" if "sum" in form else "-"
         made = self._number(first)
-        for text in others:
+        for operand, text in zip(form.get("sum", form.get("difference"))[1:], others, strict=True):  # type: ignore[index]
+            if text is None and isinstance(operand, dict) and "total" in operand:
+                raise InputError(
+                    f"the bill has no column {operand['total']}, and without it its costs are too high",
+                    place=self.place,
+                    remedy="Export it with that column, as a list or as JSON text.",
+                )
             if text is not None:
                 # One that is written and is no number stays a fault.
                 made = self.words.plus(made, sign, f"CASE WHEN ({text}) IS NULL THEN 0 ELSE {self._number(text)} END")
@@ -229,8 +235,8 @@ class _Bill:
         text = self.field(column)
         if text is None:
             return None
-        listed = self.columns[column.lower()][1].endswith("[]")
-        return (self.words.total if listed else self.words.total_of_json)(text, name)
+        type_ = self.columns[column.lower()][1]
+        return self.words.total(text, name, type_) if type_.endswith("[]") else self.words.total_of_json(text, name)
 
     def _cases(self, form: Mapping[str, Any]) -> str | None:
         whens = []
@@ -297,7 +303,7 @@ class _Bill:
         if type_.startswith("MAP("):
             return self.words.as_map(text)
         if type_.endswith("[]"):
-            return self.words.map_of_pairs(text)
+            return self.words.map_of_pairs(text, type_)
         if type_.startswith("STRUCT("):
             return self.words.map_of_record(text)
         return self.words.map_of_json(text)

@@ -43,8 +43,9 @@ class Words(Protocol):
     def of_json(self, column: str, path: str) -> str:
         """A field of a JSON text by its path, a plain text such as ``a.b``; none where it is no JSON."""
 
-    def total(self, items: str, field: str) -> str:
-        """The sum of a field, a plain text, of a list of records; it fails where one is no number."""
+    def total(self, items: str, field: str, type_: str) -> str:
+        """The sum of a field, a plain text in any case, of a list of records of a type; it fails where one is no
+        number."""
 
     def total_of_json(self, text: str, field: str) -> str:
         """The same of a list that is JSON text; it fails where it is no JSON."""
@@ -56,8 +57,9 @@ class Words(Protocol):
     def as_map(self, column: str) -> str:
         """A map of texts by text."""
 
-    def map_of_pairs(self, items: str) -> str:
-        """A map of a list of records with key and value; of a key that stands twice the first counts."""
+    def map_of_pairs(self, items: str, type_: str) -> str:
+        """A map of a list of records of a type with key and value, in any case; of a key that stands twice the first
+        counts."""
 
     def map_of_record(self, record: str) -> str:
         """A map of a record's fields."""
@@ -105,12 +107,17 @@ class DuckDBWords:
     def of_json(self, column: str, path: str) -> str:
         return f"json_extract_string(TRY_CAST({column} AS JSON), {self.text(f'$.{path}')})"
 
-    def total(self, items: str, field: str) -> str:
+    def total(self, items: str, field: str, type_: str) -> str:
         return self._total(items, f"e.{self.name(field)}")
 
     def total_of_json(self, text: str, field: str) -> str:
         listed = f"CAST(nullif(trim({text}), '') AS JSON)"
-        return self._total(f"from_json({listed}, '[\"JSON\"]')", f"json_extract_string(e, '$.{field}')")
+        items = f"from_json({listed}, '[\"JSON\"]')"
+        # An object, or a record without the field, would count nothing.
+        whole = f"CASE WHEN json_type({listed}) NOT IN ('ARRAY', 'NULL') THEN error('no list: ' || {text}) ELSE {items} END"
+        without = f"error('no {field} in ' || CAST(e AS VARCHAR))"
+        amount = f"CASE WHEN json_extract(e, '$.{field}') IS NULL THEN {without} ELSE json_extract_string(e, '$.{field}') END"
+        return self._total(whole, amount)
 
     def _total(self, items: str, amount: str) -> str:
         # What is no number here fails the whole bill: a sum would pass it over.
@@ -124,7 +131,7 @@ class DuckDBWords:
     def as_map(self, column: str) -> str:
         return f"CAST({column} AS MAP(VARCHAR, VARCHAR))"
 
-    def map_of_pairs(self, items: str) -> str:
+    def map_of_pairs(self, items: str, type_: str) -> str:
         pair = "{'key': CAST(e.key AS VARCHAR), 'value': CAST(e.value AS VARCHAR)}"
         return _entries(f"list_transform({items}, lambda e: {pair})")
 

@@ -50,8 +50,8 @@ class SparkWords:
             column = f"try_element_at({_json(column, _MAP)}, {self.text(key)})"
         return column
 
-    def total(self, items: str, field: str) -> str:
-        return self._total(items, f"e.{self.name(field)}")
+    def total(self, items: str, field: str, type_: str) -> str:
+        return self._total(items, f"e.{self.name(_spelled(field, type_))}")
 
     def total_of_json(self, text: str, field: str) -> str:
         listed = _json("t", f"array<{_MAP}>")
@@ -86,10 +86,9 @@ class SparkWords:
     def as_map(self, column: str) -> str:
         return f"CAST({column} AS {_MAP})"
 
-    def map_of_pairs(self, items: str) -> str:
-        return _entries(
-            f"transform({items}, e -> struct(CAST(e.key AS STRING) AS key, CAST(e.value AS STRING) AS value))"
-        )
+    def map_of_pairs(self, items: str, type_: str) -> str:
+        key, value = (f"CAST(e.{self.name(_spelled(name, type_))} AS STRING) AS {name}" for name in ("key", "value"))
+        return _entries(f"transform({items}, e -> struct({key}, {value}))")
 
     def map_of_record(self, record: str) -> str:
         return _json(f"to_json({record}, map('ignoreNullFields', 'false'))", _MAP)
@@ -116,6 +115,12 @@ class SparkWords:
 
     def map_as_json(self, map_: str) -> str:
         return f"to_json({map_}, map('ignoreNullFields', 'false'))"
+
+
+def _spelled(field: str, type_: str) -> str:
+    """A record's field as its type spells it; names are in their own case here."""
+    found = re.search(rf'[(,]\s*"({re.escape(field)})"\s', type_, re.IGNORECASE)
+    return found[1] if found else field
 
 
 def _named(sql: str, name: str, in_terms: str) -> str:

@@ -67,7 +67,7 @@ def session(engine: str) -> Iterator[Any]:
         log = Path(stack.enter_context(TemporaryDirectory(prefix="spendgate-"))) / "spark.log"
         made = _started(engine, shown, hosts, log)
         stack.callback(_stop, made)
-        watch = stack.enter_context(_watched(made, shown))
+        watch = stack.enter_context(_watched(made))
         try:
             yield made
         except InputError:
@@ -235,7 +235,7 @@ def _await_executors(made: Any, shown: str) -> None:
 
 
 @contextmanager
-def _watched(made: Any, shown: str) -> Iterator[Callable[[], str | None]]:
+def _watched(made: Any) -> Iterator[Callable[[], str | None]]:
     """Looks whether executors are left: with none, jobs would wait for ever. What was found is told afterwards."""
     told: list[str] = []
     done = threading.Event()
@@ -246,10 +246,10 @@ def _watched(made: Any, shown: str) -> Iterator[Callable[[], str | None]]:
             with suppress(Exception):  # of a session that has ended: its jobs fail by themselves
                 if _executors(made) > 0:
                     seen = time.monotonic()
+                    told.clear()
                 elif time.monotonic() - seen > seconds:
-                    told.append(f"all executors were lost, and none came within {seconds} seconds")
-                    made.sparkContext.cancelAllJobs()
-                    return
+                    told[:] = [f"all executors were lost, and none came within {seconds} seconds"]
+                    made.sparkContext.cancelAllJobs()  # again and again: there may be none yet
 
     thread = threading.Thread(target=watch, daemon=True)
     if not made.sparkContext.master.startswith("local") and not _come_and_go(made):

@@ -18,6 +18,7 @@ from spendgate.allocate.mapping_words import DUCKDB
 from spendgate.allocate.run import Request
 from spendgate.allocate.spark_mapping import SPARK, type_name
 from spendgate.errors import InputError
+from tests.allocate import test_focus as focus
 from tests.allocate import test_mapping as bills
 from tests.allocate.bills import line, write_csv
 from tests.allocate.test_spark import same
@@ -59,9 +60,21 @@ def preview(folder: Path) -> Path:
     return write_csv(folder / "focus.csv", [{**old, **more, "ChargeSubcategory": "Used Commitment"}])
 
 
+def google_focus(folder: Path) -> Path:
+    import duckdb
+
+    row = {name: value for name, value in focus.GCP.items() if name not in ("Tags", "x_Credits")}
+    columns = focus.columns_of(row, dict.fromkeys(row, "VARCHAR"))
+    labels = "[{'Key': 'team', 'Value': 'label'}, {'Key': 'Team', 'Value': 'x'}] AS x_Labels"
+    duckdb.execute(f"COPY (SELECT {columns}, {labels}, [{{'Amount': -0.5}}] AS x_Credits) TO '{folder}/gcp.parquet'")
+    return folder / "gcp.parquet"
+
+
 @pytest.mark.parametrize(
     ("made", "read_as"),
     [
+        (google_focus, "gcp-focus"),
+        (lambda folder: write_csv(folder / "view.csv", [focus.GCP]), "gcp-focus"),
         (lambda folder: bills.by_day(folder / "cur", bills.AWS), "aws-cur-2"),
         (aws_with_maps, "aws-cur-2"),
         (lambda folder: bills.parquet(folder / "gcp.parquet", bills.GCP), "gcp-bigquery"),
