@@ -65,6 +65,9 @@ def allocate_with(session: Any, request: Request, output: Path, lines: Any = Non
 
 @contextmanager
 def _settings(session: Any) -> Iterator[None]:
+    context = getattr(session, "_sc", None)
+    if context is not None and context._jsc is None:
+        raise InputError("the Spark session was stopped", remedy="Give one that runs.")
     try:
         before = {name: session.conf.get(name, None) for name in _SETTINGS}
     except Exception as error:

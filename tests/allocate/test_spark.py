@@ -28,7 +28,6 @@ from spendgate.allocate.load import load_disputes, load_rules
 from spendgate.allocate.patterns import java
 from spendgate.allocate.run import Outcome, Request, allocate, engine
 from spendgate.allocate.spark import Spark, allocate_with, session
-from spendgate.cli import main
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, write_csv
 
@@ -203,12 +202,12 @@ def drawn(random: Random) -> dict[str, str]:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=1, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_whatever_the_bill_spark_writes_what_duckdb_writes(
     spark: Any, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     random = Random(seed)
-    rows = [drawn(random) for _ in range(400)]
+    rows = [drawn(random) for _ in range(800)]
     outcome, _ = both(tmp_path_factory.mktemp("bill"), spark, rows, drivers={"gpu-hours": USES}, disputes=DISPUTES)
     assert outcome.reconciles
 
@@ -431,20 +430,6 @@ def test_rules_that_overlap_are_counted_on_a_sample_of_a_large_bill(
 def test_an_engine_that_nobody_has_is_refused() -> None:
     with pytest.raises(InputError, match='no engine "presto"'), session("presto"):
         pass
-
-
-def test_the_command_runs_on_spark_with_report_and_explanation(
-    spark_here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bill = write_csv(tmp_path / "bill.csv", [line("12.5", tags={"team": "nlp"}), line("1")])
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(HEAD + "rules: [{name: t, layer: direct, match: has(tags.team), owner: {team: tags.team}}]\n")
-    out = tmp_path / "out"
-    assert main(["allocate", str(bill), "--rules", str(rules), "--engine", "spark", "--output", str(out)]) == 0
-    assert "13.50 of 2 lines: reconciles with the bill" in capsys.readouterr().out
-    assert {"allocated.parquet", "summary.json"} <= {path.name for path in out.iterdir()}
-    assert main(["allocate", "explain", "bill.csv:1", "--output", str(out)]) == 0
-    assert "pays      100.0000%" in capsys.readouterr().out
 
 
 def test_spark_connect_without_its_libraries_says_what_to_install() -> None:

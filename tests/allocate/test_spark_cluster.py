@@ -60,6 +60,11 @@ def test_a_cluster_writes_what_duckdb_writes_to_the_last_file(cluster: Cluster, 
         assert line_ == same
     assert others(theirs) == others(ours)
     assert {"summary.json", "report.html", "invoices/nlp.html"} <= set(others(theirs))
+    explained = [
+        spendgate("allocate", "explain", "focus.csv:39", "--output", folder).stdout for folder in (ours, theirs)
+    ]
+    assert explained[0] == explained[1]
+    assert "pays" in explained[0]
     billed = json.loads((theirs / "summary.json").read_text(encoding="utf-8"))["billed"]
     assert sum(row["x_AllocatedCost"] for row in written(theirs)) == Decimal(billed)
 
@@ -130,7 +135,7 @@ def test_executors_that_are_lost_end_it_with_a_reason_and_without_output(cluster
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Spark could not allocate the bill: ExecutorLostFailure (executor 0 exited" in done.stdout
-    assert "Cannot call methods on a stopped SparkContext" in done.stdout  # the second time
+    assert "the Spark session was stopped" in done.stdout  # the second time
     assert list(tmp_path.iterdir()) == []
 
 
