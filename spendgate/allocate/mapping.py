@@ -214,15 +214,17 @@ class _Bill:
 
     def _arithmetic(self, form: Mapping[str, Any]) -> str | None:
         """The first operand must have a value; the others count nothing where they have none."""
-        first, *others = (self.form(one) for one in form.get("sum", form.get("difference")))
-        if first is None:
+        first, *others = form["sum"] if "sum" in form else form["difference"]
+        whole = self.form(first)
+        if whole is None:
             return None
         sign = "+" if "sum" in form else "-"
-        made = self._number(first)
-        for operand, text in zip(form.get("sum", form.get("difference"))[1:], others, strict=True):  # type: ignore[index]
+        made = self._number(whole)
+        for operand in others:
+            text = self.form(operand)
             if text is None and isinstance(operand, dict) and "total" in operand:
                 raise InputError(
-                    f"the bill has no column {operand['total']}, and without it its costs are too high",
+                    f"the bill has no column {operand['total']}, and without it its costs are not what is paid",
                     place=self.place,
                     remedy="Export it with that column, as a list or as JSON text.",
                 )

@@ -114,9 +114,11 @@ class DuckDBWords:
         listed = f"CAST(nullif(trim({text}), '') AS JSON)"
         items = f"from_json({listed}, '[\"JSON\"]')"
         # An object, or a record without the field, would count nothing.
-        whole = f"CASE WHEN json_type({listed}) NOT IN ('ARRAY', 'NULL') THEN error('no list: ' || {text}) ELSE {items} END"
-        without = f"error('no {field} in ' || CAST(e AS VARCHAR))"
-        amount = f"CASE WHEN json_extract(e, '$.{field}') IS NULL THEN {without} ELSE json_extract_string(e, '$.{field}') END"
+        none = f"error('no list: ' || {text})"
+        whole = f"CASE WHEN json_type({listed}) NOT IN ('ARRAY', 'NULL') THEN {none} ELSE {items} END"
+        amount = f"json_extract_string(e, '$.{field}')"
+        lacks = f"error('no {field} in ' || CAST(e AS VARCHAR))"
+        amount = f"CASE WHEN json_extract(e, '$.{field}') IS NULL THEN {lacks} ELSE {amount} END"
         return self._total(whole, amount)
 
     def _total(self, items: str, amount: str) -> str:

@@ -245,6 +245,33 @@ def test_gcp_export_as_flattened_csv(tmp_path: Path) -> None:
     check_gcp(allocated([write_csv(tmp_path / "gcp.csv", flat(GCP))])[1])
 
 
+@pytest.mark.parametrize(
+    ("credits", "told"),
+    [
+        ('[{"amount": "x"}]', 'Could not convert string "x"'),
+        ("none", "Malformed JSON"),
+        ('{"amount": -1}', 'no list: {"amount": -1}'),
+        ('[{"amount": -1}, {"Amount": -1}]', 'no amount in {"Amount":-1}'),
+        (None, "the bill has no column credits, and without it its costs are not what is paid"),
+    ],
+)
+def test_credits_that_would_be_lost_are_refused(tmp_path: Path, credits: str | None, told: str) -> None:
+    rows = [{name: value for name, value in row.items() if name != "credits"} for row in flat(GCP)]
+    given = [row if credits is None else {**row, "credits": credits} for row in rows]
+    with pytest.raises(InputError) as caught:
+        allocated([write_csv(tmp_path / "gcp.csv", given)])
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("credits", "billed"), [("", "2.6"), (" [] ", "2.6"), ('[{"amount": null}, {"amount": "-1e-1"}]', "2.5")]
+)
+def test_credits_of_no_amount_count_nothing(tmp_path: Path, credits: str, billed: str) -> None:
+    one, other = flat(GCP)
+    bill = write_csv(tmp_path / "gcp.csv", [{**one, "credits": credits}, other])
+    assert allocated([bill])[0].billed == Decimal(billed)
+
+
 def check_azure(rows: list[dict[str, Any]]) -> None:
     shown = [
         (row["ChargeCategory"], row["x_Team"], row["BilledCost"], row["EffectiveCost"], row["CommitmentDiscountStatus"])
