@@ -12,13 +12,14 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate import bill, shares
+from spendgate.allocate.billed_uses import uses_of_bill
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
 from spendgate.allocate.files import noticed
 from spendgate.allocate.findings import hint, overlaps, tags_asked
 from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
-from spendgate.allocate.model import OWNER, Layer, Window
+from spendgate.allocate.model import OWNER, Layer, Rule, Window
 from spendgate.allocate.output import keep_inputs
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
 from spendgate.allocate.tags import AddTags
@@ -50,9 +51,17 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     raw = bill.once(engine.open_bill(request), engine.rows, place)
     table = bill.typed(raw, cost, place, engine.as_time)
     chosen = bill.inside(raw, request.month, request.currency, engine.as_time)
+    lines = table if chosen is None else table.filter(chosen)
+
+    def billed(rule: Rule) -> Mapping[tuple[str, date], shares.Use]:
+        try:
+            return uses_of_bill(engine, request.rules, rule, lines)
+        except Exception as error:
+            raise engine.told(error, place) from None
+
     tables = Tables(
         engine.put("spendgate_rules", rules_table(request.rules)),
-        engine.put("spendgate_shares", shares_table(shares_of(request, engine.reader))),
+        engine.put("spendgate_shares", shares_table(shares_of(request, engine.reader, billed))),
     )
     partial = output.with_name(f".{output.name}.{token_hex(4)}.part")
     try:
@@ -61,7 +70,6 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
             request,
             lambda: engine.rows(bill.first_fault(raw, cost, engine.as_time)),
         )
-        lines = table if chosen is None else table.filter(chosen)
         written = _written(engine, request, lines, tables, partial)
         outcome = _outcome(engine, request, lines, written, counted)
         engine.land(partial, output)
@@ -72,8 +80,13 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     return outcome
 
 
-def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
-    """The shares of all pools. Raises InputError for a driver table that is wrong.
+Billed = Callable[[Rule], Mapping[tuple[str, date], shares.Use]]
+"""What the bill itself says of the use of a rule's pools."""
+
+
+def shares_of(request: Request, reader: Any, billed: Billed | None = None) -> tuple[shares.Share, ...]:
+    """The shares of all pools; ``billed`` is asked where the bill stands for a driver's table. Raises InputError for a
+    driver table that is wrong, and where the bill would be needed and cannot be asked.
 
     A table that several rules share by the same window is read once.
     """
@@ -87,8 +100,16 @@ def shares_of(request: Request, reader: Any) -> tuple[shares.Share, ...]:
     for number, rule in enumerate(in_order(request.rules), start=1):
         if rule.layer is Layer.FIXED:
             found += shares.fixed(rule, number)
-        elif rule.layer is Layer.PROPORTIONAL and rule.driver is not None:
+        elif rule.layer is Layer.PROPORTIONAL and rule.driver in files:
             found += shares.proportional(rule, number, uses(rule.driver, rule.window))
+        elif rule.layer is Layer.PROPORTIONAL:
+            if billed is None:
+                raise InputError(
+                    f"the driver {rule.driver} is of the bill, which is not asked here",
+                    place=rule.place,
+                    remedy=f"Give a table: --drivers {rule.driver}=FILE.",
+                )
+            found += shares.proportional(rule, number, billed(rule))
     return tuple(found)
 
 

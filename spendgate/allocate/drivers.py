@@ -206,7 +206,8 @@ def _amount(text: str | None, unit: str, file: Path, number: int) -> Any:
 
 
 def files_of(drivers: Mapping[str, Driver], given: Mapping[str, Path], rules: Path) -> dict[str, Path]:
-    """The file of each driver: the one that is given, else the one that the rules name, beside them.
+    """The file of each driver: the one that is given, else the one that the rules name, beside them; none of what the
+    bill itself says.
 
     Raises InputError for a driver without a file, and for a file of no driver.
     """
@@ -220,7 +221,7 @@ def files_of(drivers: Mapping[str, Driver], given: Mapping[str, Path], rules: Pa
             found[name] = given[name]
         elif driver.file is not None:
             found[name] = rules.parent / driver.file
-        else:
+        elif driver.bill is None:
             raise InputError(
                 f"no table for the driver {name}", place=driver.place, remedy=f"Give it: --drivers {name}=FILE."
             )

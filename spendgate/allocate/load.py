@@ -39,11 +39,14 @@ def load_rules(path: Path) -> RuleSet:
         name: Driver(
             name,
             body["unit"],
-            _expression(file, "drivers", name, "value"),
+            _expression(file, "drivers", name, "value")
+            if "value" in body
+            else Expression(f"row.{body['bill']}", file.place("drivers", name, "bill")),
             {key: body.get("columns", {}).get(key, key) for key in COLUMNS},
             file.place("drivers", name),
             body.get("file"),
             data.get("aliases", {}),
+            body.get("bill"),
         )
         for name, body in data.get("drivers", {}).items()
     }

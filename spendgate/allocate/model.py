@@ -114,6 +114,8 @@ class Driver:
 
     ``value`` is CEL over ``row``; ``columns`` says which column holds the pool, the time, the capacity and each field
     of an owner. ``unit`` is what the value counts. ``aliases`` are other names of owners, by field.
+    ``bill`` is what of the bill itself stands for a table that is not there: ``gpu_hours``, of the lines that owners
+    have of their own.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Driver:
     place: Place
     file: str | None = None
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

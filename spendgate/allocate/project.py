@@ -42,7 +42,7 @@ def load_projection(named: Sequence[str | Path], drivers: Mapping[str, Path]) ->
     for number, rule in enumerate(in_order(rules), start=1):
         if rule.layer is Layer.FIXED:
             found += fixed(rule, number)
-        elif rule.layer is Layer.PROPORTIONAL and rule.driver is not None:
+        elif rule.layer is Layer.PROPORTIONAL and rule.driver in files:
             uses = latest_uses(rules.drivers[rule.driver], files[rule.driver], rule.window)
             found += proportional(rule, number, uses)
     return Projection(rules, Decider(rules, found))
