@@ -122,6 +122,9 @@ class Spark:
             raise InputError("lines of a DataFrame need the column of their ids", remedy="Request(line_id=…)")
         else:
             frame = self.given
+        low = [name.lower() for name in frame.columns]
+        if twice := next((name for name in low if low.count(name) > 1), None):
+            raise InputError(f'two columns are named "{twice}"', place=place, remedy="Which one counts cannot be told.")
         if request.line_id is not None:
             bill.known_line_id(request.line_id, frame.columns, place)
             frame = frame.withColumn(LINE_ID, frame[_column(request.line_id)].cast("string"))

@@ -376,6 +376,17 @@ def test_a_table_of_the_session_is_allocated_and_the_session_stays_as_it_was(spa
     assert spark.range(1).count() == 1  # it was not stopped
 
 
+def test_columns_that_differ_in_case_alone_are_refused_and_other_cases_are_read(spark: Any, tmp_path: Path) -> None:
+    columns = "CAST(2 AS DECIMAL(30, 12)) AS billedcost, 'USD' AS BILLINGCURRENCY, TIMESTAMP '2026-03-01' AS chargePeriodStart"
+    frame = spark.sql(f'SELECT \'a\' AS id, {columns}, \'[{{"key": "team", "value": "nlp"}}]\' AS TAGS')
+    options = {"drivers": {"gpu-hours": USES}, "line_id": "id"}
+    outcome, rows = on_spark(tmp_path, spark, Path("bill"), POOL, lines=frame, **options)
+    assert (outcome.billed, rows[0]["x_Team"]) == (2, "nlp")
+    twice = frame.selectExpr("*", "1 AS BilledCost")
+    with pytest.raises(InputError, match='two columns are named "billedcost"'):
+        on_spark(tmp_path, spark, Path("bill"), POOL, lines=twice, **options)
+
+
 def log_level(session: Any) -> str:
     return str(session.sparkContext._jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString())
 
