@@ -57,7 +57,9 @@ class SparkWords:
         listed = _json("t", f"array<{_MAP}>")
         held = _named(listed, "l", "CASE WHEN l IS NULL THEN raise_error(concat('Malformed JSON: ', t)) ELSE l END")
         read = _named(f"nullif(trim({text}), '')", "t", f"CASE WHEN t IS NOT NULL THEN {held} END")
-        return self._total(read, f"try_element_at(e, {self.text(field)})")
+        key = self.text(field)
+        lacks = f"raise_error(concat({self.text(f'no {field} in ')}, coalesce(to_json(e), 'null')))"
+        return self._total(read, f"CASE WHEN map_contains_key(e, {key}) THEN e[{key}] ELSE {lacks} END")
 
     def _total(self, items: str, amount: str) -> str:
         added = f"(sum, e) -> CAST(sum + e AS {self.number})"

@@ -118,7 +118,7 @@ SERVICES = (
     '{"name": "a", "a": {"b": "c"}}', '{"name": null}', '{"name": ""}', "no json", "[1]", None, '{"name": 1.5}',
     '{"a": {"b": {"c": [1, "x"]}}} ',
 )  # fmt: skip
-FEES = ('[{"amount": 1.25}, {"amount": "-0.5"}]', "[]", "", None, '[{"x": 1}]', ' [{"amount": null}] ')
+FEES = ('[{"amount": 1.25}, {"amount": "-0.5"}]', "[]", "", None, '[{"x": 1, "amount": 2}]', ' [{"amount": null}] ')
 TAG_TEXTS = (
     '{"user_team": "nlp", "cost_center": "7"}', '"user_team": "nlp","b": "ü"', '[{"key": "user_a", "value": "1"}]',
     '[{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]', "broken", '{"a": null}', "{}", "", None, " ",
@@ -181,13 +181,13 @@ def test_whatever_a_mapping_says_both_engines_read_it_alike(spark: Any, tmp_path
 def test_amounts_that_are_none_fail_on_both(spark: Any, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN, encoding="utf-8")
     mapping = load_mapping(tmp_path / "own.yaml")
-    for fees in ('[{"amount": "much"}]', "[{", '[{"amount": 1}] x'):
+    for fees in ('[{"amount": "much"}]', "[{", '[{"amount": 1}] x', '[{"Amount": 1}]', '{"amount": 1}', "[null]"):
         row = {**drawn(Random(1)), "amount": "1", "fees": fees}
-        with pytest.raises(Exception, match=r"much|alformed JSON"):
+        with pytest.raises(Exception, match=r"much|alformed JSON|no amount in|no list"):
             on_both(spark, mapping, [row])
         types = dict.fromkeys(row, "VARCHAR")
         values = ", ".join(f"{SPARK.text(value or '')} AS {name}" for name, value in row.items())
-        with pytest.raises(Exception, match=r"much|alformed JSON"):
+        with pytest.raises(Exception, match=r"much|alformed JSON|no amount in|no list"):
             spark.sql(f"SELECT {select_list(mapping, types, SPARK)} FROM (SELECT {values})").collect()
 
 
