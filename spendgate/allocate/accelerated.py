@@ -28,7 +28,8 @@ _BLOCKS: Final = tuple(f"{size} {unit}" for size in (1, 10, 100, 1000) for unit 
 the block for the PricingQuantity (github.com/microsoft/finops-toolkit, x_PricingBlockSize)."""
 
 _COSTS: Final = ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")
-_UNUSED_RESERVATION: Final = 'compute.googleapis.com/is_unused_reservation" *: *"true"'
+_RESERVED: Final = "compute.googleapis.com/is_unused_reservation"
+_UNUSED_RESERVATION: Final = f'{_RESERVED}" *: *"true"'
 """A system label of Google Cloud, which the column mapping puts among the tags."""
 
 _QUANTITY: Final = "decimal(27, 10)"
@@ -60,7 +61,9 @@ def sums(lines: ir.Table, by: Mapping[str, Any], share: Any = None, having: froz
 
     # A bill without the column for what was used has none for what was priced by the block either.
     consumed = "ConsumedQuantity" if "ConsumedQuantity" in there else "PricingQuantity"
-    quantity = lines[consumed].try_cast(_QUANTITY) if consumed in there else ibis.null(_QUANTITY)
+    quantity = lines[consumed] if consumed in there else ibis.null(_QUANTITY)
+    if share is not None or not quantity.type().is_decimal():
+        quantity = quantity.try_cast(_QUANTITY)
     unit = text("ConsumedUnit", "PricingUnit").lower().strip()
     costs = [ibis.coalesce(lines[name].cast("float64"), 0.0) for name in _COSTS if name in there]
     takes_back = (
@@ -77,7 +80,9 @@ def sums(lines: ir.Table, by: Mapping[str, Any], share: Any = None, having: froz
         (quantity < 0) | ~takes_back,
     ]
     if TAGS in there and lines[TAGS].type().is_string():
-        counted.append(~lines[TAGS].fill_null("").re_search(_UNUSED_RESERVATION))
+        tags = lines[TAGS].fill_null("")
+        # Looking for a text is far cheaper than for a pattern, and hardly a line has it.
+        counted.append(~(tags.contains(_RESERVED) & tags.re_search(_UNUSED_RESERVATION)))
     columns = {name: text(*columns) for name, columns in TEXTS.items()}
     # Descriptions may be as many as lines: they are asked where nothing better says what it is, and on Google Cloud.
     named = ibis.coalesce(columns["meter"], columns["instance"])
@@ -90,14 +95,16 @@ def sums(lines: ir.Table, by: Mapping[str, Any], share: Any = None, having: froz
     return grouped.rename({name.removeprefix("g_"): name for name in asked}).limit(MOST + 1)
 
 
-def hours_of(rows: Iterable[Mapping[str, Any]], by: Iterable[str]) -> Hours:
-    """What the sums are hours of, by the columns of ``by``."""
+def hours_of(rows: Iterable[Mapping[str, Any]], by: Iterable[str], share: str | None = None) -> Hours:
+    """What the sums are hours of, by the columns of ``by``; ``share`` names the one with how much of them counts."""
     names, found = tuple(by), Hours()
     for row in rows:
         answer = ran_on(Texts(**{name: row[name] for name in TEXTS}))
         if answer is None or not row["quantity"]:
             continue
         used = Fraction(row["quantity"]) * (Fraction(1, 3600) if row["unit"] in SECONDS else 1)
+        if share is not None:
+            used *= Fraction(row[share])
         if isinstance(answer, Ran):
             key = (*(row[name] for name in names), answer.accelerator)
             found.of[key] = found.of.get(key, Fraction()) + used * answer.count
