@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.files import CSV as CSV
 from spendgate.allocate.files import PARQUET as PARQUET
+from spendgate.allocate.files import as_glob
 from spendgate.allocate.files import files_of_bill as files_of_bill
 from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS, REQUIRED, Kind
 from spendgate.allocate.heads import fault_of, separator_of
@@ -54,7 +55,7 @@ def open_bill(
     Raises InputError for a path without bills, mixed formats, and files that cannot be read.
     """
     files, csv = files_of_bill(paths)
-    listed = ", ".join(_quoted(str(path)) for path in files)
+    listed = ", ".join(_quoted(as_glob(path)) for path in files)
     separator = separator_of(files) if csv else ""
     if csv:
         # Left to itself DuckDB would read a file that is cut off as one of other separators and quotes.
@@ -274,6 +275,7 @@ _CSV_FAULTS: Final = (
     (re.compile(r"unterminated quote|unquoted value|quote should be followed"), "a quote is not closed"),
     (re.compile(r"[Ii]nvalid unicode|not utf-8 encoded"), "it is not UTF-8 text"),
     (re.compile(r"Unexpected end of GZIP stream"), "the file is cut off"),
+    (re.compile(r"when sniffing"), "its lines cannot be told apart: do all of them end alike?"),
     (
         re.compile(r"No magic bytes|too small to be a Parquet file"),
         "the file is cut off, or it is no Parquet file ({0})",
@@ -321,9 +323,9 @@ def _of_binary(column: Any, kind: Kind) -> Any:
 def written_files(path: Path) -> str:
     """What a reader takes for an allocation that was written: the file, or the part files of Spark's folder."""
     if not path.is_dir():
-        return str(path)
+        return as_glob(path)
     ending = ".csv" if path.suffix.lower() == ".csv" else ".parquet"
-    return str(path / f"part-*{ending}")
+    return f"{as_glob(path)}/part-*{ending}"
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill import CSV, PARQUET, said
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
+from spendgate.allocate.files import as_glob
 from spendgate.allocate.focus import ROW
 from spendgate.allocate.heads import fault_of, separator_of
 from spendgate.allocate.model import OWNER, Driver, Window
@@ -108,9 +109,9 @@ def _table(connection: Any, file: Path, value: Node) -> Any:
             separator = separator_of([file])
             # Left to itself DuckDB would read a table that is cut off as one of other separators and quotes.
             written = {"header": True, "delim": separator, "quote": '"', "escape": '"'}
-            table = connection.read_csv(str(file), all_varchar=True, **written)
+            table = connection.read_csv(as_glob(file), all_varchar=True, **written)
             return _with_numbers(connection, table, value)
-        table = connection.read_parquet(str(file))
+        table = connection.read_parquet(as_glob(file))
     except Exception as error:
         if "when sniffing" in str(error) and (fault := fault_of([file], separator)):
             raise fault from None

@@ -50,6 +50,11 @@ def files_of_bill(paths: Sequence[Path]) -> tuple[list[Path], bool]:
     return files, formats == {True}
 
 
+def as_glob(path: Path) -> str:
+    """The path as DuckDB takes it, where some letters stand for any: ``bill [1].csv`` would be ``bill 1.csv``."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
 def noticed(paths: Sequence[Path]) -> list[str]:
     """What one should know of these files, one sentence each: what was left out, and what may be cut off."""
     told = []

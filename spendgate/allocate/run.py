@@ -15,6 +15,7 @@ from spendgate.allocate.allocating import allocate_by, shares_of
 from spendgate.allocate.asking import Table, put, rows_of, rows_of_sql
 from spendgate.allocate.dialects import DIALECTS, sql
 from spendgate.allocate.engine import Outcome, Request
+from spendgate.allocate.files import as_glob
 from spendgate.allocate.plan import Tables, plan, rules_table, shares_table
 from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, valid_duckdb_tags
 from spendgate.errors import InputError
@@ -168,7 +169,7 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
 
 
 def _parquet(path: Path) -> str:
-    return f"read_parquet({_quoted(str(path))})"
+    return f"read_parquet({_quoted(as_glob(path))})"
 
 
 def _quoted(text: str) -> str:

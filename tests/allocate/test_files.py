@@ -13,8 +13,9 @@ import pytest
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
 from spendgate.allocate.files import files_of_bill, noticed
+from spendgate.cli import main
 from spendgate.errors import InputError
-from tests.allocate.bills import line, run, write_csv
+from tests.allocate.bills import HEAD, line, run, write_csv
 from tests.allocate.test_mapping import allocated, parquet
 
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -185,6 +186,34 @@ def test_an_allocation_among_the_files_of_a_bill_is_refused(tmp_path: Path) -> N
     parquet(bill / "a.parquet", [ONE])
     with pytest.raises(InputError, match="allocations lie among the files of the bill, and hold its lines again"):
         allocated([bill])
+
+
+@pytest.mark.parametrize("name", ["bill [1]", "bill ?", "bill *", "bill [!x]"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_letters_that_stand_for_any_stand_for_themselves(tmp_path: Path, name: str, ending: str) -> None:
+    folder = tmp_path / "march [x]?"
+    folder.mkdir()
+    for stem, row in ((name, ONE), ("bill 1", line("100"))):
+        if ending == "csv":
+            put(folder / f"{stem}.csv", row)
+        else:
+            (parquet(folder / "made.parquet", [row])).rename(folder / f"{stem}.parquet")
+    assert allocated([folder / f"{name}.{ending}"])[0].billed == 1
+    assert allocated([folder / f"{name}.{ending}", folder / f"bill 1.{ending}"])[0].billed == 101
+
+
+def test_drivers_and_results_of_such_names_are_their_own(tmp_path: Path) -> None:
+    rules = "drivers: {use: {unit: h, value: row.hours, file: 'use [1].csv'}}\nrules:\n  - "
+    rules += "{name: p, layer: proportional, match: has(tags.cluster), pool: tags.cluster, driver: use}\n"
+    (tmp_path / "rules.yaml").write_text(HEAD + rules, encoding="utf-8")
+    for name, team in (("use [1].csv", "right"), ("use 1.csv", "wrong")):
+        write_csv(tmp_path / name, [{"date": "2026-03-01", "pool": "a", "team": team, "hours": "1"}])
+    bill = write_csv(tmp_path / "bill.csv", [line("9", tags={"cluster": "a"})])
+    words = ["allocate", str(bill), "--rules", str(tmp_path / "rules.yaml"), "--output"]
+    assert main([*words, str(tmp_path / "out [1].csv")]) == 0
+    assert "right" in (tmp_path / "out [1].csv").read_text()
+    assert main([*words, str(tmp_path / "march [1]")]) == 0
+    assert main(["allocate", "explain", "bill.csv:1", "--output", str(tmp_path / "march [1]")]) == 0
 
 
 def test_days_without_a_line_may_be_alike(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from spendgate.allocate import bill
 from spendgate.allocate.allocated import FILE, open_allocated, quoted, rows
+from spendgate.allocate.files import as_glob
 from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS, Kind
 from spendgate.allocate.model import OWNER
 from spendgate.errors import InputError
@@ -86,7 +87,7 @@ def _is_allocation(connection: Any, path: Path) -> bool:
     if read is None or not path.exists():
         return False
     try:
-        found = connection.raw_sql(f"DESCRIBE SELECT * FROM {read}({quoted(str(path))})").fetchall()
+        found = connection.raw_sql(f"DESCRIBE SELECT * FROM {read}({quoted(as_glob(path))})").fetchall()
     except Exception:  # what cannot be read is told of by whoever reads it as a bill
         return False
     return "x_AllocatedCost" in {row[0] for row in found}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from spendgate.allocate.allocated import quoted, rows
 from spendgate.allocate.bill import CSV, PARQUET
+from spendgate.allocate.files import as_glob
 from spendgate.errors import InputError
 
 NUMBERS: Final = (
@@ -39,7 +40,7 @@ def _open(connection: Any, table: str, file: Path) -> tuple[str, ...]:
         raise InputError("not a table that can be read", place=file, remedy="Tables of usage are CSV or Parquet.")
     read = "read_csv" if str(file).lower().endswith(CSV) else "read_parquet"
     more = ", header=true, all_varchar=true" if read == "read_csv" else ""
-    source = f"{read}({quoted(str(file))}{more})"
+    source = f"{read}({quoted(as_glob(file))}{more})"
     try:
         columns = tuple(row[0] for row in connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall())
         counted = [name for name in NUMBERS if name in columns]
