@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spendgate.allocate.engine import Rest
+from spendgate.allocate.findings import SAMPLE
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.run import Outcome
 from spendgate.money import show_money
@@ -110,12 +111,20 @@ def notes(outcome: Outcome) -> list[str]:
         told.append(f"Line ids that stand more than once: {', '.join(outcome.duplicates)}.")
     if outcome.rounding:
         told.append(f"The bill has {outcome.rounding} {outcome.currency} beyond twelve decimals.")
+    sampled = outcome.lines > SAMPLE
+    of_all = f" of about {SAMPLE:,} that were looked at" if sampled else ""
     for row in outcome.overlaps:
         told.append(
-            f"{row['lines']:,} lines match {row['rule']} and {row['other']}; {row['rule']} is asked first and decides."
+            f"{row['lines']:,} lines{of_all} match {row['rule']} and {row['other']}; "
+            f"{row['rule']} is asked first and decides."
         )
-    if outcome.never:
-        told.append(f"No line matched: {', '.join(outcome.never)}.")
+    behind = {row["other"] for row in outcome.overlaps}
+    late = [name for name in outcome.never if name in behind]
+    never = [name for name in outcome.never if name not in behind]
+    if late:
+        told.append(f"Rules before them decide all lines that match {', '.join(late)}.")
+    if never:
+        told.append(f"{'No line was left for' if sampled else 'No line matched'}: {', '.join(never)}.")
     for name, columns in outcome.missing.items():
         told.append(f"{name} reads {', '.join(columns)}, which this bill does not have: it counts as absent.")
     for row in outcome.lost:

@@ -407,3 +407,21 @@ def test_what_cel_can_do_beyond_columns_and_where_it_fails(tmp_path: Path, match
     rules = f"rules: [{{name: a, layer: direct, match: {json.dumps(match)}, owner: {{team: tags.team}}}}]\n"
     _, rows = run(tmp_path, [line("1", tags=tags, x_A="1")], rules)
     assert rows[0]["x_Team"] == ("nlp" if matches else None)
+
+
+def test_a_rule_that_others_forestall_is_not_told_to_match_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spendgate.allocate import text
+
+    rules = TEAM + "  - {name: late, layer: direct, match: \"tags.team == 'nlp'\", owner: {team: \"'rest'\"}}\n"
+    rules += "  - {name: never, layer: direct, match: 'false', owner: {team: \"'rest'\"}}\n"
+    outcome, _ = run(tmp_path, [line("1", tags={"team": "nlp"})], rules)
+    assert outcome.never == ("late", "never")
+    told = text.notes(outcome)
+    assert "Rules before them decide all lines that match late." in told
+    assert "No line matched: never." in told
+    monkeypatch.setattr(text, "SAMPLE", 0)
+    told = text.notes(outcome)
+    assert "1 lines of about 0 that were looked at match team and late; team is asked first and decides." in told
+    assert "No line was left for: never." in told

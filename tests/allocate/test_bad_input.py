@@ -420,7 +420,7 @@ LISTED: dict[str, tuple[list[dict[str, str]], str, int, str, str]] = {
         "1 lines match team and team-too; team is asked first and decides.",
         "$1.00",
     ),
-    "a rule that never matches": ([NLP], USED, 0, "No line matched: team-too, never, pool.", "$1.00"),
+    "a rule that never matches": ([NLP], USED, 0, "No line matched: never, pool.", "$1.00"),
     "line ids twice": (
         [{**NLP, "Id": "a"}, {**POOL, "Id": "a"}],
         f"{USED}2026-03-01,a,nlp,1\n",
