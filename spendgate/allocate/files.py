@@ -91,7 +91,13 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.rglob("*") if one.is_file())
+    found = sorted(folder.rglob("*"))
+    for one in found:
+        if one.is_symlink() and one.is_dir() and not one.name.startswith((".", "_")):
+            raise InputError(
+                "this is a link to a folder, which is not followed", place=one, remedy="Name that folder itself."
+            )
+    return [one for one in found if one.is_file()]
 
 
 def _belongs(file: Path, folder: Path) -> bool:

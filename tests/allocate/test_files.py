@@ -234,6 +234,17 @@ def test_a_file_that_may_hold_lines_and_is_not_read_is_refused(tmp_path: Path, n
     assert "may hold lines of the bill, and is not read" in str(caught.value)
 
 
+def test_a_link_to_a_folder_is_refused_since_its_lines_would_be_left_out(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "b.csv", TWO)
+    put(tmp_path / "bill" / "a.csv", ONE)
+    (tmp_path / "bill" / "more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(InputError, match="this is a link to a folder, which is not followed"):
+        files_of_bill([tmp_path / "bill"])
+    (tmp_path / "bill" / "more").unlink()
+    (tmp_path / "bill" / "b.csv").symlink_to(tmp_path / "elsewhere" / "b.csv")
+    assert allocated([tmp_path / "bill"])[0].billed == 3
+
+
 def test_files_in_folders_of_other_parts_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "bill" / "BILLING_PERIOD=2026-03" / "a.csv", ONE)
     put(tmp_path / "bill" / "b.csv", TWO)
