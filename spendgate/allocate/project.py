@@ -12,14 +12,17 @@ from pathlib import Path
 from spendgate.allocate.decide import Decider, Line, Piece
 from spendgate.allocate.drivers import files_of
 from spendgate.allocate.estimated import as_line
+from spendgate.allocate.expression import checked
 from spendgate.allocate.findings import hint, tags_asked
+from spendgate.allocate.focus import LINE
 from spendgate.allocate.library import find_rules
-from spendgate.allocate.model import Layer, Rule, RuleSet, Window
+from spendgate.allocate.model import Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.plan import UNALLOCATED, in_order
 from spendgate.allocate.projected import Allocation, Owner, Paid, Part, Unowned
 from spendgate.allocate.projected import in_order as most_first
 from spendgate.allocate.shares import Share, fixed, proportional
 from spendgate.allocate.tables import latest_uses
+from spendgate.allocate.tags import tags_read
 from spendgate.estimate.model import EXACT, ZERO, CostLine, Estimate, Range
 from spendgate.facts.model import Workload
 from spendgate.prices.model import NoPrice
@@ -74,7 +77,7 @@ def project(
             (parts if line.cost is not None else without_price).append(_part(index, piece, line))
             if piece.window is not None and piece.rule is not None and piece.rule.layer is Layer.PROPORTIONAL:
                 windows[_window(piece.rule, piece.pool, piece.window)] = None
-    assumptions = list(windows)
+    assumptions = [*windows, *_later([*parts, *without_price], estimate.lines, by_address, projection.rules, day)]
     if projection.rules.amount.value in ("list", "contracted"):
         assumptions.append(
             f"the rules allocate {projection.rules.amount.column} of a bill; of an estimate, what it costs"
@@ -87,6 +90,41 @@ def project(
         unallocated=reduce(Range.__add__, (part.cost for part in parts if part.layer == UNALLOCATED), ZERO),
         assumptions=tuple(assumptions),
     )
+
+
+def _later(
+    parts: Sequence[Part],
+    lines: Sequence[CostLine],
+    by_address: Mapping[str, Workload],
+    rules: RuleSet,
+    day: date,
+) -> list[str]:
+    """Where a tag that is known only after apply may let another rule decide, or name another owner."""
+    read: dict[str, tuple[str, ...]] = {}
+    before: dict[str, None] = {}
+    for rule in in_order(rules):
+        if (rule.starts is not None and day < rule.starts) or (rule.ends is not None and day >= rule.ends):
+            continue
+        before |= dict.fromkeys(_tags([rule.match]))
+        named = [*rule.owner.values(), *((rule.pool,) if rule.pool else ())]
+        read[rule.name] = tuple(dict.fromkeys((*before, *_tags(named))))
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for part in parts:
+        workload = by_address.get(lines[part.line].resource)
+        if part.rule is None or part.layer == UNALLOCATED or workload is None:
+            continue
+        unknowns = workload.facts.unknowns
+        keys = [key for key in read[part.rule] if f"tags.{key}" in unknowns or "tags" in unknowns]
+        if keys:
+            found.setdefault((part.rule, ", ".join(keys)), {})[workload.resource.name] = None
+    return [
+        f"{rule} decides {', '.join(names)} as if there were no tag {keys}, which is known only after apply"
+        for (rule, keys), names in found.items()
+    ]
+
+
+def _tags(expressions: Sequence[Expression]) -> tuple[str, ...]:
+    return tags_read(checked(one, LINE, ("bool", "string")).tree for one in expressions)
 
 
 def _window(rule: Rule, pool: str | None, start: date) -> str:

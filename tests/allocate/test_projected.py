@@ -121,6 +121,20 @@ def test_what_no_rule_catches_is_unallocated_with_the_tag_that_would_tell(tmp_pa
     assert allocation.owners == ()
 
 
+def test_a_tag_that_is_known_later_and_may_let_another_rule_decide_is_told(tmp_path: Path) -> None:
+    _, allocation = projected(
+        tmp_path,
+        [
+            machine("later", "t3.micro", unknowns={"tags.team": "tags.team: known only after apply"}),
+            machine("known", "t3.micro", tags={"team": "nlp"}, unknowns={"tags.color": "known only after apply"}),
+        ],
+    )
+    assert paid(allocation).keys() == {("a", False), ("b", False), ("nlp", False)}
+    assert allocation.assumptions == (
+        "tax decides later as if there were no tag team, which is known only after apply",
+    )
+
+
 def test_a_line_without_a_price_is_told_beside_its_owner_and_costs_nothing(tmp_path: Path) -> None:
     found, allocation = projected(tmp_path, [machine("odd", "zz9.huge", tags={"team": "nlp"})])
     (owner,) = allocation.owners
