@@ -108,6 +108,8 @@ def _snowflake(node: Any) -> Any:
 
     if isinstance(node, ops.TryCast) and node.arg.dtype.is_string() and not isinstance(node.arg, ops.Strip):
         return ops.TryCast(ops.Strip(node.arg), node.to)
+    if isinstance(node, ops.TryCast) and node.arg.dtype.is_floating():
+        return ops.Cast(node.arg, node.to)
     if isinstance(node, ops.RegexSearch) and isinstance(node.pattern, ops.Literal):
         pattern = node.pattern.value
         if found := _NOT_POSIX.search(pattern):

@@ -32,7 +32,7 @@ _WITHIN: Final = "120s"
 """How long it is where nobody set it: without executors Spark would wait for ever."""
 
 INSTALL: Final = "pip install 'spendgate[allocate,spark]'"
-CONNECT_INSTALL: Final = "pip install 'pyspark[connect]' 'protobuf<6'"
+CONNECT_INSTALL: Final = "pip install 'spendgate[spark]'"
 """Pulumi's libraries are of protobuf 5, and the newest grpcio-status would take a later one."""
 
 

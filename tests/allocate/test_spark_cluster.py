@@ -169,7 +169,7 @@ def test_a_session_of_another_master_is_not_taken_for_this_one(spark: Any, tmp_p
 
 
 @pytest.mark.skipif(
-    find_spec("grpc_status") is None, reason="Spark Connect is not installed: pip install 'pyspark[connect]'"
+    find_spec("grpc_status") is None, reason="Spark Connect is not installed: pip install 'spendgate[spark]'"
 )
 def test_spark_connect_writes_what_duckdb_writes(spark_connect: str, spendgate: Run, tmp_path: Path) -> None:
     ours, theirs = tmp_path / "duckdb", tmp_path / "spark"
