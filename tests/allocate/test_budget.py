@@ -109,6 +109,17 @@ def test_charges_that_stand_once_are_not_carried_on(tmp_path: Path, capsys: pyte
     assert Decimal(found["bill"]["expected"]) == 810
 
 
+@pytest.mark.parametrize("kind", [{"ChargeCategory": "Credit"}, {"ChargeClass": "Correction"}])
+def test_nobody_counts_on_another_credit_or_refund(
+    kind: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*days("10", 10), {**line("-80"), **kind}]
+    found = check(tmp_path, rows, "  all: {monthly: 225}\n", "--fail-on", "projected", capsys=capsys, code=1)
+    assert Decimal(found["bill"]["spent"]) == 20
+    assert Decimal(found["bill"]["expected"]) == 230
+    assert found["anomalies"] == []
+
+
 def test_days_that_the_bill_does_not_have_yet_are_not_days_without_cost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

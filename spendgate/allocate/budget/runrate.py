@@ -1,8 +1,8 @@
 """Where a month will end: what was charged, and the days to come at the rate of the days before, with a range.
 
-Charges that stand once (purchases, taxes, subscriptions) count as they are and are not carried on. Of use, the mean of
-the last 28 days is carried on, of working days and weekends apart where each has at least three days. The range is the
-80 per cent prediction interval (Student's t) of the sum of that many further days, if days are alike and independent:
+Charges that stand once (purchases, taxes, subscriptions, credits) count as they are and are not carried on. Of use, the
+mean of the last 28 days is carried on, of working days and weekends apart where each has at least three days. The range
+is the 80 per cent prediction interval (Student's t) of the sum of that many further days, if days are alike and independent:
 the variance of ``r`` days after ``n`` with sample variance ``s²`` is ``s² (r + r² / n)``. A day under way would lower
 the rate: ``as_of`` is the last day that is whole.
 """
@@ -29,8 +29,8 @@ _T: Final = tuple(Decimal(word) for word in _QUANTILES.split())
 """The 90th percentile of Student's t by degrees of freedom from 1: both tails leave 80 per cent."""
 
 METHOD: Final = (
-    f"use goes on at the mean of the last {HISTORY} days (working days and weekends apart); one-time charges are not "
-    f"carried on; the range is an 80% prediction interval for days that are alike and independent"
+    f"use goes on at the mean of the last {HISTORY} days (working days and weekends apart); one-time charges and "
+    f"credits are not carried on; the range is an 80% prediction interval for days that are alike and independent"
 )
 
 

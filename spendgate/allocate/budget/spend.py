@@ -21,6 +21,7 @@ _SHOWN: Final = (
     "ResourceId",
     "ChargeDescription",
     "ChargeCategory",
+    "ChargeClass",
     "ChargeFrequency",
     "ChargePeriodEnd",
 )
@@ -28,6 +29,17 @@ _SHOWN: Final = (
 
 A_DAY: Final = 36
 """Hours; a line for longer is of several days. A day has 25 hours where the clock is put back."""
+
+
+ONCE: Final = {
+    "ChargeCategory": "coalesce(ChargeCategory, '') IN ('Purchase', 'Tax', 'Adjustment', 'Credit')",
+    "ChargeClass": "coalesce(ChargeClass, '') = 'Correction'",
+    "ChargeFrequency": "coalesce(ChargeFrequency, '') IN ('One-Time', 'Recurring')",
+    "ChargePeriodEnd": f"coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > {A_DAY}, false)",
+}
+"""What tells a charge that stands once from use, which goes on from day to day, by the column that it reads: a purchase,
+a tax, a subscription, what one line charges for longer than a day (a month of storage), and credits and refunds, since
+nobody may count on another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +155,10 @@ def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
 
 
 def _select(connection: Any, view: str, cost: str, more: Sequence[str]) -> str:
-    """Charges that stand once are told from use, which goes on from day to day: a purchase, a subscription, a tax, and
-    what is charged for longer than a day in one line, such as a month of storage."""
     return f"""
         SELECT {LINE_ID} AS line, CAST(ChargePeriodStart AS DATE) AS day, strftime(ChargePeriodStart, '%Y-%m') AS month,
                {cost} AS cost, BillingCurrency AS currency,
-               coalesce(ChargeCategory, 'Usage') IN ('Purchase', 'Tax', 'Adjustment')
-                   OR coalesce(ChargeFrequency, 'Usage-Based') IN ('One-Time', 'Recurring')
-                   OR coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > {A_DAY}, false) AS once,
+               {" OR ".join(ONCE.values())} AS once,
                coalesce(SkuId, ServiceName, ChargeDescription, '') AS sku, ServiceName AS service,
                ResourceId AS resource, ChargeDescription AS charge, {_tags(connection, view)} AS tags,
                {", ".join(more)}

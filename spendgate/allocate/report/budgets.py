@@ -5,12 +5,12 @@ What is shown is what ``budgets.json`` has; nothing is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from spendgate.allocate.allocated import quoted
-from spendgate.allocate.budget.spend import A_DAY
+from spendgate.allocate.budget.spend import ONCE
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
 from spendgate.allocate.report.shown import NO_TEAM, Report, bar
 
@@ -150,17 +150,8 @@ def lines_query(report: Report, one: Data) -> str:
     where = [f"CAST(ChargePeriodStart AS DATE) = DATE '{one['day']}'"]
     where.append(f"x_Team = {quoted(one['team'])}" if one["team"] is not None else "x_Team IS NULL")
     where.append(f"coalesce({', '.join([*sku, quoted('')])}) = {quoted(one['sku'])}")
-    where += list(_not_once(report))
+    where += [f"NOT ({once})" for column, once in ONCE.items() if column in report.columns]
     return f"SELECT * FROM '{report.table}' WHERE {' AND '.join(where)} ORDER BY abs(x_AllocatedCost) DESC"
-
-
-def _not_once(report: Report) -> Iterator[str]:
-    if "ChargeCategory" in report.columns:
-        yield "coalesce(ChargeCategory, '') NOT IN ('Purchase', 'Tax', 'Adjustment')"
-    if "ChargeFrequency" in report.columns:
-        yield "coalesce(ChargeFrequency, '') NOT IN ('One-Time', 'Recurring')"
-    if "ChargePeriodEnd" in report.columns:
-        yield f"coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) <= {A_DAY}, true)"
 
 
 def _forecast(report: Report, one: Data) -> Safe:
