@@ -2,9 +2,9 @@
 
 Charges that stand once (purchases, taxes, subscriptions, credits) count as they are and are not carried on. Of use, the
 mean of the last 28 days is carried on, of working days and weekends apart where each has at least three days. The range
-is the 80 per cent prediction interval (Student's t) of the sum of that many further days, if days are alike and independent:
-the variance of ``r`` days after ``n`` with sample variance ``s²`` is ``s² (r + r² / n)``. A day under way would lower
-the rate: ``as_of`` is the last day that is whole.
+is the 80 per cent prediction interval (Student's t) of the sum of that many further days, if days are alike and
+independent: the variance of ``r`` days after ``n`` with sample variance ``s²`` is ``s² (r + r² / n)``. A day under way
+would lower the rate: ``as_of`` is the last day that is whole.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ ONCE: Final = {
     "ChargeFrequency": "coalesce(ChargeFrequency, '') IN ('One-Time', 'Recurring')",
     "ChargePeriodEnd": f"coalesce(date_diff('hour', ChargePeriodStart, ChargePeriodEnd) > {A_DAY}, false)",
 }
-"""What tells a charge that stands once from use, which goes on from day to day, by the column that it reads: a purchase,
-a tax, a subscription, what one line charges for longer than a day (a month of storage), and credits and refunds, since
-nobody may count on another one."""
+"""What tells a charge that stands once from use, which goes on from day to day, by the column that it reads: a
+purchase, a tax, a subscription, what one line charges for longer than a day (a month of storage), and credits and
+refunds, since nobody may count on another one."""
 
 
 @dataclass(frozen=True, slots=True)
