@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate import bill
-from spendgate.allocate.patterns import java
+from spendgate.allocate.spark.patterns import java
 from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, spark_tags, tags_by
 from spendgate.errors import InputError
 

@@ -29,9 +29,10 @@ from spendgate.allocate.explain import explain
 from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS
 from spendgate.allocate.focus import TAGS as TAGS_COLUMN
 from spendgate.allocate.load import load_disputes, load_rules
-from spendgate.allocate.patterns import java
 from spendgate.allocate.run import Outcome, Request, allocate, engine
-from spendgate.allocate.spark import Spark, _settings, allocate_with, session
+from spendgate.allocate.spark import allocate_with, session
+from spendgate.allocate.spark.patterns import java
+from spendgate.allocate.spark.run import Spark, _settings
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, write_csv
 

@@ -16,7 +16,7 @@ from spendgate.allocate.library import find_rules
 from spendgate.allocate.mapping import ColumnMapping, load_mapping, select_list
 from spendgate.allocate.mapping_words import DUCKDB
 from spendgate.allocate.run import Request
-from spendgate.allocate.spark_mapping import SPARK, type_name
+from spendgate.allocate.spark.mapping import SPARK, type_name
 from spendgate.errors import InputError
 from tests.allocate import test_focus as focus
 from tests.allocate import test_mapping as bills

@@ -1,7 +1,6 @@
 """Allocation by Spark: the same rules through the same plan, where a bill outgrows one machine.
 
-``allocate_with`` takes a session of the caller's, classic or Spark Connect; ``session`` makes one. Shares of pools are
-worked out here, as for DuckDB; Spark reads the bill, joins, writes and adds up.
+Shares of pools are worked out here, as for DuckDB; Spark reads the bill, joins, writes and adds up.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import bill, run, spark_files
+from spendgate.allocate import bill, run
 from spendgate.allocate.allocating import allocate_by
 from spendgate.allocate.asking import Table
 from spendgate.allocate.engine import Outcome, Request
@@ -22,10 +21,10 @@ from spendgate.allocate.expression import checked
 from spendgate.allocate.focus import LINE, LINE_ID, READ_AS
 from spendgate.allocate.mapping import as_it_is, find_mapping, select_list
 from spendgate.allocate.model import Expression
-from spendgate.allocate.patterns import java
-from spendgate.allocate.spark_mapping import SPARK, TIME, type_name
-from spendgate.allocate.spark_session import first_line
-from spendgate.allocate.spark_session import session as session
+from spendgate.allocate.spark import files
+from spendgate.allocate.spark.mapping import SPARK, TIME, type_name
+from spendgate.allocate.spark.patterns import java
+from spendgate.allocate.spark.sessions import first_line
 from spendgate.allocate.tags import AddTags, spark_json, spark_tags
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Call, Constant, everything
@@ -117,7 +116,7 @@ class Spark:
     def open_bill(self, request: Request) -> ir.Table:
         place = request.bills[0]
         if self.given is None:
-            frame = spark_files.lines(self.session, request.bills)
+            frame = files.lines(self.session, request.bills)
         elif request.line_id is None:
             raise InputError("lines of a DataFrame need the column of their ids", remedy="Request(line_id=…)")
         else:
@@ -143,7 +142,7 @@ class Spark:
     def put(self, name: str, table: Table) -> ir.Table:
         from pyspark.sql.functions import broadcast
 
-        return self._view(name, broadcast(spark_files.small(self.session, table)))
+        return self._view(name, broadcast(files.small(self.session, table)))
 
     def _view(self, name: str, frame: Any) -> ir.Table:
         import ibis
@@ -167,9 +166,9 @@ class Spark:
         return lines.sample(part, method="row")
 
     def write(self, lines: Callable[[AddTags], ir.Table], partial: Path) -> str:
-        made = spark_files.in_utc(self.session.sql(sql(lines(spark_tags))))
+        made = files.in_utc(self.session.sql(sql(lines(spark_tags))))
         made.write.parquet(f"file://{partial.resolve()}")
-        self._view("written", self.session.read.parquet(spark_files.address(partial)))
+        self._view("written", self.session.read.parquet(files.address(partial)))
         return self._views[-1]
 
     def valid_json(self, text: Any) -> Any:
@@ -177,7 +176,7 @@ class Spark:
 
     def land(self, partial: Path, output: Path) -> None:
         if output.suffix.lower() == ".csv":
-            made = spark_files.plain(self.session.read.parquet(spark_files.address(partial)))
+            made = files.plain(self.session.read.parquet(files.address(partial)))
             made.write.csv(f"file://{partial.resolve()}.csv", header=True, quote='"', escape='"')
             shutil.rmtree(partial)
             os.replace(f"{partial}.csv", partial)
