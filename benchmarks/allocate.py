@@ -61,7 +61,7 @@ INTERPRETED = """
 import json, sys, time
 import duckdb
 from pathlib import Path
-from spendgate.allocate.focus import LINE
+from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.load import load_rules
 from spendgate.rules import cel
 

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate.focus import TAGS
+from spendgate.allocate.bill.focus import TAGS
 from spendgate.allocate.machines import TEXTS, Ran, Texts, Unlisted, ran_on
 
 if TYPE_CHECKING:

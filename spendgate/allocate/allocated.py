@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.bill import CSV, written_files
-from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS
+from spendgate.allocate.bill.files import CSV
+from spendgate.allocate.bill.focus import COLUMNS, LINE_ID, TAGS
+from spendgate.allocate.bill.read import written_files
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.plan import UNALLOCATED
 from spendgate.errors import InputError

@@ -11,18 +11,19 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import bill, shares
+from spendgate.allocate import shares
+from spendgate.allocate.bill.files import noticed
+from spendgate.allocate.bill.focus import LINE_ID, READ_AS, TAGS
+from spendgate.allocate.bill.lines import faults, first_fault, inside, once, typed
+from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.billed_uses import uses_of_bill
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
-from spendgate.allocate.files import noticed
 from spendgate.allocate.findings import hint, overlaps, tags_asked
-from spendgate.allocate.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.model import OWNER, Layer, Rule, Window
 from spendgate.allocate.output import keep_inputs
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table
-from spendgate.allocate.tags import AddTags
 from spendgate.errors import InputError
 from spendgate.money import show_money
 
@@ -48,9 +49,9 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     cost, place = request.rules.amount.column, request.bills[0]
     keep_inputs(output, (("the bill", path) for path in request.bills))
     engine.hold(request)
-    raw = bill.once(engine.open_bill(request), engine.rows, place)
-    table = bill.typed(raw, cost, place, engine.as_time)
-    chosen = bill.inside(raw, request.month, request.currency, engine.as_time)
+    raw = once(engine.open_bill(request), engine.rows, place)
+    table = typed(raw, cost, place, engine.as_time)
+    chosen = inside(raw, request.month, request.currency, engine.as_time)
     lines = table if chosen is None else table.filter(chosen)
 
     def billed(rule: Rule) -> Mapping[tuple[str, date], shares.Use]:
@@ -66,9 +67,9 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
     partial = output.with_name(f".{output.name}.{token_hex(4)}.part")
     try:
         counted = _counted(
-            engine.rows(bill.faults(raw, cost, chosen, engine.as_time))[0],
+            engine.rows(faults(raw, cost, chosen, engine.as_time))[0],
             request,
-            lambda: engine.rows(bill.first_fault(raw, cost, engine.as_time)),
+            lambda: engine.rows(first_fault(raw, cost, engine.as_time)),
         )
         written = _written(engine, request, lines, tables, partial)
         outcome = _outcome(engine, request, lines, written, counted)

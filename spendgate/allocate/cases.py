@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
-from spendgate.allocate.focus import COLUMNS, TAGS
+from spendgate.allocate.bill.focus import COLUMNS, TAGS
 from spendgate.allocate.load import load_rules, read_plain
 from spendgate.allocate.model import Amount, Dispute, Expression, RuleSet
 from spendgate.errors import InputError, Place, did_you_mean, raise_together

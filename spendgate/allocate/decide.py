@@ -13,8 +13,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.expression import checked
-from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import OWNER, Expression, Layer, Rule, RuleSet
 from spendgate.allocate.plan import NO_OWNER, NO_POOL, NO_RULE, NO_USE, NO_USER, UNALLOCATED, in_order
 from spendgate.allocate.shares import ONE, Owner, Share

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import bill
+from spendgate.allocate.bill.lines import AsTime, timestamps
+from spendgate.allocate.bill.tags import AddTags, built_in, duckdb_tags, spark_tags, tags_by
 from spendgate.allocate.spark.patterns import java
-from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, spark_tags, tags_by
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Dialect:
     """How an engine reads tags and times, and what its types ask of a statement."""
 
     add_tags: AddTags
-    as_time: bill.AsTime = bill.timestamps
+    as_time: AsTime = timestamps
     adapted: Callable[[Any], Any] = lambda node: node
 
 
@@ -68,7 +68,7 @@ def _bigquery_time(text: Any) -> Any:
     written = text.strip()
     for pattern, by in TIMES_OF_BIGQUERY:
         written = built_in("REGEXP_REPLACE", ("string",) * 3, "string")(written, pattern, by)
-    return bill.timestamps(written)
+    return timestamps(written)
 
 
 def _trino_time(text: Any) -> Any:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.bill.focus import COLUMNS, LINE, TAGS, Kind
 from spendgate.allocate.engine import Put, Rows
 from spendgate.allocate.expression import Columns, checked
-from spendgate.allocate.focus import COLUMNS, LINE, TAGS, Kind
 from spendgate.allocate.model import Expression
 from spendgate.errors import InputError
 from spendgate.rules import cel

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill import CSV, PARQUET, said
+from spendgate.allocate.bill.files import CSV, PARQUET, as_glob
+from spendgate.allocate.bill.focus import ROW
+from spendgate.allocate.bill.heads import fault_of, separator_of
+from spendgate.allocate.bill.read import said
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
-from spendgate.allocate.files import as_glob
-from spendgate.allocate.focus import ROW
-from spendgate.allocate.heads import fault_of, separator_of
 from spendgate.allocate.model import OWNER, Driver, Window
 from spendgate.allocate.shares import Use, as_fraction, owner_of
 from spendgate.errors import InputError, did_you_mean

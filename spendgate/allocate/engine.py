@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spendgate.allocate.asking import Table
-from spendgate.allocate.bill import AsTime
+from spendgate.allocate.bill.lines import AsTime
+from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.model import Dispute, RuleSet
-from spendgate.allocate.tags import AddTags
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

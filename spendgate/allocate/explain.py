@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill import CSV, unreadable, written_files
-from spendgate.allocate.focus import LINE_ID, TAGS
+from spendgate.allocate.bill.files import CSV
+from spendgate.allocate.bill.focus import LINE_ID, TAGS
+from spendgate.allocate.bill.read import unreadable, written_files
 from spendgate.allocate.model import OWNER, Amount
 from spendgate.allocate.report.markup import one_line
 from spendgate.errors import InputError

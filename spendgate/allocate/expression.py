@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import focus
+from spendgate.allocate.bill import focus
 from spendgate.allocate.model import Expression
 from spendgate.errors import InputError
 from spendgate.rules.cel.checker import Checked, check

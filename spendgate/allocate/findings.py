@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.bill.focus import LINE
+from spendgate.allocate.bill.tags import AddTags, tags_read
 from spendgate.allocate.engine import Engine
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
-from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Layer, Rule
-from spendgate.allocate.tags import AddTags, tags_read
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.asking import Table
+from spendgate.allocate.bill.focus import LINE
+from spendgate.allocate.bill.tags import AddTags, tags_read
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.findings import held
-from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import OWNER, Dispute, Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.shares import ALWAYS, DECIMALS, Share
-from spendgate.allocate.tags import AddTags, tags_read
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Constant, Node
 

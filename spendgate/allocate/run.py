@@ -10,14 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import bill
 from spendgate.allocate.allocating import allocate_by, shares_of
 from spendgate.allocate.asking import Table, put, rows_of, rows_of_sql
+from spendgate.allocate.bill.files import as_glob
+from spendgate.allocate.bill.lines import timestamps, typed
+from spendgate.allocate.bill.read import open_bill, unreadable
+from spendgate.allocate.bill.tags import AddTags, built_in, duckdb_tags, valid_duckdb_tags
 from spendgate.allocate.dialects import DIALECTS, sql
 from spendgate.allocate.engine import Outcome, Request
-from spendgate.allocate.files import as_glob
 from spendgate.allocate.plan import Tables, plan, rules_table, shares_table
-from spendgate.allocate.tags import AddTags, built_in, duckdb_tags, valid_duckdb_tags
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def allocate(request: Request, output: Path, connection: Any) -> Outcome:
 class DuckDB:
     """DuckDB as an engine of allocation."""
 
-    as_time = staticmethod(bill.timestamps)
+    as_time = staticmethod(timestamps)
     stops_at_bad_tags = True
 
     def __init__(self, connection: Any) -> None:
@@ -74,7 +75,7 @@ class DuckDB:
         """DuckDB reads rules as they are meant."""
 
     def open_bill(self, request: Request) -> ir.Table:
-        return bill.open_bill(self.reader, request.bills, request.line_id, request.columns)
+        return open_bill(self.reader, request.bills, request.line_id, request.columns)
 
     def put(self, name: str, table: Table) -> ir.Table:
         put(self.reader, name, table)
@@ -133,7 +134,7 @@ def unwritable(error: Exception, place: Path) -> Exception:
         if sign in str(error):
             file = re.search(r'"(/[^"\\]*)', str(error))
             return InputError(message, place=Path(file[1]).parent if file else None, remedy=remedy)
-    return error if isinstance(error, OSError) else bill.unreadable(error, place)
+    return error if isinstance(error, OSError) else unreadable(error, place)
 
 
 _LIMITS: Final = (
@@ -155,8 +156,8 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
     Raises InputError for an expression outside the column subset.
     """
     engine_ = DIALECTS[dialect]
-    raw = bill.open_bill(connection, request.bills, request.line_id, request.columns)
-    lines = bill.typed(raw, request.rules.amount.column, request.bills[0], engine_.as_time)
+    raw = open_bill(connection, request.bills, request.line_id, request.columns)
+    lines = typed(raw, request.rules.amount.column, request.bills[0], engine_.as_time)
     put(connection, "spendgate_shares", shares_table(shares_of(request, connection)))
     put(connection, "spendgate_rules", rules_table(request.rules))
     tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))

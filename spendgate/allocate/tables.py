@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from spendgate.allocate.bill.focus import ROW
+from spendgate.allocate.bill.heads import opened, separator_of
 from spendgate.allocate.drivers import NUMBER, WHOLE, known_columns, read_uses, uses_of
 from spendgate.allocate.expression import checked
-from spendgate.allocate.focus import ROW
-from spendgate.allocate.heads import opened, separator_of
 from spendgate.allocate.model import OWNER, Driver, Window
 from spendgate.allocate.shares import Use
 from spendgate.errors import InputError

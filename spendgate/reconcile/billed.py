@@ -11,7 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate import bill
+from spendgate.allocate.bill.lines import faults, inside, typed
+from spendgate.allocate.bill.read import open_bill, unreadable
 from spendgate.errors import InputError
 from spendgate.reconcile.model import Charge, Window
 
@@ -69,19 +70,19 @@ def read_bill(
 
     Raises InputError for a bill that cannot be read, of several months without ``month``, or of another currency.
     """
-    raw = bill.open_bill(connection, paths, mapping=mapping)
+    raw = open_bill(connection, paths, mapping=mapping)
     if FIRST in raw.columns:
         raw = raw.filter(raw[FIRST].cast("string").lower() == "true")
     cost = "EffectiveCost" if "EffectiveCost" in raw.columns else "BilledCost"
-    table = bill.typed(raw, cost, paths[0])
+    table = typed(raw, cost, paths[0])
     try:
-        chosen = bill.inside(raw, month, currency)
-        seen: dict[str, Any] = bill.faults(raw, cost, chosen).to_pyarrow().to_pylist()[0]
+        chosen = inside(raw, month, currency)
+        seen: dict[str, Any] = faults(raw, cost, chosen).to_pyarrow().to_pylist()[0]
         _refuse(seen, paths[0], cost, wanted, month, currency)
         lines = table if chosen is None else table.filter(chosen)
         return _read(connection, lines, cost, seen["currency"], through, paths[0])
     except Exception as error:
-        raise (bill.unreadable(error, paths[0]) if type(error).__module__ == "_duckdb" else error) from None
+        raise (unreadable(error, paths[0]) if type(error).__module__ == "_duckdb" else error) from None
 
 
 def _refuse(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
+from spendgate.allocate.bill.focus import LINE
+from spendgate.allocate.bill.tags import duckdb_tags
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
-from spendgate.allocate.focus import LINE
 from spendgate.allocate.model import Expression
 from spendgate.allocate.run import engine
-from spendgate.allocate.tags import duckdb_tags
 from spendgate.errors import InputError, Place
 from spendgate.rules import cel
 

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
-from spendgate.allocate.files import files_of_bill, noticed
+from spendgate.allocate.bill.files import files_of_bill, noticed
 from spendgate.cli import main
 from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, run, write_csv

@@ -15,8 +15,8 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
-from spendgate.allocate.focus import COLUMNS, LINE, TAGS, Kind, focus_names
-from spendgate.allocate.mapping import find_mapping
+from spendgate.allocate.bill.focus import COLUMNS, LINE, TAGS, Kind, focus_names
+from spendgate.allocate.bill.mapping import find_mapping
 from spendgate.errors import InputError
 from tests.allocate.bills import run, write_csv
 from tests.allocate.test_mapping import allocated

@@ -12,9 +12,10 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
-from spendgate.allocate import bill
 from spendgate.allocate.accelerated import hours_of, sums
 from spendgate.allocate.asking import rows_of
+from spendgate.allocate.bill.lines import typed
+from spendgate.allocate.bill.read import open_bill
 from spendgate.allocate.machines import Ran, Texts, Unlisted, ran_on
 from spendgate.allocate.run import engine
 from spendgate.cli import main
@@ -119,7 +120,7 @@ Billed = tuple[dict[str, Fraction | int], dict[str, Fraction | int]]
 def billed(path: Path) -> Billed:
     """Hours by accelerator, and of what is not listed by name."""
     with engine() as connection:
-        lines = bill.typed(bill.open_bill(connection, [path]), "BilledCost", path)
+        lines = typed(open_bill(connection, [path]), "BilledCost", path)
         found = hours_of(rows_of(connection, sums(lines, {})), ())
     return {key[0]: hours for key, hours in found.of.items()}, {one.name: n for one, n in found.unlisted.items()}
 
@@ -202,7 +203,7 @@ def test_spark_asks_the_same_and_gets_the_same(tmp_path: Path, spark: Any) -> No
     path = write_csv(tmp_path / "bill.csv", rows)
     here = billed(path)
     with engine() as connection:
-        lines = bill.typed(bill.open_bill(connection, [path]), "BilledCost", path)
+        lines = typed(open_bill(connection, [path]), "BilledCost", path)
         asked = sql(sums(lines, {}))
     spark.read.csv(str(path), header=True, quote='"', escape='"').selectExpr(
         "*", "'' AS x_LineId"

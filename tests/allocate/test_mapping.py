@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
 from spendgate.allocate.asking import rows_of_sql
-from spendgate.allocate.heads import separator_of
+from spendgate.allocate.bill.heads import separator_of
+from spendgate.allocate.bill.mapping import load_mapping, select_list, shipped
 from spendgate.allocate.library import find_rules
-from spendgate.allocate.mapping import load_mapping, select_list, shipped
 from spendgate.allocate.run import Outcome, Request, allocate, engine
 from spendgate.allocate.text import notes
 from spendgate.cli import main

@@ -24,10 +24,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill import open_bill, typed
+from spendgate.allocate.bill.focus import COLUMNS, LINE_ID, READ_AS
+from spendgate.allocate.bill.focus import TAGS as TAGS_COLUMN
+from spendgate.allocate.bill.lines import typed
+from spendgate.allocate.bill.read import open_bill
 from spendgate.allocate.explain import explain
-from spendgate.allocate.focus import COLUMNS, LINE_ID, READ_AS
-from spendgate.allocate.focus import TAGS as TAGS_COLUMN
 from spendgate.allocate.load import load_disputes, load_rules
 from spendgate.allocate.run import Outcome, Request, allocate, engine
 from spendgate.allocate.spark import allocate_with, session

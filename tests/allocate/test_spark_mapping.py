@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
+from spendgate.allocate.bill.mapping import ColumnMapping, load_mapping, select_list
+from spendgate.allocate.bill.words import DUCKDB
 from spendgate.allocate.library import find_rules
-from spendgate.allocate.mapping import ColumnMapping, load_mapping, select_list
-from spendgate.allocate.mapping_words import DUCKDB
 from spendgate.allocate.run import Request
 from spendgate.allocate.spark.mapping import SPARK, type_name
 from spendgate.errors import InputError

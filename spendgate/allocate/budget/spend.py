@@ -8,10 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate import bill
 from spendgate.allocate.allocated import FILE, open_allocated, quoted, rows
-from spendgate.allocate.files import as_glob
-from spendgate.allocate.focus import COLUMNS, LINE_ID, TAGS, Kind
+from spendgate.allocate.bill.files import as_glob
+from spendgate.allocate.bill.focus import COLUMNS, LINE_ID, TAGS, Kind
+from spendgate.allocate.bill.lines import typed
+from spendgate.allocate.bill.read import open_bill, unreadable
 from spendgate.allocate.model import OWNER
 from spendgate.errors import InputError
 
@@ -127,7 +128,7 @@ def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
     import ibis
 
     cost = "BilledCost"
-    table = bill.typed(bill.open_bill(connection, paths, mapping=mapping), cost, paths[0])
+    table = typed(open_bill(connection, paths, mapping=mapping), cost, paths[0])
     if "x_AllocatedCost" in table.columns:
         raise InputError("allocations lie in this folder", place=paths[0], remedy="Name each of their folders.")
     absent = {
@@ -151,7 +152,7 @@ def _bill(connection: Any, paths: Sequence[Path], mapping: str | None) -> None:
     try:
         connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE spend AS {selected}")
     except Exception as error:
-        raise bill.unreadable(error, paths[0]) from None
+        raise unreadable(error, paths[0]) from None
 
 
 def _select(connection: Any, view: str, cost: str, more: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.allocated import currency_of, rows
-from spendgate.allocate.focus import TAGS
+from spendgate.allocate.bill.focus import TAGS
 from spendgate.allocate.kpi.billed import machines_of, put_billed
 from spendgate.allocate.kpi.model import Inputs, Kpi, Measured, Value
 from spendgate.allocate.kpi.registry import KPIS

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.allocate.allocated import quoted, rows
-from spendgate.allocate.bill import CSV, PARQUET
-from spendgate.allocate.files import as_glob
+from spendgate.allocate.bill.files import CSV, PARQUET, as_glob
 from spendgate.errors import InputError
 
 NUMBERS: Final = (

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from spendgate.allocate.allocated import rows
-from spendgate.allocate.focus import LINE_ID
+from spendgate.allocate.bill.focus import LINE_ID
 from spendgate.allocate.model import OWNER
 from spendgate.allocate.plan import UNALLOCATED
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from spendgate.allocate.asking import Table
-from spendgate.allocate.files import files_of_bill
-from spendgate.allocate.focus import LINE_ID
-from spendgate.allocate.heads import separator_of
+from spendgate.allocate.bill.files import files_of_bill
+from spendgate.allocate.bill.focus import LINE_ID
+from spendgate.allocate.bill.heads import separator_of
 
 NOTHING: Final = ("", "NULL", "null")
 _PART: Final = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$")

@@ -13,19 +13,21 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate import bill, run
+from spendgate.allocate import run
 from spendgate.allocate.allocating import allocate_by
 from spendgate.allocate.asking import Table
+from spendgate.allocate.bill.focus import LINE, LINE_ID, READ_AS
+from spendgate.allocate.bill.lines import timestamps
+from spendgate.allocate.bill.mapping import as_it_is, find_mapping, select_list
+from spendgate.allocate.bill.read import known_line_id
+from spendgate.allocate.bill.tags import AddTags, spark_json, spark_tags
 from spendgate.allocate.engine import Outcome, Request
 from spendgate.allocate.expression import checked
-from spendgate.allocate.focus import LINE, LINE_ID, READ_AS
-from spendgate.allocate.mapping import as_it_is, find_mapping, select_list
 from spendgate.allocate.model import Expression
 from spendgate.allocate.spark import files
 from spendgate.allocate.spark.mapping import SPARK, TIME, type_name
 from spendgate.allocate.spark.patterns import java
 from spendgate.allocate.spark.sessions import first_line
-from spendgate.allocate.tags import AddTags, spark_json, spark_tags
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Call, Constant, everything
 
@@ -111,7 +113,7 @@ class Spark:
         import ibis
 
         cleaned = text.strip()
-        return ibis.cases((cleaned.re_search(TIME), bill.timestamps(cleaned)))
+        return ibis.cases((cleaned.re_search(TIME), timestamps(cleaned)))
 
     def open_bill(self, request: Request) -> ir.Table:
         place = request.bills[0]
@@ -125,7 +127,7 @@ class Spark:
         if twice := next((name for name in low if low.count(name) > 1), None):
             raise InputError(f'two columns are named "{twice}"', place=place, remedy="Which one counts cannot be told.")
         if request.line_id is not None:
-            bill.known_line_id(request.line_id, frame.columns, place)
+            known_line_id(request.line_id, frame.columns, place)
             frame = frame.withColumn(LINE_ID, frame[_column(request.line_id)].cast("string"))
         return self._view("bill", self._mapped(frame, request.columns))
 

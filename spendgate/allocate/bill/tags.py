@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from spendgate.allocate.focus import TAGS
+from spendgate.allocate.bill.focus import TAGS
 from spendgate.rules.cel.syntax import Call, Constant, Name, Node, Select, everything
 
 if TYPE_CHECKING:

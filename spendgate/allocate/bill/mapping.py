@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
-from spendgate.allocate.focus import COLUMNS, REQUIRED, TAGS, focus_names
+from spendgate.allocate.bill.focus import COLUMNS, REQUIRED, TAGS, focus_names
+from spendgate.allocate.bill.words import DUCKDB, Words
 from spendgate.allocate.load import read_plain
-from spendgate.allocate.mapping_words import DUCKDB, Words
 from spendgate.errors import InputError, did_you_mean
 
 Form = str | list[Any] | dict[str, Any]

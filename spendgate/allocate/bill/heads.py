@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
-from spendgate.allocate.files import unpacked
+from spendgate.allocate.bill.files import unpacked
 from spendgate.errors import InputError
 
 SEPARATORS: Final = (",", ";", "\t", "|")
