@@ -7,10 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from spendgate.allocate.asking import rows_of
-from spendgate.allocate.bill.files import CSV
+from spendgate.allocate.allocated import open_allocated, quoted
+from spendgate.allocate.asking import rows_of_sql
 from spendgate.allocate.bill.focus import LINE_ID, TAGS
-from spendgate.allocate.bill.read import unreadable, written_files
 from spendgate.allocate.model import OWNER, Amount
 from spendgate.allocate.report.markup import one_line
 from spendgate.errors import InputError
@@ -18,44 +17,55 @@ from spendgate.money import show_money
 
 
 def explain(connection: Any, file: Path, line_id: str) -> Sequence[Mapping[str, Any]]:
-    """The rows of one line in an allocation that was written. Raises InputError where there is none."""
-    if not file.exists():
-        raise InputError("no such allocation", place=file, remedy="`spendgate allocate … --output` writes one.")
-    try:
-        read = connection.read_csv if str(file).lower().endswith(CSV) else connection.read_parquet
-        table = read(written_files(file))
-        if LINE_ID not in table.columns:
-            raise InputError(f"this is no allocation: it has no column {LINE_ID}", place=file)
-        rows: list[dict[str, Any]] = rows_of(connection, table.filter(table[LINE_ID] == line_id))
-    except Exception as error:
-        raise unreadable(error, file) from None
-    if not rows:
-        remedy = f"Line ids are in the column {LINE_ID}."
-        raise InputError(f'no line "{line_id}"', place=file, remedy=remedy)
-    return rows
+    """The rows of one line in an allocation that was written: a folder, or a file of the lines. Raises InputError where
+    there is none."""
+    open_allocated(connection, file)
+    found = rows_of_sql(connection, f"SELECT * FROM allocated WHERE {LINE_ID} = {quoted(line_id)}")
+    if not found:
+        known = rows_of_sql(connection, f"SELECT {LINE_ID} AS id FROM allocated LIMIT 1")
+        like = f', such as "{known[0]["id"]}"' if known else ""
+        raise InputError(f'no line "{line_id}"', place=file, remedy=f"Line ids are in the column {LINE_ID}{like}.")
+    return found
 
 
-def told(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> str:
+def _cost(rows: Sequence[Mapping[str, Any]]) -> tuple[Decimal, str]:
+    """What was allocated of the line, and the column of the bill that it is: that of the rules, amortised or billed."""
+    total = sum((row["x_AllocatedCost"] for row in rows), Decimal())
+    return total, next((one.column for one in Amount if rows[0].get(one.column) == total), "x_AllocatedCost")
+
+
+def _largest_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The owners of a line, in the same order in every run."""
+    return sorted(
+        rows,
+        key=lambda row: (-abs(row["x_AllocatedCost"]), *(row[name] or "" for name in OWNER.values()), row["x_Idle"]),
+    )
+
+
+def told(rows: Sequence[Mapping[str, Any]]) -> str:
     """From the invoice to the line to the rule to each owner, as text."""
     first = rows[0]
     currency = first["BillingCurrency"]
-    column = cost or next(one.column for one in Amount if one.column in first)
+    cost, column = _cost(rows)
     lines = [
         f"line      {first[LINE_ID]}",
         f"charge    {first.get('ChargeDescription') or first.get('ServiceName') or ''}",
         f"period    {first['ChargePeriodStart']} to {first.get('ChargePeriodEnd') or ''}",
         f"resource  {first.get('ResourceId') or 'none'}",
         f"tags      {first.get(TAGS) or 'none'}",
-        f"cost      {first[column]} {currency} ({column})",
+        f"cost      {cost:f} {currency} ({column})",
         f"rule      {first['x_Rule'] or 'none matches'}, layer {first['x_Layer']}",
     ]
     if first["x_Driver"]:
         lines.append(f"driver    {first['x_Driver']}, pool {first['x_Pool'] or 'none'}")
     if first["x_Reason"]:
         lines.append(f"why       {first['x_Reason']}")
+    twice = sum(row["x_FirstShare"] for row in rows)
+    if twice > 1:
+        lines.append(f"note      {twice} lines have this id; cost and shares are of all of them")
     if first["x_Dispute"]:
         lines.append(f"dispute   {first['x_Dispute']}")
-    for row in sorted(rows, key=lambda row: -abs(row["x_AllocatedCost"])):
+    for row in _largest_first(rows):
         words = [f"{name} {row[column_]}" for name, column_ in OWNER.items() if row[column_]]
         owner = ", ".join(words) or "nobody"
         idle = " (idle)" if row["x_Idle"] else ""
@@ -65,10 +75,10 @@ def told(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> str:
     return "\n".join(map(one_line, lines))
 
 
-def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[str, Any]:
+def to_json(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The same as plain data; amounts and shares are texts, so that none is rounded."""
     first = rows[0]
-    column = cost or next(one.column for one in Amount if one.column in first)
+    cost, column = _cost(rows)
 
     def plain(value: Any) -> Any:
         if isinstance(value, Decimal):
@@ -83,7 +93,7 @@ def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[
         "tags": plain(first.get(TAGS)),
         "currency": first["BillingCurrency"],
         "cost_column": column,
-        "cost": plain(first[column]),
+        "cost": plain(cost),
         "rule": first["x_Rule"],
         "layer": first["x_Layer"],
         "driver": first["x_Driver"],
@@ -97,6 +107,6 @@ def to_json(rows: Sequence[Mapping[str, Any]], cost: str | None = None) -> dict[
                 "share": plain(row["x_Share"]),
                 "cost": plain(row["x_AllocatedCost"]),
             }
-            for row in sorted(rows, key=lambda row: -abs(row["x_AllocatedCost"]))
+            for row in _largest_first(rows)
         ],
     }

@@ -260,10 +260,8 @@ def _explain(options: argparse.Namespace) -> int:
             "explain takes one line id and where the allocation lies",
             remedy="spendgate allocate explain LINE_ID --output FILE|DIR",
         )
-    inside = options.output / "allocated.parquet"
-    file = inside if inside.exists() else options.output
     with engine() as connection:
-        found = explain(connection, file, options.words[1])
+        found = explain(connection, options.output, options.words[1])
     print(_as_text(to_json(found)) if options.format == "json" else told(found), end="\n" * (options.format != "json"))
     return 0
 

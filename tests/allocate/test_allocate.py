@@ -274,6 +274,37 @@ def test_the_command_writes_a_folder_and_explains_a_line(tmp_path: Path, capsys:
     assert "100.0000%        $10.00  team nlp" in told
 
 
+@pytest.mark.parametrize("output", ["lines.csv", "lines.parquet"])
+def test_a_line_of_a_file_is_explained_by_the_cost_that_the_rules_allocate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [{**line("10", tags={"team": "nlp"}), "EffectiveCost": "0.30"}])
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(HEAD + "cost: amortized\n" + TEAM, encoding="utf-8")
+    out = str(tmp_path / output)
+    assert main(["allocate", str(bill), "--rules", str(rules), "--output", out]) == 0
+    capsys.readouterr()
+    assert main(["allocate", "explain", "bill.csv:1", "--output", out]) == 0
+    told = capsys.readouterr().out
+    assert "cost      0.300000000000 USD (EffectiveCost)" in told
+    assert "100.0000%         $0.30  team nlp" in told
+    assert main(["allocate", "explain", "bill.csv:1", "--output", out, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["cost"], found["cost_column"]) == ("0.300000000000", "EffectiveCost")
+
+
+def test_lines_that_share_an_id_are_explained_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**line(cost, tags={"team": team}), "Line": "a"} for cost, team in (("10", "nlp"), ("4", "cv"))]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(HEAD + TEAM, encoding="utf-8")
+    words = [str(write_csv(tmp_path / "bill.csv", rows)), "--rules", str(rules), "--line-id", "Line"]
+    assert main(["allocate", *words, "--output", str(tmp_path / "out")]) == 1
+    assert main(["allocate", "explain", "a", "--output", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "2 lines have this id; cost and shares are of all of them" in told
+    assert "cost      14.000000000000 USD" in told
+
+
 @pytest.mark.parametrize("dialect", ["duckdb", "pyspark", "bigquery", "snowflake", "trino"])
 def test_the_same_rules_are_sql_of_other_engines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], dialect: str
