@@ -19,7 +19,7 @@ from spendgate.errors import InputError, InputErrors, Place
 from spendgate.verdict import Checked, Finding
 
 if TYPE_CHECKING:
-    from spendgate.allocate.project import Projection
+    from spendgate.allocate.projected.project import Projection
     from spendgate.config import Config
     from spendgate.estimate.usage import Usage
     from spendgate.report.baseline import Baseline
@@ -176,7 +176,7 @@ def judged(
         whose = f"{declaration.project}, stack {declaration.stack}"
         remarks = (*remarks, f"the baseline holds no estimate of {whose}: growth is not measured")
     if checked.allocation is not None and baseline is not None:
-        from spendgate.allocate.projected import against
+        from spendgate.allocate.projected.model import against
 
         before, why_not = baseline.paid(declaration.project, declaration.stack)
         checked = replace(checked, allocation=against(checked.allocation, before, why_not))
@@ -252,7 +252,7 @@ def _projection(config: Config) -> Projection | None:
     """The allocation rules that the configuration names, ready to be asked."""
     if config.allocation is None:
         return None
-    from spendgate.allocate.project import load_projection
+    from spendgate.allocate.projected.project import load_projection
 
     named = config.allocation
     for file in named.files:

@@ -41,7 +41,7 @@ from spendgate.waivers.decide import Context
 from spendgate.waivers.model import Waivers
 
 if TYPE_CHECKING:
-    from spendgate.allocate.project import Projection
+    from spendgate.allocate.projected.project import Projection
     from spendgate.prices.catalogue import Catalogue
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -138,7 +138,7 @@ def check(
         )
     paid = None
     if allocation is not None:
-        from spendgate.allocate.project import project
+        from spendgate.allocate.projected.project import project
 
         paid = project(
             allocation,

@@ -16,7 +16,7 @@ from spendgate.resource import Assumption, Unanswered
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 
 if TYPE_CHECKING:
-    from spendgate.allocate.projected import Allocation
+    from spendgate.allocate.projected.model import Allocation
     from spendgate.config import Report
     from spendgate.estimate.savings import Saving
     from spendgate.remedy.model import Remedy
@@ -163,7 +163,7 @@ class Verdict:
         found = [checked.allocation for checked in self.inputs if checked.allocation is not None]
         if not found:
             return None
-        from spendgate.allocate.projected import together
+        from spendgate.allocate.projected.model import together
 
         return together(found)
 

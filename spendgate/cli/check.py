@@ -16,7 +16,7 @@ from spendgate.errors import InputError, InputErrors
 from spendgate.verdict import Checked, Finding, Verdict
 
 if TYPE_CHECKING:
-    from spendgate.allocate.project import Projection
+    from spendgate.allocate.projected.project import Projection
     from spendgate.estimate.usage import Usage
 
 STDIN = Path("-")
@@ -202,7 +202,7 @@ def _named_allocation(options: argparse.Namespace) -> Projection | None:
     if options.trust_from is not None:
         remedy = "Name the file as allocation: in spendgate.yaml; it is then read from that revision."
         raise InputError("--allocation and --trust-from: the file could be the change's own", remedy=remedy)
-    from spendgate.allocate.project import load_projection
+    from spendgate.allocate.projected.project import load_projection
 
     named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in options.drivers]
     return load_projection(options.allocation, {name: Path(file) for name, _, file in named})

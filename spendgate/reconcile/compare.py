@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from spendgate.allocate.estimated import service_of
+from spendgate.allocate.projected.cost_lines import service_of
 from spendgate.allocate.run import engine
 from spendgate.reconcile.billed import read_bill, windows_of
 from spendgate.reconcile.effects import NOTHING

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from spendgate.allocate.estimated import service_of
+from spendgate.allocate.projected.cost_lines import service_of
 from spendgate.errors import InputError
 from spendgate.reconcile.model import Charge, EstimatedResource
 

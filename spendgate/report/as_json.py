@@ -19,7 +19,7 @@ from spendgate.waivers.apply import Use
 from spendgate.waivers.model import Waived
 
 if TYPE_CHECKING:
-    from spendgate.allocate.projected import Allocation, Owner
+    from spendgate.allocate.projected.model import Allocation, Owner
     from spendgate.estimate.savings import Saving
 
 _one_line: Final = json.JSONEncoder(ensure_ascii=False).encode

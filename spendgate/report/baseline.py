@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.projected import Before
+from spendgate.allocate.projected.model import Before
 from spendgate.errors import InputError
 from spendgate.estimate.model import ZERO, Range
 

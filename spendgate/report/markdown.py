@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from spendgate.allocate.projected import Allocation
+from spendgate.allocate.projected.model import Allocation
 from spendgate.estimate.carbon import show_figure
 from spendgate.estimate.model import CostLine
 from spendgate.money import show_money

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from spendgate.allocate.model import OWNER
-from spendgate.allocate.projected import Allocation, Paid
+from spendgate.allocate.projected.model import Allocation, Paid
 from spendgate.money import show_money
 from spendgate.report.wording import plural, show_range, some
 

@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from spendgate.allocate.decide import Decider, Line
 from spendgate.allocate.load import load_rules
 from spendgate.allocate.model import OWNER, Layer, Window
 from spendgate.allocate.plan import in_order
-from spendgate.allocate.project import load_projection, project
-from spendgate.allocate.projected import Allocation
+from spendgate.allocate.projected.decide import Decider, Line
+from spendgate.allocate.projected.model import Allocation
+from spendgate.allocate.projected.project import load_projection, project
+from spendgate.allocate.projected.tables import latest_uses
 from spendgate.allocate.shares import fixed, proportional
-from spendgate.allocate.tables import latest_uses
 from spendgate.cli import main
 from spendgate.errors import InputError
 from spendgate.estimate import estimate
@@ -162,7 +162,7 @@ def test_every_line_is_decided_as_by_the_columns_of_an_engine(
 ) -> None:
     """The lines of an estimate, written as a bill of the same day, go through DuckDB by the same rules."""
     pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
-    from spendgate.allocate.estimated import as_line
+    from spendgate.allocate.projected.cost_lines import as_line
     from spendgate.allocate.run import Request, allocate, engine
 
     folder = tmp_path_factory.mktemp("both")
@@ -415,7 +415,7 @@ def test_rules_that_spendgate_yaml_names_and_that_are_not_there_are_told_with_th
 
 
 def test_services_are_named_as_a_bill_names_them() -> None:
-    from spendgate.allocate.estimated import service_of
+    from spendgate.allocate.projected.cost_lines import service_of
 
     assert service_of("aws:ec2/instance:Instance", "machine") == ("Amazon Elastic Compute Cloud", "Compute")
     assert service_of("aws:ec2/instance:Instance", "storage") == ("Amazon Elastic Compute Cloud", "Storage")
@@ -441,7 +441,7 @@ rules:
 
 
 def test_stacks_of_one_run_are_added_up(tmp_path: Path) -> None:
-    from spendgate.allocate.projected import Before, against, together
+    from spendgate.allocate.projected.model import Before, against, together
 
     _, one = projected(tmp_path, [machine("a", tags={"team": "nlp"}), machine("b", "t3.micro", region="eu-west-1")])
     _, other = projected(tmp_path, [machine("c", tags={"team": "nlp"}), machine("d", tags={"team": "vision"})])
@@ -460,7 +460,7 @@ def test_stacks_of_one_run_are_added_up(tmp_path: Path) -> None:
 
 
 def test_the_table_of_services_has_four_columns_and_no_row_twice() -> None:
-    text = (Path(__file__).parents[2] / "spendgate/allocate/services.csv").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "spendgate/allocate/projected/services.csv").read_text(encoding="utf-8")
     rows = list(csv.reader(row for row in text.splitlines() if not row.startswith("#")))
     assert all(len(row) == 4 and all(row) for row in rows)
     assert len({tuple(row[:2]) for row in rows}) == len(rows)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from spendgate.allocate.decide import Line
+from spendgate.allocate.projected.decide import Line
 from spendgate.estimate.model import EXACT, CostLine
 from spendgate.facts.model import Workload
 from spendgate.prices.model import Purchase

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.bill.tags import tags_read
-from spendgate.allocate.decide import Decider, Line, Piece
 from spendgate.allocate.drivers import files_of
-from spendgate.allocate.estimated import as_line
 from spendgate.allocate.expression import checked
 from spendgate.allocate.findings import hint, tags_asked
 from spendgate.allocate.library import find_rules
 from spendgate.allocate.model import Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.plan import UNALLOCATED, in_order
-from spendgate.allocate.projected import Allocation, Owner, Paid, Part, Unowned
-from spendgate.allocate.projected import in_order as most_first
+from spendgate.allocate.projected.cost_lines import as_line
+from spendgate.allocate.projected.decide import Decider, Line, Piece
+from spendgate.allocate.projected.model import Allocation, Owner, Paid, Part, Unowned
+from spendgate.allocate.projected.model import in_order as most_first
+from spendgate.allocate.projected.tables import latest_uses
 from spendgate.allocate.shares import Share, fixed, proportional
-from spendgate.allocate.tables import latest_uses
 from spendgate.estimate.model import EXACT, ZERO, CostLine, Estimate, Range
 from spendgate.facts.model import Workload
 from spendgate.prices.model import NoPrice
