@@ -97,6 +97,10 @@ def _add(options: argparse.Namespace) -> int:
         remedy = did_you_mean(waiver.guardrail, library) or "`spendgate guardrails` lists what there is."
         raise InputError(f'no guardrail "{waiver.guardrail}" to waive', remedy=remedy)
     raise_together(length_faults(waiver, rules, today, Place("--expires")))
+    signed = [name for name in known if waiver.kind is not Kind.APPROVAL and rules.approvals.needed_for(name)]
+    if len(signed) == len(known):
+        remedy = "Ask for one: --approver, --amount and --project, then `spendgate waiver sign`."
+        raise InputError(f"only a signed approval lifts {', '.join(signed)}", remedy=remedy)
     edit.sound(path)
     read = read_waivers(path, shown(path), library, rules, today) if path.exists() else None
     others = read.entries if read else ()
@@ -115,6 +119,8 @@ def _add(options: argparse.Namespace) -> int:
     print(f"{shown(path)}: {waiver.id} lets {waiver.guardrail} pass for {waiver.resource} until {waiver.expires}")
     if waiver.kind is Kind.APPROVAL:
         print(f"It counts once {waiver.approver} has signed it: spendgate waiver sign {waiver.id} --key KEY")
+    if signed:
+        print(f"It does not lift {', '.join(signed)}: only a signed approval does")
     if len(known) > rules.max_guardrails:
         print(
             f"It covers {len(known)} guardrails, and one waiver is for at most {rules.max_guardrails}: "

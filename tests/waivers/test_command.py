@@ -136,6 +136,20 @@ def test_an_approval_is_written_signed_and_verified(
     assert main(["waiver", "sign", "BIX", "--key", str(ada)]) == 2
 
 
+def test_what_only_an_approval_lifts_gets_no_plain_waiver(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    signed = "approvals: {approvers: [ada@example.com], allowedSigners: signers, guardrails: [required-tags]}\n"
+    (folder / "spendgate.yaml").write_text(f"{CONFIG}{signed}waivers: {{maxGuardrails: 9}}\n", encoding="utf-8")
+    assert main([*ADD, "--expires", "30d"]) == 2
+    said = capsys.readouterr().err
+    assert "only a signed approval lifts required-tags" in said
+    assert "--approver" in said
+    assert not (folder / "waivers.yaml").exists()
+    assert main(["waiver", "add", "required-*", *ADD[3:], "--expires", "30d"]) == 2
+    assert main(["waiver", "add", "*-tag*", *ADD[3:], "--expires", "30d"]) == 0
+    assert "It does not lift required-tags: only a signed approval does" in capsys.readouterr().out
+    assert main([*ADD, "--expires", "30d", "--approver", "ada@example.com", "--amount", "5", "--project", "demo"]) == 0
+
+
 def test_an_organisation_sets_limits_that_a_project_keeps(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
