@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgate.allocate import shares
 from spendgate.allocate.bill.files import noticed
 from spendgate.allocate.bill.focus import LINE_ID, READ_AS, TAGS
-from spendgate.allocate.bill.lines import faults, first_fault, inside, once, typed
+from spendgate.allocate.bill.lines import faults, first_fault, inside, once, span, told_span, typed
 from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.billed_uses import uses_of_bill
 from spendgate.allocate.distinct import by_distinct_values
@@ -70,6 +70,7 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
             engine.rows(faults(raw, cost, chosen, engine.as_time))[0],
             request,
             lambda: engine.rows(first_fault(raw, cost, engine.as_time)),
+            lambda: told_span(engine.rows(span(raw, engine.as_time))[0]),
         )
         written = _written(engine, request, lines, tables, partial)
         outcome = _outcome(engine, request, lines, written, counted)
@@ -115,7 +116,10 @@ def shares_of(request: Request, reader: Any, billed: Billed | None = None) -> tu
 
 
 def _counted(
-    row: Mapping[str, Any], request: Request, first_fault: Callable[[], list[dict[str, Any]]]
+    row: Mapping[str, Any],
+    request: Request,
+    first_fault: Callable[[], list[dict[str, Any]]],
+    there_is: Callable[[], str | None],
 ) -> Mapping[str, Any]:
     """The first look at the bill. Raises InputError for lines that cannot be placed, and for mixed currencies."""
     place, cost = request.bills[0], request.rules.amount.column
@@ -133,7 +137,7 @@ def _counted(
         remedy = "Nothing was allocated: export the bill again."
         raise InputError(f"{'; '.join(wrong)}{named}", place=place, remedy=remedy)
     if not row["lines"]:
-        raise InputError(f"the bill has no lines{asked}", place=place)
+        raise InputError(f"the bill has no lines{asked}", place=place, remedy=there_is() if asked else None)
     if row["currencies"] > 1:
         raise InputError(
             f"the bill is in {row['currencies']} currencies, {row['currency']} and {row['other_currency']} among them",

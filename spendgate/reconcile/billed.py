@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.bill.lines import faults, inside, typed
+from spendgate.allocate.bill.lines import faults, inside, span, told_span, typed
 from spendgate.allocate.bill.read import open_bill, unreadable
 from spendgate.errors import InputError
 from spendgate.reconcile.model import Charge, Window
@@ -78,7 +78,7 @@ def read_bill(
     try:
         chosen = inside(raw, month, currency)
         seen: dict[str, Any] = faults(raw, cost, chosen).to_pyarrow().to_pylist()[0]
-        _refuse(seen, paths[0], cost, wanted, month, currency)
+        _refuse(seen, paths[0], cost, wanted, month, currency, lambda: span(raw).to_pyarrow().to_pylist()[0])
         lines = table if chosen is None else table.filter(chosen)
         return _read(connection, lines, cost, seen["currency"], through, paths[0])
     except Exception as error:
@@ -86,7 +86,13 @@ def read_bill(
 
 
 def _refuse(
-    seen: Mapping[str, Any], place: Path, cost: str, wanted: str, month: str | None, currency: str | None
+    seen: Mapping[str, Any],
+    place: Path,
+    cost: str,
+    wanted: str,
+    month: str | None,
+    currency: str | None,
+    there_is: Callable[[], Mapping[str, Any]],
 ) -> None:
     wrong = [
         f"{seen[name]:,} of {seen['all_lines']:,} lines have {what}"
@@ -101,8 +107,8 @@ def _refuse(
     if wrong:
         raise InputError("; ".join(wrong), place=place, remedy="Export the bill again.")
     if not seen["lines"]:
-        of = f" of {month}" if month else ""
-        raise InputError(f"the bill has no lines{of}{f' in {currency}' if currency else ''}", place=place)
+        of = (f" of {month}" if month else "") + (f" in {currency}" if currency else "")
+        raise InputError(f"the bill has no lines{of}", place=place, remedy=told_span(there_is()))
     if seen["currencies"] > 1:
         named = f"{seen['currency']} and {seen['other_currency']}"
         text = f"the bill is in {seen['currencies']} currencies, {named} among them"

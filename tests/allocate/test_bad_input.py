@@ -381,7 +381,8 @@ REFUSED: dict[str, tuple[str | bytes, list[str], str, str]] = {
         for time in ("03/01/2026", "2026-02-30", "1772323200", "infinity", "epoch", "now", "2026-03", "1.3.2026")
     },
     "no such line ids": (written([NLP]), ["--line-id", "Ids"], "no column Ids", "Its columns: BilledCost"),
-    "no such month": (written([NLP]), ["--month", "2025-01"], "the bill has no lines of 2025-01", ""),
+    "no such month": (written([NLP]), ["--month", "2025-01"], "no lines of 2025-01", "lines of 2026-03, in USD."),
+    "no such currency": (written([NLP]), ["--currency", "EUR"], "no lines in EUR", "lines of 2026-03, in USD."),
 }
 
 

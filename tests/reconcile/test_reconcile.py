@@ -351,10 +351,14 @@ def test_without_list_costs_or_quantities_less_is_told_apart_and_that_is_said(es
     ("change", "options", "told"),
     [
         ({"BillingCurrency": "EUR"}, {}, "the bill is in EUR, the estimate in USD"),
-        ({"BillingCurrency": "EUR"}, {"currency": "USD"}, "the bill has no lines in USD"),
+        (
+            {"BillingCurrency": "EUR"},
+            {"currency": "USD"},
+            "the bill has no lines in USD\nIt has lines of 2026-03, in EUR",
+        ),
         ({"EffectiveCost": "much"}, {}, "an EffectiveCost that is no number|a EffectiveCost that is no number"),
         ({"ChargePeriodStart": "2026-02-01T00:00:00Z"}, {}, "lines of 2026-02 to 2026-03"),
-        ({}, {"month": "2026-04"}, "the bill has no lines of 2026-04"),
+        ({}, {"month": "2026-04"}, "the bill has no lines of 2026-04\nIt has lines of 2026-03, in USD"),
     ],
 )
 def test_a_bill_that_cannot_be_compared_says_why(

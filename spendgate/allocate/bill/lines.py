@@ -5,7 +5,7 @@ Amounts become DECIMAL(26, 12); a text that is no number is an error, with the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -114,6 +114,24 @@ def faults(table: ir.Table, cost: str, chosen: Any, as_time: AsTime = timestamps
         other_currency=table.BillingCurrency.max(where=chosen),
         total=_typed(table, cost, as_time).sum(where=chosen).cast("decimal(38, 12)"),
         exact=exact.sum(where=chosen),
+    )
+
+
+def span(table: ir.Table, as_time: AsTime = timestamps) -> ir.Table:
+    """One row: the first and the last month of a bill, and its currencies, for who asked for others."""
+    month = _typed(table, "ChargePeriodStart", as_time).strftime("%Y-%m")
+    money = table.BillingCurrency
+    return table.aggregate(first=month.min(), last=month.max(), currency=money.min(), other_currency=money.max())
+
+
+def told_span(row: Mapping[str, Any]) -> str | None:
+    """What a bill has, of a row of ``span``, in words; None where it has no lines."""
+    if row["first"] is None:
+        return None
+    months = row["first"] if row["first"] == row["last"] else f"{row['first']} to {row['last']}"
+    one = row["currency"] == row["other_currency"]
+    return (
+        f"It has lines of {months}, in {row['currency'] if one else row['currency'] + ' and ' + row['other_currency']}."
     )
 
 
