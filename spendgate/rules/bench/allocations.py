@@ -86,8 +86,8 @@ def _run(
     coverage: list[Coverage],
     errors: list[InputError],
 ) -> None:
-    from spendgate.allocate.bench import run_cases, ways
-    from spendgate.allocate.cases import read_cases
+    from spendgate.allocate.bench.cases import read_cases
+    from spendgate.allocate.bench.run import run_cases, ways
     from spendgate.rules.bench.coverage import Coverage, Gap
 
     file = read_cases(path)

@@ -17,8 +17,8 @@ from time import perf_counter
 from typing import Any, Final
 
 from spendgate.allocate.asking import rows_of_sql
+from spendgate.allocate.bench.cases import Case, CaseFile, Expected
 from spendgate.allocate.bill.focus import LINE, LINE_ID, ROW, TAGS
-from spendgate.allocate.cases import Case, CaseFile, Expected
 from spendgate.allocate.expression import checked
 from spendgate.allocate.model import OWNER, Dispute, Driver, Expression, Rule, RuleSet
 from spendgate.allocate.plan import in_order
