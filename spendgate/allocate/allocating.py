@@ -16,11 +16,11 @@ from spendgate.allocate.bill.files import noticed
 from spendgate.allocate.bill.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.bill.lines import faults, first_fault, inside, once, span, told_span, typed
 from spendgate.allocate.bill.tags import AddTags
-from spendgate.allocate.billed_uses import uses_of_bill
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
 from spendgate.allocate.findings import hint, overlaps, tags_asked
+from spendgate.allocate.hours.uses import uses_of_bill
 from spendgate.allocate.model import OWNER, Layer, Rule, Window
 from spendgate.allocate.output import keep_inputs
 from spendgate.allocate.plan import UNALLOCATED, Plan, Tables, in_order, plan, rules_table, shares_table

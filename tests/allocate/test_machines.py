@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
-from spendgate.allocate.accelerated import hours_of, sums
 from spendgate.allocate.asking import rows_of
 from spendgate.allocate.bill.lines import typed
 from spendgate.allocate.bill.read import open_bill
-from spendgate.allocate.machines import Ran, Texts, Unlisted, ran_on
+from spendgate.allocate.hours.accelerated import hours_of, sums
+from spendgate.allocate.hours.machines import Ran, Texts, Unlisted, ran_on
 from spendgate.allocate.run import engine
 from spendgate.cli import main
 from tests.allocate.bills import line, write_csv

@@ -7,8 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from spendgate.allocate.accelerated import MOST, Hours, hours_of, sums
 from spendgate.allocate.asking import put, rows_of
+from spendgate.allocate.hours.accelerated import MOST, Hours, hours_of, sums
 from spendgate.allocate.model import OWNER
 
 FIELDS: Final = ("project", "model")

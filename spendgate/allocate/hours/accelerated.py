@@ -13,7 +13,7 @@ from operator import and_, or_
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.bill.focus import TAGS
-from spendgate.allocate.machines import TEXTS, Ran, Texts, Unlisted, ran_on
+from spendgate.allocate.hours.machines import TEXTS, Ran, Texts, Unlisted, ran_on
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -8,12 +8,12 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from spendgate.allocate.accelerated import MOST, hours_of, sums
 from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.bill.tags import AddTags, spark_tags, tags_read, valid_duckdb_tags
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.engine import Engine
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
+from spendgate.allocate.hours.accelerated import MOST, hours_of, sums
 from spendgate.allocate.model import OWNER, Expression, Layer, Rule, RuleSet, Window
 from spendgate.allocate.plan import Tables, plan, rules_table, shares_table
 from spendgate.allocate.shares import Use
