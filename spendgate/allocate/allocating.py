@@ -19,7 +19,7 @@ from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
-from spendgate.allocate.findings import hint, overlaps, tags_asked
+from spendgate.allocate.findings import hint, overlaps, said_of_rules, tags_asked
 from spendgate.allocate.hours.uses import uses_of_bill
 from spendgate.allocate.model import OWNER, Layer, Rule, Window
 from spendgate.allocate.output import keep_inputs
@@ -272,6 +272,7 @@ def _outcome(
         bad_tags=written.bad_tags,
         noticed=(
             *noticed([path for path in request.bills if path.exists()]),
+            *said_of_rules(request.rules, request.disputes, matched),
             *_commitments(rows, written, request.rules.amount.column, counted["currency"]),
         ),
         rest=rest,

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.bill.tags import AddTags, tags_read
 from spendgate.allocate.engine import Engine
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
-from spendgate.allocate.model import Layer, Rule
+from spendgate.allocate.model import Amount, Dispute, Layer, Rule, RuleSet
+from spendgate.errors import did_you_mean
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -94,6 +95,19 @@ def tags_asked(rules: Iterable[Rule]) -> dict[str, str]:
             for key in tags_read([checked(rule.match, LINE, ("bool",)).tree]):
                 asked.setdefault(key, rule.name)
     return asked
+
+
+def said_of_rules(rules: RuleSet, disputes: Iterable[Dispute], decided: Container[str]) -> Iterator[str]:
+    """What a reader would not expect of the rules: another cost than the billed one, and rules that decide lines to
+    resolve a dispute that nobody has."""
+    if rules.amount is not Amount.BILLED:
+        yield f"Allocated is {rules.amount.column}, as the rules say (cost: {rules.amount}), not what was billed."
+    known = [dispute.name for dispute in disputes]
+    for rule in rules.rules if known else ():
+        if rule.dispute is not None and rule.dispute not in known and rule.name in decided:
+            near = did_you_mean(rule.dispute, known)
+            end = f": {near}" if near else "."
+            yield f'{rule.name} resolves the dispute "{rule.dispute}", which is not among them{end}'
 
 
 def hint(tags: str | None, asked: Mapping[str, str]) -> str:

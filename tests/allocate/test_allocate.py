@@ -395,6 +395,29 @@ def test_a_line_that_names_no_pool_says_so(tmp_path: Path) -> None:
     assert outcome.lost == ()
 
 
+def test_a_rule_that_resolves_no_dispute_there_is_told(tmp_path: Path) -> None:
+    disputes = """
+apiVersion: spendgate.dev/v1
+kind: Disputes
+disputes: [{name: shared-node, match: 'true', reason: why, openedBy: nlp, opened: 2026-03-02}]
+"""
+    rules = """
+rules:
+  - {name: r, layer: override, match: 'true', owner: {team: "'x'"}, dispute: sharednode, effective: {until: 2027-01-01}}
+"""
+    outcome, _ = run(tmp_path, [line("1")], rules, None, disputes)
+    assert outcome.noticed == (
+        'r resolves the dispute "sharednode", which is not among them: did you mean "shared-node"?',
+    )
+    outcome, _ = run(tmp_path, [line("1")], rules.replace("sharednode", "shared-node"), None, disputes)
+    assert outcome.noticed == ()
+
+
+def test_it_is_told_where_another_cost_than_the_billed_one_is_allocated(tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path, [{**line("1"), "EffectiveCost": "2"}], "cost: amortized\n" + TEAM)
+    assert outcome.noticed == ("Allocated is EffectiveCost, as the rules say (cost: amortized), not what was billed.",)
+
+
 def test_a_line_stays_in_the_disputes_that_its_rule_does_not_resolve(tmp_path: Path) -> None:
     disputes = """
 apiVersion: spendgate.dev/v1
