@@ -4,6 +4,6 @@
 ``allocating`` goes from bill to result, and ``run`` lets DuckDB work it out. Amounts are exact decimals throughout.
 
 The rooms beside: ``bill`` reads the lines, ``spark`` is the other engine, ``hours`` tells the accelerators of a bill,
-``projected`` asks the rules about an estimate, ``bench`` tests them; ``report``, ``kpi`` and ``budget`` are made of what
-an allocation wrote.
+``projected`` asks the rules about an estimate, ``bench`` tests them; ``report``, ``kpi`` and ``budget`` are made of
+what an allocation wrote.
 """
