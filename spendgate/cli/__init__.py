@@ -23,7 +23,7 @@ COMMANDS = {
     "init": "write a starter spendgate.yaml for a Pulumi project, after looking at what it declares",
     "config": "show every setting that holds for a stack, and where it comes from",
     "waiver": "let findings pass for a time: add, list, sign and verify waivers and approvals",
-    "test": "run the tests of guardrails, with what they cover",
+    "test": "run the tests of guardrails and of allocation rules, with what they cover",
     "pack": "start, check, test, build, sign, publish, fetch and compare packs of guardrails",
     "schema": "print the JSON Schema of a file or an output",
     "record": "record a program's data sources from a real preview",
@@ -62,8 +62,10 @@ def _run(words: list[str]) -> int:
     from importlib import import_module
 
     command = import_module(f"spendgate.cli.{name}")
-    parser: argparse.ArgumentParser = command.parser()
-    result: int = command.run(parser.parse_args(words[1:]))
+    # Of `allocate explain …` the word behind the command has options of its own.
+    own = getattr(command, "PARSERS", {}).get(words[1] if words[1:] else "")
+    options = command.parser().parse_args(words[1:]) if own is None else own().parse_args(words[2:])
+    result: int = command.run(options)
     return result
 
 
@@ -80,10 +82,13 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def new_parser(name: str, *, mixed: bool = False) -> argparse.ArgumentParser:
+def new_parser(
+    name: str, *, mixed: bool = False, about: str | None = None, examples: Sequence[str] = ()
+) -> argparse.ArgumentParser:
     """A parser for one command whose usage errors read like all other errors; ``mixed`` lets words stand between
-    options."""
+    options. ``about`` is what it does, where it is no command of the list; ``examples`` end its help."""
     import argparse
+    import textwrap
 
     class Parser(argparse.ArgumentParser):
         def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -91,9 +96,22 @@ def new_parser(name: str, *, mixed: bool = False) -> argparse.ArgumentParser:
             return self.parse_intermixed_args(args, namespace) if mixed else super().parse_args(args, namespace)
 
         def error(self, message: str) -> NoReturn:
-            raise InputError(message, remedy=f"`spendgate {name} --help` tells the options.")
+            remedy = f"`spendgate {name} --help` tells the options."
+            if message.startswith("unrecognized arguments:"):
+                options = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+                near = (did_you_mean(option, self._option_string_actions) for option in options)
+                remedy = next(filter(None, near), remedy)
+            elif message.startswith("the following arguments are required:") and examples:
+                remedy = f"Such as: {examples[0]}"
+            raise InputError(message, remedy=remedy)
 
-    return Parser(prog=f"spendgate {name}", description=COMMANDS[name] + ".", allow_abbrev=False)
+    return Parser(
+        prog=f"spendgate {name}",
+        description=textwrap.fill(f"{about or COMMANDS[name]}.", 79),
+        epilog="\n  ".join(("examples:", *examples)) if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def print_error(error: InputError) -> None:

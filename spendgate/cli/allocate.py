@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spendgate.cli import month, new_parser
-from spendgate.cli.budget import add_terms, terms_of
-from spendgate.errors import InputError
+from spendgate.cli import month
+from spendgate.cli.allocate_options import PARSERS as PARSERS
+from spendgate.cli.allocate_options import parser as parser
+from spendgate.cli.budget import terms_of
+from spendgate.errors import InputError, did_you_mean
 from spendgate.writing import write_whole
 
 if TYPE_CHECKING:
@@ -21,73 +23,12 @@ if TYPE_CHECKING:
 
     Held = tuple[tuple[BillBudget, ...], Terms]
 
-DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of ``spendgate allocate``."""
-    parser = new_parser("allocate", mixed=True)
-    parser.add_argument(
-        "words",
-        nargs="+",
-        metavar="BILL",
-        help="files or folders of a bill (CSV, gzip, Parquet); or: explain LINE_ID; or: kpis",
-    )
-    parser.add_argument(
-        "--rules",
-        action="append",
-        metavar="FILE|NAME",
-        help="allocation rules (YAML), or the name of shipped ones; repeat it for rules behind others",
-    )
-    parser.add_argument(
-        "--drivers",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="[NAME=]FILE",
-        help="tables that shared pools are split by; without NAME, the file is named like its driver",
-    )
-    parser.add_argument("--disputes", type=Path, metavar="FILE", help="lines whose owner is contested")
-    parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
-    parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
-    parser.add_argument(
-        "--columns", metavar="NAME|FILE", help="format of the bill: focus, aws-cur-2, azure, gcp-bigquery, or a mapping"
-    )
-    parser.add_argument("--line-id", metavar="COLUMN", help="the bill's own line id (default: file and row)")
-    parser.add_argument("--output", "-o", type=Path, metavar="FILE|DIR", help="a .parquet or .csv file, or a folder")
-    parser.add_argument(
-        "--usage",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="[NAME=]FILE",
-        help="tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md",
-    )
-    parser.add_argument(
-        "--budgets",
-        type=Path,
-        metavar="FILE",
-        help="budgets for the report: where the month will end, what is unusual, forecasts by driver",
-    )
-    add_terms(parser)
-    parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier allocation, for month over month")
-    parser.add_argument(
-        "--engine",
-        default="duckdb",
-        metavar="ENGINE",
-        help="duckdb (default), spark (here), or spark://HOST:PORT and sc://HOST:PORT",
-    )
-    parser.add_argument("--explain", choices=DIALECTS, metavar="DIALECT", help="print the SQL, and run nothing")
-    parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the summary")
-    return parser
-
 
 def run(options: argparse.Namespace) -> int:
     """Allocate; exit 1 where the result does not reconcile with the bill."""
-    if options.words[0] == "explain":
-        return _explain(options)
-    if options.words[0] == "kpis":
-        return _kpis(options)
+    if hasattr(options, "does"):
+        return _explain(options) if options.does == "explain" else _kpis(options)
+    _hold_words(options.words)
     from spendgate.allocate.allocated import FILE, open_allocated
     from spendgate.allocate.library import find_rules
     from spendgate.allocate.load import load_disputes
@@ -145,6 +86,13 @@ def run(options: argparse.Namespace) -> int:
         outcome = _allocate(options, request, new / FILE, connection)
         data = _write_folder(options, request, outcome, new, connection, usage, drivers, held)
     return _told(options, outcome, data)
+
+
+def _hold_words(words: list[str]) -> None:
+    """Raise InputError where the first word means ``explain`` or ``kpis``: those stand right behind the command."""
+    if not Path(words[0]).exists() and (near := did_you_mean(words[0], PARSERS)):
+        stands = f'"{words[0]}" stands first: `spendgate allocate {words[0]} …`' if words[0] in PARSERS else near
+        raise InputError(f'no bill "{words[0]}"', remedy=stands)
 
 
 def _inputs(options: argparse.Namespace, tables: dict[str, Path]) -> list[tuple[str, Path]]:
@@ -255,13 +203,8 @@ def _explain(options: argparse.Namespace) -> int:
     from spendgate.allocate.explain import explain, to_json, told
     from spendgate.allocate.run import engine
 
-    if len(options.words) != 2 or options.output is None:
-        raise InputError(
-            "explain takes one line id and where the allocation lies",
-            remedy="spendgate allocate explain LINE_ID --output FILE|DIR",
-        )
     with engine() as connection:
-        found = explain(connection, options.output, options.words[1])
+        found = explain(connection, options.output, options.line)
     print(_as_text(to_json(found)) if options.format == "json" else told(found), end="\n" * (options.format != "json"))
     return 0
 
@@ -273,10 +216,11 @@ def _kpis(options: argparse.Namespace) -> int:
     from spendgate.allocate.report.write import pages_gone, read_summary, write_report
     from spendgate.allocate.run import engine
 
-    if len(options.words) != 1 or options.output is None or not options.output.is_dir():
+    if not options.output.is_dir():
         raise InputError(
-            "kpis takes the folder of an allocation",
-            remedy="spendgate allocate kpis --output DIR [--usage NAME=FILE …]",
+            "KPIs are of a folder that an allocation wrote",
+            place=options.output,
+            remedy="spendgate allocate kpis --output DIR",
         )
     usage = _drivers(options.usage)
     check_usage(usage)

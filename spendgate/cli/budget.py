@@ -18,14 +18,23 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate budget``."""
-    parser = new_parser("budget", mixed=True)
+    parser = new_parser(
+        "budget",
+        mixed=True,
+        examples=(
+            "spendgate budget check march --budgets budgets.yaml --fail-on projected",
+            "spendgate budget check bill.parquet --as-of 2026-03-15    budgets of spendgate.yaml",
+            "spendgate budget check february march --usage tokens=tokens.csv --growth 5    with forecasts",
+        ),
+    )
     parser.add_argument("action", choices=("check",), help="hold bills against budgets")
     parser.add_argument(
         "bills",
         nargs="+",
         type=Path,
         metavar="BILL|DIR",
-        help="files or folders of a bill (FOCUS), or folders that `spendgate allocate` wrote",
+        help="files or folders of a bill, held against budgets by its tags, or folders that `spendgate allocate` "
+        "wrote, by owners",
     )
     parser.add_argument(
         "--budgets",

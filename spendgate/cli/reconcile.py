@@ -15,20 +15,53 @@ from spendgate.writing import write_whole
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate reconcile``."""
-    parser = new_parser("reconcile", mixed=True)
-    parser.add_argument("estimate", type=Path, metavar="ESTIMATE", help="a JSON report of `spendgate check`")
+    parser = new_parser(
+        "reconcile",
+        mixed=True,
+        examples=(
+            "spendgate reconcile estimate.json bill/ --month 2026-03",
+            "spendgate reconcile estimate.json bill/ --month 2026-03 --write-usage spendgate-usage.yaml --max-error 20",
+            "spendgate check infra --stack prod --format json --output estimate.json    writes the estimate",
+        ),
+    )
+    parser.add_argument(
+        "estimate", type=Path, metavar="ESTIMATE", help="a JSON report of `spendgate check --format json`"
+    )
     parser.add_argument(
         "bills", nargs="+", type=Path, metavar="BILL", help="files or folders of a bill (CSV, gzip, Parquet)"
     )
-    parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
-    parser.add_argument("--through", metavar="YYYY-MM-DD", help="the last day that the bill holds whole")
+    parser.add_argument(
+        "--month",
+        metavar="YYYY-MM",
+        help="charge periods that start in this month (default: the one that the bill has)",
+    )
+    parser.add_argument(
+        "--through", metavar="YYYY-MM-DD", help="the last day that the bill holds whole (default: its last)"
+    )
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
-    parser.add_argument("--columns", metavar="NAME|FILE", help="format of the bill, as for allocate")
-    parser.add_argument("--map", type=Path, metavar="FILE", help="CSV: estimate (name or URN), bill (id or name)")
-    parser.add_argument("--write-usage", type=Path, metavar="FILE", help="put what would have been right in there")
-    parser.add_argument("--max-error", type=float, metavar="PCT", help="exit 1 where the WAPE is above")
+    parser.add_argument("--columns", metavar="NAME|FILE", help="format of the bill, as for `spendgate allocate`")
+    parser.add_argument(
+        "--map",
+        type=Path,
+        metavar="FILE",
+        help="which resource is which: CSV with the columns estimate (name or URN) and bill (id or name, * and ?)",
+    )
+    parser.add_argument(
+        "--write-usage",
+        type=Path,
+        metavar="FILE",
+        help="put the usage that would have been right into this usage file, for `spendgate check --usage FILE`",
+    )
+    parser.add_argument(
+        "--max-error",
+        type=float,
+        metavar="PCT",
+        help="exit 1 where the WAPE (all absolute errors over the billed sum) is above, or nothing matches",
+    )
     parser.add_argument("--format", "-f", choices=("terminal", "json", "markdown"), default="terminal")
-    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="write the report there (default: standard output)"
+    )
     return parser
 
 

@@ -328,3 +328,33 @@ def test_a_guardrail_of_the_project_that_nothing_selects_is_noted(spendgate: Run
     (folder / "own" / "mine.yaml").write_text(MINE, "utf-8")
     said = " ".join(spendgate("check", folder).stdout.split())
     assert "note: not asked, as neither a pack nor guardrails: in spendgate.yaml selects it: mine" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("check --alocation rules.yaml .", 'unrecognized arguments: --alocation|did you mean "--allocation"?'),
+        ("price --regoin=us-east-1 p5.48xlarge", 'did you mean "--region"?'),
+        ("allocate", "required: BILL|Such as: spendgate allocate bill/ --rules rules.yaml"),
+        ("allocate --rules by-tags --drivers gpu.csv bill.csv", "required: BILL|Such as: spendgate allocate bill/"),
+        ("allocate explian bill.csv:1 --output march", 'no bill "explian"|did you mean "explain"?'),
+        ("allocate --output march explain bill.csv:1", '"explain" stands first: `spendgate allocate explain …`'),
+        ("allocate explain bill.csv:1", "required: --output|spendgate allocate explain focus.csv:136 --output march"),
+        ("allocate explain bill.csv:1 --output march --month 2026-03", "`spendgate allocate explain --help`"),
+        ("allocate kpis --output nowhere", "nowhere: KPIs are of a folder that an allocation wrote"),
+        ("reconcile estimate.json", "required: BILL|Such as: spendgate reconcile estimate.json bill/"),
+        ("budget check", "required: BILL|DIR|Such as: spendgate budget check march --budgets budgets.yaml"),
+    ],
+)
+def test_a_mistyped_command_says_what_to_type(spendgate: Run, words: str, says: str) -> None:
+    said = refused(spendgate, *words.split())
+    for part in says.split("|"):
+        assert part in said
+
+
+@pytest.mark.parametrize("words", ["allocate", "allocate explain", "allocate kpis", "budget check", "reconcile"])
+def test_help_tells_each_option_and_ends_with_examples(spendgate: Run, words: str) -> None:
+    done = spendgate(*words.split(), "--help")
+    assert done.returncode == 0
+    assert f"\nexamples:\n  spendgate {words.split()[0]} " in done.stdout
+    assert f"usage: spendgate {words.removesuffix(' check')} " in done.stdout
