@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from spendgate.allocate.asking import quoted, quoted_name
 from spendgate.allocate.bill.files import CSV
 from spendgate.allocate.bill.focus import COLUMNS, LINE_ID, TAGS
 from spendgate.allocate.bill.read import written_files
@@ -105,16 +106,6 @@ def currency_of(connection: Any, view: str = "allocated") -> str:
     """The one currency of an allocation."""
     (row,) = rows(connection, f"SELECT min(BillingCurrency) AS currency FROM {view}")
     return str(row["currency"])
-
-
-def quoted_name(name: str) -> str:
-    """A column as SQL names it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def owner_words(row: Mapping[str, Any]) -> str:

@@ -21,6 +21,16 @@ def rows_of_sql(connection: Any, sql: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def quoted_name(name: str) -> str:
+    """A column as SQL names it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 Table = Mapping[str, tuple[str, Sequence[Any]]]
 """A small table: each column's SQL type and its values."""
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from spendgate.allocate.allocated import open_allocated, quoted
-from spendgate.allocate.asking import rows_of_sql
+from spendgate.allocate.allocated import open_allocated
+from spendgate.allocate.asking import quoted, rows_of_sql
 from spendgate.allocate.bill.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
 from spendgate.allocate.report.markup import one_line

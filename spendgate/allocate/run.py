@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.allocating import allocate_by, shares_of
-from spendgate.allocate.asking import Table, put, rows_of, rows_of_sql
+from spendgate.allocate.asking import Table, put, quoted, rows_of, rows_of_sql
 from spendgate.allocate.bill.files import as_glob
 from spendgate.allocate.bill.lines import timestamps, typed
 from spendgate.allocate.bill.read import open_bill, unreadable
@@ -104,14 +104,14 @@ class DuckDB:
         import ibis
 
         sql = ibis.to_sql(table, dialect="duckdb")
-        self.reader.raw_sql(f"COPY ({sql}) TO {_quoted(str(partial))} (FORMAT parquet)")
+        self.reader.raw_sql(f"COPY ({sql}) TO {quoted(str(partial))} (FORMAT parquet)")
 
     def valid_json(self, text: Any) -> Any:
         return built_in("json_valid", ("string",), "bool")(text)
 
     def land(self, partial: Path, output: Path) -> None:
         if output.suffix.lower() == ".csv":
-            self.reader.raw_sql(f"COPY (FROM {_parquet(partial)}) TO {_quoted(str(partial) + '.csv')} (HEADER)")
+            self.reader.raw_sql(f"COPY (FROM {_parquet(partial)}) TO {quoted(str(partial) + '.csv')} (HEADER)")
             os.replace(f"{partial}.csv", partial)
         os.replace(partial, output)
 
@@ -170,8 +170,4 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
 
 
 def _parquet(path: Path) -> str:
-    return f"read_parquet({_quoted(as_glob(path))})"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"read_parquet({quoted(as_glob(path))})"

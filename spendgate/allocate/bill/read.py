@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.bill.files import as_glob, files_of_bill
 from spendgate.allocate.bill.focus import LINE_ID, READ_AS
 from spendgate.allocate.bill.heads import fault_of, separator_of
@@ -35,13 +36,13 @@ def open_bill(
     Raises InputError for a path without bills, mixed formats, and files that cannot be read.
     """
     files, csv = files_of_bill(paths)
-    listed = ", ".join(_quoted(as_glob(path)) for path in files)
+    listed = ", ".join(quoted(as_glob(path)) for path in files)
     separator = separator_of(files) if csv else ""
     if csv:
         # Left to itself DuckDB would read a file that is cut off as one of other separators and quotes.
         source = (
             f"read_csv([{listed}], all_varchar=true, header=true, union_by_name=true, filename='x_File', "
-            f"delim={_quoted(separator)}, quote='\"', escape='\"', comment='', skip=0, "
+            f"delim={quoted(separator)}, quote='\"', escape='\"', comment='', skip=0, "
             "nullstr=['', 'NULL', 'null'], strict_mode=true, hive_partitioning=true, hive_types_autocast=false)"
         )
     else:
@@ -64,7 +65,7 @@ def open_bill(
         if not csv:
             hold_names(files, own)
         found = find_mapping(mapping, columns)
-        kept = as_it_is(own) if found is None else f"{select_list(found, own)}, {_quoted(found.name)} AS {READ_AS}"
+        kept = as_it_is(own) if found is None else f"{select_list(found, own)}, {quoted(found.name)} AS {READ_AS}"
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW bill AS SELECT {kept}, {made} AS {LINE_ID} FROM {source}")
         return connection.table("bill")
     except Exception as error:
@@ -97,7 +98,7 @@ def _numbered(connection: Any, source: str, files: Sequence[Path]) -> str:
     counted = connection.raw_sql(f"SELECT x_File, count(*) FROM {source} GROUP BY x_File").fetchall()
     lines = dict(counted)
     before = accumulate((lines.get(str(file), 0) for file in files), initial=0)
-    starts = ", ".join(f"({_quoted(str(file))}, {start})" for file, start in zip(files, before, strict=False))
+    starts = ", ".join(f"({quoted(str(file))}, {start})" for file, start in zip(files, before, strict=False))
     return (
         "(SELECT numbered.* REPLACE (numbered.file_row_number - starts.before AS file_row_number) "
         f"FROM {numbered} AS numbered JOIN (VALUES {starts}) AS starts(x_File, before) "
@@ -169,7 +170,3 @@ def written_files(path: Path) -> str:
         return as_glob(path)
     ending = ".csv" if path.suffix.lower() == ".csv" else ".parquet"
     return f"{as_glob(path)}/part-*{ending}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from spendgate.allocate.asking import quoted, quoted_name
+
 
 class Words(Protocol):
     """The SQL of an engine, for what engines write differently. Arguments and results are SQL, but for ``name``,
@@ -84,10 +86,10 @@ class DuckDBWords:
     string: Final = "VARCHAR"
 
     def name(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
+        return quoted_name(name)
 
     def text(self, text: str) -> str:
-        return "'" + text.replace("'", "''") + "'"
+        return quoted(text)
 
     def kept(self, name: str, type_: str, own: str | None = None) -> str:
         """Times of a zone become those of UTC, like all others (Python needs a library for them)."""

@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from spendgate.allocate.allocated import quoted, rows
+from spendgate.allocate.allocated import rows
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.budget.load import BillBudget
 from spendgate.allocate.budget.runrate import RunRate, run_rate
 from spendgate.allocate.budget.spend import Spend, tag_sql

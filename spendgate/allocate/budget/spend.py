@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.allocated import FILE, open_allocated, quoted, rows
+from spendgate.allocate.allocated import FILE, open_allocated, rows
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.bill.files import as_glob
 from spendgate.allocate.bill.focus import COLUMNS, LINE_ID, TAGS, Kind
 from spendgate.allocate.bill.lines import typed

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from spendgate.allocate.allocated import quoted
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.kpi.model import Inputs, Kpi, Query
 from spendgate.allocate.model import OWNER
 

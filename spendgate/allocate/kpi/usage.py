@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from spendgate.allocate.allocated import quoted, rows
+from spendgate.allocate.allocated import rows
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.bill.files import CSV, PARQUET, as_glob
 from spendgate.errors import InputError
 

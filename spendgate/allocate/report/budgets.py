@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from spendgate.allocate.allocated import quoted
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.budget.spend import ONCE
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
 from spendgate.allocate.report.shown import NO_TEAM, Report, bar

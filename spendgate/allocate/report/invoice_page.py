@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spendgate.allocate.allocated import quoted
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.report.cents import show_cents
 from spendgate.allocate.report.figures import Months
 from spendgate.allocate.report.invoices import Invoice, Position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from spendgate.allocate.allocated import quoted
+from spendgate.allocate.asking import quoted
 from spendgate.allocate.report.figures import LINES
 from spendgate.allocate.report.files import page_name
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
