@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
 
-from spendgate.allocate.asking import rows_of_sql
+from spendgate.allocate.asking import quoted, rows_of_sql
 from spendgate.allocate.bench.cases import Case, CaseFile, Expected
 from spendgate.allocate.bill.focus import LINE, LINE_ID, ROW, TAGS
 from spendgate.allocate.expression import checked
@@ -24,7 +24,7 @@ from spendgate.allocate.model import OWNER, Dispute, Driver, Expression, Rule, R
 from spendgate.allocate.plan import in_order
 from spendgate.allocate.run import Request, allocate
 from spendgate.errors import InputError, Place
-from spendgate.rules.bench.matching import Difference, Fault
+from spendgate.rules.bench.matching import Difference, Fault, pairs
 from spendgate.rules.cel.syntax import Call, Constant, Name, Select, everything
 
 CASE: Final = "x_TestCase"
@@ -143,9 +143,12 @@ def _run(file: CaseFile, cases: Sequence[Case], connection: Any) -> list[Result]
             disputes=tuple(_contested(one, number) for number, case in enumerate(cases) for one in case.disputes),
             line_id=LINE_NUMBER,
         )
-        allocate(request, folder / "allocated.parquet", connection)
+        written = folder / "allocated.parquet"
+        allocate(request, written, connection)
         columns = ", ".join((CASE, LINE_ID, *FIELDS.values()))
-        rows = rows_of_sql(connection, f"SELECT {columns} FROM read_parquet({_quoted(folder / 'allocated.parquet')})")
+        rows = rows_of_sql(
+            connection, f"SELECT {columns} FROM read_parquet({quoted(str(folder / 'allocated.parquet'))})"
+        )
     seconds = (perf_counter() - start) / len(cases)
     return [_result(case, [row for row in rows if row[CASE] == str(n)], seconds) for n, case in enumerate(cases)]
 
@@ -192,12 +195,8 @@ def _table(connection: Any, folder: Path, driver: Driver, cases: Sequence[Case])
     types |= dict.fromkeys(_reads(driver), "DOUBLE")
     columns = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in types.items())
     path = folder / f"{driver.name}.parquet"
-    connection.con.execute(f"COPY (SELECT {columns} WHERE false) TO {_quoted(path)} (FORMAT parquet)")
+    connection.con.execute(f"COPY (SELECT {columns} WHERE false) TO {quoted(str(path))} (FORMAT parquet)")
     return path
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _reads(driver: Driver) -> Iterator[str]:
@@ -238,7 +237,7 @@ def _own(value: Any) -> Any:
 def _faults(case: Case, number: int, rows: Sequence[Row]) -> Iterator[Fault]:
     """What keeps the shares of one line from being those that are expected, each met by one of its own."""
     wanted = [item for item in case.expected if item.line == number]
-    met = _pairs(wanted, rows)
+    met = pairs(len(wanted), len(rows), lambda index, row: not _differences(wanted[index], rows[row]))
     missing = [item for index, item in enumerate(wanted) if index not in met]
     left = [row for index, row in enumerate(rows) if index not in met.values()]
     name = case.ids[number - 1]
@@ -253,24 +252,6 @@ def _faults(case: Case, number: int, rows: Sequence[Row]) -> Iterator[Fault]:
     for row in left:
         stated = {key: value for key, value in row.items() if value not in (None, False)}
         yield Fault(text=f"not expected: line {name}, {_told(stated)}")
-
-
-def _pairs(wanted: Sequence[Expected], rows: Sequence[Row]) -> dict[int, int]:
-    """As many expectations as possible, each with a share of its own (augmenting paths)."""
-    owner: dict[int, int] = {}
-
-    def assign(index: int, tried: set[int]) -> bool:
-        for number, row in enumerate(rows):
-            if number not in tried and not _differences(wanted[index], row):
-                tried.add(number)
-                if number not in owner or assign(owner[number], tried):
-                    owner[number] = index
-                    return True
-        return False
-
-    for index in range(len(wanted)):
-        assign(index, set())
-    return {index: number for number, index in owner.items()}
 
 
 def _differences(expected: Expected, row: Row) -> tuple[Difference, ...]:

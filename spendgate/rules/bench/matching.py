@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from spendgate.gate import STACK_TYPE
@@ -64,7 +64,7 @@ def place_of(finding: Finding) -> str | None:
 
 def faults(expected: Sequence[Expected], findings: Sequence[Finding]) -> tuple[Fault, ...]:
     """What keeps the two from being the same; empty when every expectation is met by a finding of its own."""
-    met = _pairs(expected, findings)
+    met = pairs(len(expected), len(findings), lambda index, item: not differences(expected[index], findings[item]))
     missing = [item for index, item in enumerate(expected) if index not in met]
     left = [item for index, item in enumerate(findings) if index not in met.values()]
     near = _near(missing, left)
@@ -74,21 +74,21 @@ def faults(expected: Sequence[Expected], findings: Sequence[Finding]) -> tuple[F
     )
 
 
-def _pairs(expected: Sequence[Expected], findings: Sequence[Finding]) -> dict[int, int]:
-    """As many expectations as possible, each with a finding of its own (augmenting paths): a loose expectation does
-    not take away the only finding that a strict one fits."""
+def pairs(wanted: int, given: int, meets: Callable[[int, int], bool]) -> dict[int, int]:
+    """As many expectations as possible, by number, each with one of what is given (augmenting paths): a loose
+    expectation does not take away the only one that a strict one fits."""
     owner: dict[int, int] = {}
 
     def assign(index: int, tried: set[int]) -> bool:
-        for number, finding in enumerate(findings):
-            if number not in tried and not differences(expected[index], finding):
+        for number in range(given):
+            if number not in tried and meets(index, number):
                 tried.add(number)
                 if number not in owner or assign(owner[number], tried):
                     owner[number] = index
                     return True
         return False
 
-    for index in range(len(expected)):
+    for index in range(wanted):
         assign(index, set())
     return {index: number for number, index in owner.items()}
 
