@@ -58,15 +58,16 @@ class _Texts:
         told = (finding.message, finding.remediation, finding.unknown, finding.not_waived, finding.not_patched)
         before = self.once(word, lambda: _word(finding))
         after = self.once((told, id(finding.waiver), id(checked)), lambda: _told(finding, checked))
-        where = self.written.get((finding.address, id(finding.location)))
+        place = (finding.address, finding.type, finding.name, id(finding.location))
+        where = self.written.get(place)
         if where is None:
-            where = self.written[finding.address, id(finding.location)] = _where_text(finding)
+            where = self.written[place] = _where_text(finding)
         return _Text(f"{{{before}, {where}, {after}}}")
 
     def line(self, line: CostLine, carbon: Carbon | None) -> _Text:
         # Lines of equal facts share what they are made of.
         shared = (line.quantity, line.unit, line.hours, line.quote, line.cost, line.assumptions, line.confidence)
-        key = (line.item, *map(id, (*shared, line.listed, line.reduction, carbon)))
+        key = (line.item, line.kind, *map(id, (*shared, line.listed, line.reduction, carbon)))
         return _Text(f'{{"resource": {_quoted(line.resource)}, {self.once(key, lambda: _priced(line, carbon))}}}')
 
     def resource(self, item: Priced, checked: Checked) -> _Text:

@@ -20,6 +20,9 @@ def test_what_is_written_is_the_plain_data_member_by_member() -> None:
         replace(FINDING, status=Status.UNDETERMINED, unknown=("a", "b")),
         replace(FINDING, address=HOSTILE, name=HOSTILE, message=HOSTILE, location=Place(HOSTILE, None)),
         replace(FINDING, location=None),
+        # Files of several previews may give one address to different things.
+        replace(FINDING, location=None, type="aws:s3/bucket:Bucket"),
+        replace(FINDING, location=None, name="other"),
     )
     priced = (
         Priced("urn:a", "aws:s3/bucket:Bucket", "a", "bucket", ("a", "b"), ("id-1",), {"team": "nlp"}, True),
