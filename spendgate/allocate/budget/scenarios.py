@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from spendgate.allocate.allocated import rows
-from spendgate.allocate.kpi.registry import INFERENCE, TRAINING, run_types
+from spendgate.allocate.kpi.queries import INFERENCE, TRAINING, run_types
 from spendgate.allocate.kpi.usage import open_usage
 from spendgate.errors import InputError
 
