@@ -18,6 +18,7 @@ from spendgate.allocate.model import OWNER
 from spendgate.allocate.run import Outcome
 from spendgate.money import show_money
 from spendgate.report.terminal import Text
+from spendgate.report.wording import plural
 
 SHOWN: Final = 12
 """Owners and unallocated groups that the terminal lists; the file has all of them."""
@@ -72,13 +73,17 @@ def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | 
     currency = outcome.currency
     verdict = "reconciles" if outcome.reconciles else "DOES NOT RECONCILE"
     console.print(
-        Text(f"{show_money(outcome.billed, currency)} of {outcome.lines:,} lines: {verdict} with the bill", "bold")
+        Text(
+            f"{show_money(outcome.billed, currency)} of {plural(outcome.lines, 'line')}: {verdict} with the bill",
+            "bold",
+        )
     )
     part = "" if not outcome.billed else f" ({abs(outcome.unallocated) / abs(outcome.billed):.1%})"
     console.print(
         Text(
             f"allocated {show_money(outcome.allocated, currency)}, "
-            f"unallocated {show_money(outcome.unallocated, currency)}{part} on {outcome.unallocated_lines:,} lines"
+            f"unallocated {show_money(outcome.unallocated, currency)}{part} "
+            f"on {plural(outcome.unallocated_lines, 'line')}"
         )
     )
     console.print()
@@ -114,8 +119,9 @@ def notes(outcome: Outcome) -> list[str]:
     sampled = outcome.lines > SAMPLE
     of_all = f" of about {SAMPLE:,} that were looked at" if sampled else ""
     for row in outcome.overlaps:
+        match = "matches" if row["lines"] == 1 else "match"
         told.append(
-            f"{row['lines']:,} lines{of_all} match {row['rule']} and {row['other']}; "
+            f"{plural(row['lines'], 'line')}{of_all} {match} {row['rule']} and {row['other']}; "
             f"{row['rule']} is asked first and decides."
         )
     behind = {row["other"] for row in outcome.overlaps}
@@ -145,9 +151,8 @@ def notes(outcome: Outcome) -> list[str]:
             f"{show_money(owners.cost, outcome.currency)} together, and each stands in the table."
         )
     for row in outcome.disputed:
-        told.append(
-            f"In dispute, {row['dispute']}: {row['lines']:,} lines, {show_money(row['cost'], outcome.currency)}."
-        )
+        lines = plural(row["lines"], "line")
+        told.append(f"In dispute, {row['dispute']}: {lines}, {show_money(row['cost'], outcome.currency)}.")
     return told
 
 

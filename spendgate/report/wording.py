@@ -213,7 +213,7 @@ def headline(verdict: Verdict) -> str:
 
 def plural(count: int, word: str) -> str:
     """``1 resource``, ``3 resources``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def cautions(checked: Checked) -> list[str]:

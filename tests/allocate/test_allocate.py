@@ -477,5 +477,5 @@ def test_a_rule_that_others_forestall_is_not_told_to_match_nothing(
     assert "No line matched: never." in told
     monkeypatch.setattr(text, "SAMPLE", 0)
     told = text.notes(outcome)
-    assert "1 lines of about 0 that were looked at match team and late; team is asked first and decides." in told
+    assert "1 line of about 0 that were looked at matches team and late; team is asked first and decides." in told
     assert "No line was left for: never." in told

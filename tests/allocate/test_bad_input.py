@@ -418,7 +418,7 @@ LISTED: dict[str, tuple[list[dict[str, str]], str, int, str, str]] = {
         [NLP],
         USED,
         0,
-        "1 lines match team and team-too; team is asked first and decides.",
+        "1 line matches team and team-too; team is asked first and decides.",
         "$1.00",
     ),
     "a rule that never matches": ([NLP], USED, 0, "No line matched: never, pool.", "$1.00"),
@@ -479,7 +479,7 @@ def test_the_command_lists_and_the_total_reconciles(
     assert main(["allocate", str(bill), *words, *ids, "--output", str(tmp_path / "out.parquet")]) == code
     shown = " ".join(capsys.readouterr().out.split())
     assert told in shown
-    assert shown.startswith(f"{total} of {len(rows)} lines")
+    assert shown.startswith(f"{total} of {len(rows)} line")
 
 
 def test_a_result_that_does_not_reconcile_says_by_how_much_and_exits_one(

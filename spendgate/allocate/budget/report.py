@@ -17,6 +17,7 @@ from spendgate.allocate.budget.runrate import METHOD, RunRate
 from spendgate.allocate.budget.scenarios import Forecast, Month
 from spendgate.allocate.report.markup import one_line
 from spendgate.money import show_money
+from spendgate.report.wording import plural
 
 FAIL_ON: Final = {
     "exceeded": (State.EXCEEDED,),
@@ -81,7 +82,11 @@ def _budget(checked: Checked, currency: str) -> list[str]:
         used = f", {rate.spent / budget.monthly:.0%}" if budget.monthly else ""
         lines.append(f"           month {_money(budget.monthly, currency)}{used}: {_rate(rate, currency)}")
     if budget.daily is not None:
-        over = f"; {len(checked.over)} days of the month were over it" if checked.over else ""
+        over = (
+            f"; {plural(len(checked.over), 'day')} of the month {'was' if len(checked.over) == 1 else 'were'} over it"
+            if checked.over
+            else ""
+        )
         shown = f"{_money(rate.day, currency)} on the day{over}"
         lines.append(f"           day {_money(budget.daily, currency)}: {shown}")
     return [*lines, *(f"           {note}" for note in checked.notes)]

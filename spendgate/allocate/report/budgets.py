@@ -13,6 +13,7 @@ from spendgate.allocate.asking import quoted
 from spendgate.allocate.budget.spend import ONCE
 from spendgate.allocate.report.markup import Column, Safe, element, join, name, section, table
 from spendgate.allocate.report.shown import NO_TEAM, Report, bar
+from spendgate.report.wording import plural
 
 Data = Mapping[str, Any]
 
@@ -71,7 +72,11 @@ def _budget(report: Report, one: Data) -> list[object]:
     monthly = None if one["monthly"] is None else Decimal(one["monthly"])
     told = [*one["notes"]]
     if one["daily"] is not None:
-        over = f", {len(one['days_over'])} days were over it" if one["days_over"] else ""
+        over = (
+            f", {plural(len(one['days_over']), 'day')} {'was' if len(one['days_over']) == 1 else 'were'} over it"
+            if one["days_over"]
+            else ""
+        )
         told.append(f"{report.money(rate['day'])} on the day, of {report.money(one['daily'])} a day{over}")
     return [
         join([head, *(element("small", word) for word in told)]),
