@@ -25,9 +25,9 @@ from spendgate.allocate.engine import Outcome, Request
 from spendgate.allocate.expression import checked
 from spendgate.allocate.model import Expression
 from spendgate.allocate.spark import files
+from spendgate.allocate.spark.faults import first_line
 from spendgate.allocate.spark.mapping import SPARK, TIME, type_name
 from spendgate.allocate.spark.patterns import java
-from spendgate.allocate.spark.sessions import first_line
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Call, Constant, everything
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from spendgate.allocate.spark.faults import first_line, reason_of
 from spendgate.errors import InputError
 
 LOCAL: Final = "spark"
@@ -71,7 +72,7 @@ def session(engine: str) -> Iterator[Any]:
         try:
             yield made
         except InputError:
-            ended = watch() or (_reason(log) if _has_ended(made) else None)
+            ended = watch() or (reason_of(log) if _has_ended(made) else None)
             if ended is None:
                 raise
             raise InputError(
@@ -121,7 +122,7 @@ def _started(engine: str, shown: str, hosts: list[str], log: Path) -> Any:
     except InputError:
         raise
     except Exception as error:
-        reason = _reason(log) or first_line(error)
+        reason = reason_of(log) or first_line(error)
         raise InputError(f"no Spark at {shown}: {reason}", remedy="Is it running, and of the same version?") from None
 
 
@@ -272,33 +273,3 @@ def _has_ended(made: Any) -> bool:
 def _stop(made: Any) -> None:
     with suppress(Exception):  # of one that has ended by itself
         made.stop()
-
-
-_SAID: Final = re.compile(r" ERROR \S+: (?:.*Reason: )?(.+)$|^(?:Error|Exception in thread \S+|Caused by): ?(.+)$")
-
-
-def _reason(log: Path) -> str | None:
-    """Why Spark ended, by its log: the first error of it."""
-    if not log.exists():
-        return None
-    found = filter(None, map(_SAID.search, log.read_text(encoding="utf-8", errors="replace").splitlines()))
-    first = next((one[1] or one[2] for one in found), None)
-    return None if first is None else first.strip()[:240]
-
-
-_FRAME: Final = re.compile(
-    r"^(at |\.\.\. |An error occurred while calling|: org\.apache\.spark\.SparkException: Job aborted)"
-)
-_TASK: Final = re.compile(r"most recent failure: Lost task [^:]*: (.+)")
-_CAUSE: Final = re.compile(r"^(?:Caused by: )?:? ?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
-
-
-def first_line(error: Exception) -> str:
-    """What happened: the last cause that the JVM tells, else what became of the task, without its class."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not _FRAME.match(line)]
-    causes = [line for line in told if line.startswith("Caused by: ")]
-    task = next(filter(None, map(_TASK.search, lines)), None)
-    if task is not None and not causes:
-        return _CAUSE.sub("", task[1])
-    return _CAUSE.sub("", causes[-1] if causes else told[0]) if told else type(error).__name__
