@@ -63,11 +63,19 @@ def read_yaml(path: Path, *, shown_as: str | None = None, tags: Tags | None = No
                 f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read", place=name, remedy="Split it up."
             )
         text = path.read_bytes().decode("utf-8")
+    except IsADirectoryError:
+        raise InputError("is a folder; a file is wanted here", place=name, remedy=_files_of(path)) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", place=name) from None
     except UnicodeDecodeError as error:
         raise InputError(f"is not UTF-8 text (byte {error.start})", place=name) from None
     return parse_yaml(text, name, tags)
+
+
+def _files_of(folder: Path) -> str | None:
+    """The YAML files of a folder that stands where a file is wanted."""
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    return f"In it are {', '.join(names[:5])}{', …' if len(names) > 5 else ''}." if names else None
 
 
 def parse_yaml(text: str, name: str, tags: Tags | None = None) -> YamlFile:

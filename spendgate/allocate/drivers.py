@@ -214,7 +214,8 @@ def files_of(drivers: Mapping[str, Driver], given: Mapping[str, Path], rules: Pa
     """
     for name in given:
         if name not in drivers:
-            remedy = did_you_mean(name, drivers) or f"The rules have the drivers {', '.join(drivers) or 'none'}."
+            known = f"The rules have {', '.join(drivers)}." if drivers else "The rules split nothing by a driver."
+            remedy = did_you_mean(name, drivers) or known
             raise InputError(f"no driver {name}", remedy=remedy)
     found: dict[str, Path] = {}
     for name, driver in drivers.items():

@@ -100,6 +100,9 @@ def run(options: argparse.Namespace) -> int:
         from spendgate.reconcile.usage_yaml import write_usage
 
         write_usage(options.write_usage, found.proposals)
+        print(f"{options.write_usage}: has the usage that would have been right", file=sys.stderr)
+    elif options.write_usage is not None:
+        print(f"{options.write_usage}: nothing to write, no usage is known to have been wrong", file=sys.stderr)
     if options.max_error is None:
         return 0
     # What was estimated and is not on the bill counts: else a bill that matches little would pass.

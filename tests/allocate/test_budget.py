@@ -174,6 +174,25 @@ def test_budgets_that_are_wrong_exit_2(
     assert told in capsys.readouterr().err
 
 
+def test_a_file_of_another_kind_or_a_folder_is_no_file_of_budgets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    bill = write_csv(tmp_path / "bill.csv", days("1", 2))
+    for wrong, told, remedy in (
+        (
+            tmp_path / "rules.yaml",
+            'rules.yaml:2:7: kind is "AllocationRules", not "Budgets"',
+            "takes a file of kind Budgets",
+        ),
+        (tmp_path, "is a folder; a file is wanted here", "In it are rules.yaml."),
+    ):
+        assert main(["budget", "check", str(bill), "--budgets", str(wrong)]) == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert remedy in said
+
+
 def test_bad_input_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "b.yaml"
     file.write_text(BUDGETS + "  a: {monthly: 3}\n", encoding="utf-8")
@@ -189,6 +208,7 @@ def test_bad_input_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "1 lines have no cost or no day" in told(str(bad))
     assert "no such bill" in told(str(tmp_path / "none.csv"))
     assert "no charges in 2026-04" in told(str(good), "--as-of", "2026-04-02")
+    assert "Name a day of the bill, such as --as-of 2026-03-01" in told(str(good), "--as-of", "2026-02-02")
     assert "forecasts need the owners of an allocation" in told(str(good), "--usage", f"tokens={good}")
     assert "several currencies" in told(str(euros), str(good))
 

@@ -72,7 +72,7 @@ def test_a_kpi_whose_inputs_are_missing_says_which_and_is_no_zero(tmp_path: Path
     assert set(found) == {kpi.name for kpi in KPIS}
     assert found["cost-per-training-run"]["missing"] == ["the table --usage training-runs=FILE with date, runs"]
     assert found["commitment-utilization"]["missing"] == ["the column CommitmentDiscountStatus of the bill"]
-    assert found["gpu-utilization"]["missing"] == ["the column busy_gpu_hours of gpu-hours"]
+    assert found["gpu-utilization"]["missing"] == ["the column busy_gpu_hours in the table gpu-hours"]
     assert found["environment-split"]["missing"] == ["a line whose owner has an environment"]
     assert all(kpi["missing"] or kpi["values"] for kpi in found.values())
     assert not any(kpi["missing"] and kpi["values"] for kpi in found.values())

@@ -69,12 +69,14 @@ def _as_of(asked: date | None, first: date, last: date) -> tuple[date, list[str]
     if asked is None or asked == last:
         return last, []
     if asked < first:
-        raise InputError(f"the bill starts on {first}, after {asked}")
+        raise InputError(
+            f"the bill starts on {first}, after {asked}", remedy=f"Name a day of the bill, such as --as-of {last}."
+        )
     if asked < last:
         return asked, [f"the bill has charges until {last}; those after {asked} are left out"]
     if (asked.year, asked.month) != (last.year, last.month):
         raise InputError(
             f"the bill has no charges in {asked:%Y-%m}: its last are of {last}",
-            remedy="Export it again.",
+            remedy=f"Name a day of the bill, such as --as-of {last}, or export it again.",
         )
     return last, [f"the bill has no charges after {last}: it is judged as of that day, not of {asked}"]

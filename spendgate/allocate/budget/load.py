@@ -62,8 +62,14 @@ def _of_file(file: Path) -> Iterator[BillBudget]:
         from spendgate.config.organization import load_organization
 
         yield from _of_stacks(load_organization(file, "--budgets", str(file)).budgets)
-    else:
+    elif kind in (None, "Config"):
         yield from _of_project(None, file)
+    else:
+        raise InputError(
+            f'kind is "{kind}", not "Budgets"',
+            place=yaml.place("kind"),
+            remedy="--budgets takes a file of kind Budgets, a spendgate.yaml or an organisation file.",
+        )
 
 
 def _of_bill(yaml: YamlFile) -> Iterator[BillBudget]:

@@ -93,7 +93,7 @@ def _forecast(
     table = name.replace("-", "_")
     wanted = [one for one in ("date", column) if one not in tables[table]]
     if wanted:
-        return Forecast(name, missing=f"the column {', '.join(wanted)} of {name}")
+        return Forecast(name, missing=f"the column {', '.join(wanted)} in the table {name}")
     volumes = _volumes(connection, table, column, as_of)
     costs = {
         row["month"]: row

@@ -130,7 +130,7 @@ def _missing(kpi: Kpi, inputs: Inputs) -> list[str]:
         if table not in inputs.tables:
             told.append(f"the table --usage {shown}=FILE with {', '.join(columns)}")
         else:
-            told += [f"the column {name} of {shown}" for name in columns if name not in inputs.tables[table]]
+            told += [f"the column {name} in the table {shown}" for name in columns if name not in inputs.tables[table]]
     return told
 
 

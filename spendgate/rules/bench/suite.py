@@ -127,7 +127,7 @@ def _test_files(paths: Iterable[Path]) -> tuple[Path, ...]:
         elif not path.name.endswith(SUFFIX):
             beside = path.with_name(path.stem + SUFFIX)
             remedy = f"Its test is {beside}." if beside.is_file() else f"Tests are named NAME{SUFFIX}."
-            raise InputError("is not a test of a guardrail", place=path, remedy=remedy)
+            raise InputError("is no test", place=path, remedy=remedy)
         else:
             found = [path]
         for item in found:
