@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
-from spendgate.allocate import allocating, output
+from spendgate.allocate import output
 from spendgate.allocate.report import invoices
 from spendgate.cli import main
 from spendgate.errors import InputError
@@ -286,8 +286,8 @@ def many(count: int) -> list[Mapping[str, str]]:
 def test_a_long_list_of_owners_ends_in_one_row_and_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from spendgate.allocate.text import notes, to_json, to_text
 
-    monkeypatch.setattr(allocating, "OWNERS", 20)
-    monkeypatch.setattr(allocating, "UNOWNED", 2)
+    monkeypatch.setattr("spendgate.allocate.outcome.OWNERS", 20)
+    monkeypatch.setattr("spendgate.allocate.outcome.UNOWNED", 2)
     rows = [*many(60), *(line("1.5", ServiceName=f"S{n}") for n in range(5))]
     outcome, _ = run(tmp_path, rows, RULES, {"heads": [{"date": "2026-03", "team": "a", "heads": "1"}]})
     data = to_json(outcome, "out")
