@@ -161,6 +161,7 @@ class _Compiler:
         self.types: dict[str, cel.Type] = {}
         self.errors: list[InputError] = []
         self.programs: list[cel.Program] = []
+        self.copies: dict[str, int] = {}
         self.env = self._environment()
 
     def _environment(self) -> cel.Env:
@@ -172,6 +173,8 @@ class _Compiler:
         if expression.name in self.types:
             self.errors.append(InputError(f'the variable "{expression.name}" stands twice', place=expression.place))
         self.types[expression.name] = cel.type_named(program.return_type) if program else cel.DYN
+        if program and self.types[expression.name] not in (cel.BOOL, cel.INT, cel.DOUBLE):
+            self.copies[expression.name] = cel.copies(program.tree, self.copies)[0]
         try:
             self.env = self._environment()
         except ValueError:
@@ -189,6 +192,9 @@ class _Compiler:
         except cel.CompileError as error:
             self.errors.append(_compile_error(error, expression))
             return None
+        if self.copies and (fault := cel.too_many(cel.copies(program.tree, self.copies)[1])):
+            text = f"the expression: with what its variables hold, {fault}"
+            self.errors.append(InputError(text, place=expression.place, detail=f"  {expression.text.strip()}"))
         if wanted is not None and program.return_type not in (wanted, "dyn"):
             self.errors.append(
                 InputError(

@@ -177,6 +177,10 @@ class _Heard:
     def reads(self) -> frozenset[Any]:
         return self.program.reads
 
+    @property
+    def tree(self) -> Any:
+        return self.program.tree
+
     def __call__(self, activation: cel.Activation) -> Any:
         self.listener.evaluated(self.item, activation)
         result = self.program(activation)

@@ -7,6 +7,7 @@ import os
 from functools import lru_cache
 
 from spendgate.errors import InputError
+from spendgate.rules.cel.growth import copies, too_many
 from spendgate.rules.cel.model import Activation, CompileError, Engine, Env, EvalError, Issue, Program, Undetermined
 from spendgate.rules.cel.reads import entries_read
 from spendgate.rules.cel.types import (
@@ -29,8 +30,8 @@ from spendgate.rules.cel.values import plain
 
 __all__ = [
     "BOOL", "DOUBLE", "DURATION", "DYN", "INT", "STRING", "TIMESTAMP", "Activation", "CompileError", "Engine", "Env",
-    "EvalError", "Issue", "ListOf", "MapOf", "Message", "Program", "Schema", "Type", "Undetermined", "engine",
-    "entries_read", "environment", "plain", "schema_of_dataclass", "type_named",
+    "EvalError", "Issue", "ListOf", "MapOf", "Message", "Program", "Schema", "Type", "Undetermined", "copies", "engine",
+    "entries_read", "environment", "plain", "schema_of_dataclass", "too_many", "type_named",
 ]  # fmt: skip
 
 ENGINES = ("cel-expr-python", "cel-python")

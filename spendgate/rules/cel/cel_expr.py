@@ -11,6 +11,7 @@ from spendgate.rules.cel.faults import fault
 from spendgate.rules.cel.model import Activation, CompileError, Env, Issue, answer
 from spendgate.rules.cel.order import in_order
 from spendgate.rules.cel.reads import Read, uses
+from spendgate.rules.cel.syntax import Node
 from spendgate.rules.cel.types import DURATION, TIMESTAMP, MapOf, Path, Scalar, Schema, Type
 
 _FORM = "cel-expr-python"
@@ -26,6 +27,7 @@ class CelExprProgram:
     uses: frozenset[Path]
     compiled: Any
     evaluation: Any
+    tree: Node
 
     def __call__(self, activation: Activation) -> Any:
         """Evaluate; see ``Program``."""
@@ -73,7 +75,9 @@ def _compile(expression: str, schema: Schema, tested: bool) -> CelExprProgram:
     except RuntimeError as error:
         check(expression, schema)  # tells what is wrong, and where
         raise CompileError([Issue(1, 1, str(error).splitlines()[0])]) from None
-    return CelExprProgram(expression, checked.return_type, checked.reads, uses(checked.reads), compiled, evaluation)
+    return CelExprProgram(
+        expression, checked.return_type, checked.reads, uses(checked.reads), compiled, evaluation, checked.tree
+    )
 
 
 def _kind(type_: Type) -> str:

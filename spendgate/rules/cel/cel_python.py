@@ -30,6 +30,7 @@ class CelPythonProgram:
     reads: frozenset[Read]
     uses: frozenset[Path]
     runner: Any
+    tree: Node
 
     def __call__(self, activation: Activation) -> Any:
         """Evaluate; see ``Program``."""
@@ -92,7 +93,7 @@ def _compile(expression: str, schema: Schema) -> CelPythonProgram:
     _refuse_what_it_cannot_bound(tree)
     runner = environment.program(parsed, functions={**FUNCTIONS, "join": _join})
     return_type, reads = checked
-    return CelPythonProgram(expression, return_type, reads, uses(reads), runner)
+    return CelPythonProgram(expression, return_type, reads, uses(reads), runner, tree)
 
 
 def _check(expression: str, schema: Schema) -> tuple[str, frozenset[Read]] | None:

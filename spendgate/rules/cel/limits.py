@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from spendgate.rules.cel.growth import copies, too_many
 from spendgate.rules.cel.model import CompileError, Issue
 from spendgate.rules.cel.syntax import Call, Constant, Node, Parts, everything
 
@@ -26,7 +27,7 @@ def too_deep() -> Issue:
 
 
 def refuse(tree: Node, expression: str) -> None:
-    """Raises CompileError for message literals and for patterns that are no regular expressions.
+    """Raises CompileError for message literals, for patterns that are no regular expressions, and for what has no end.
 
     The engine would find a wrong pattern only when it runs.
     """
@@ -37,6 +38,8 @@ def refuse(tree: Node, expression: str) -> None:
             pattern = node.arguments[1]
             if isinstance(pattern, Constant) and pattern.text is not None and (fault := pattern_fault(pattern.text)):
                 raise CompileError([_at(pattern.text, expression, f"not a regular expression: {fault}")])
+    if fault := too_many(copies(tree)[1]):
+        raise CompileError([Issue(1, 1, fault)])
 
 
 def _at(text: str, expression: str, message: str) -> Issue:

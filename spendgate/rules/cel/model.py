@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from spendgate.rules.cel.reads import Reach, Read, reach
+from spendgate.rules.cel.syntax import Node
 from spendgate.rules.cel.types import DYN, Path, Schema, Type
 from spendgate.rules.cel.values import plain, take_out
 
@@ -130,6 +131,8 @@ class Program(Protocol):
     def uses(self) -> frozenset[Path]: ...
     @property
     def reads(self) -> frozenset[Read]: ...
+    @property
+    def tree(self) -> Node: ...
     def __call__(self, activation: Activation) -> Any: ...
 
 
