@@ -17,10 +17,10 @@ from spendgate.allocate.distinct import by_distinct_values
 from spendgate.allocate.drivers import files_of, read_uses
 from spendgate.allocate.engine import Engine, Outcome, Request
 from spendgate.allocate.hours.uses import uses_of_bill
-from spendgate.allocate.model import Layer, Rule, Window
+from spendgate.allocate.model import Layer, Rule, Window, in_order
 from spendgate.allocate.outcome import Written, outcome_of
 from spendgate.allocate.output import keep_inputs
-from spendgate.allocate.plan import Plan, Tables, in_order, plan, rules_table, shares_table
+from spendgate.allocate.plan import Plan, Tables, plan, rules_table, shares_table
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:

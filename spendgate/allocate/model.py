@@ -149,3 +149,14 @@ class Dispute:
     reason: str
     opened_by: str
     opened: date
+
+
+POOLED: Final = (Layer.PROPORTIONAL, Layer.FIXED)
+"""Layers whose lines are split by the shares of a pool."""
+
+ORDER: Final = (Layer.OVERRIDE, Layer.DIRECT, Layer.PROPORTIONAL, Layer.FIXED)
+
+
+def in_order(rules: RuleSet) -> tuple[Rule, ...]:
+    """The rules in the order in which they are asked: overrides, then the three layers, each as written."""
+    return tuple(rule for layer in ORDER for rule in rules.rules if rule.layer is layer)

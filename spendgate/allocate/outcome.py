@@ -12,8 +12,8 @@ from spendgate.allocate.bill.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
 from spendgate.allocate.findings import hint, overlaps, said_of_rules, tags_asked
-from spendgate.allocate.model import OWNER
-from spendgate.allocate.plan import UNALLOCATED, Plan, in_order
+from spendgate.allocate.model import OWNER, in_order
+from spendgate.allocate.plan import UNALLOCATED, Plan
 from spendgate.money import show_money
 
 if TYPE_CHECKING:

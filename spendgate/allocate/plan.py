@@ -17,7 +17,7 @@ from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.bill.tags import AddTags, tags_read
 from spendgate.allocate.expression import Columns, NoColumn, checked, column
 from spendgate.allocate.findings import held
-from spendgate.allocate.model import OWNER, Dispute, Expression, Layer, Rule, RuleSet, Window
+from spendgate.allocate.model import OWNER, POOLED, Dispute, Expression, Layer, Rule, RuleSet, Window, in_order
 from spendgate.allocate.shares import ALWAYS, DECIMALS, Share
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Constant, Node
@@ -39,10 +39,6 @@ NO_USER: Final = "the driver's table names no owner"
 NO_OWNER: Final = "the rule names no owner"
 """Why nobody pays a line, or a share of it."""
 
-POOLED: Final = (Layer.PROPORTIONAL, Layer.FIXED)
-
-ORDER: Final = (Layer.OVERRIDE, Layer.DIRECT, Layer.PROPORTIONAL, Layer.FIXED)
-
 
 @dataclass(slots=True)
 class Plan:
@@ -50,11 +46,6 @@ class Plan:
 
     table: ir.Table
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def in_order(rules: RuleSet) -> tuple[Rule, ...]:
-    """The rules in the order in which they are asked: overrides, then the three layers, each as written."""
-    return tuple(rule for layer in ORDER for rule in rules.rules if rule.layer is layer)
 
 
 def shares_table(shares: Sequence[Share]) -> Table:

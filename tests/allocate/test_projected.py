@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from spendgate.allocate.load import load_rules
-from spendgate.allocate.model import OWNER, Layer, Window
-from spendgate.allocate.plan import in_order
+from spendgate.allocate.model import OWNER, Layer, Window, in_order
 from spendgate.allocate.projected.decide import Decider, Line
 from spendgate.allocate.projected.model import Allocation
 from spendgate.allocate.projected.project import load_projection, project

@@ -20,8 +20,7 @@ from spendgate.allocate.asking import quoted, rows_of_sql
 from spendgate.allocate.bench.cases import Case, CaseFile, Expected
 from spendgate.allocate.bill.focus import LINE, LINE_ID, ROW, TAGS
 from spendgate.allocate.expression import checked
-from spendgate.allocate.model import OWNER, Dispute, Driver, Expression, Rule, RuleSet
-from spendgate.allocate.plan import in_order
+from spendgate.allocate.model import OWNER, Dispute, Driver, Expression, Rule, RuleSet, in_order
 from spendgate.allocate.run import Request, allocate
 from spendgate.errors import InputError, Place
 from spendgate.rules.bench.matching import Difference, Fault, pairs

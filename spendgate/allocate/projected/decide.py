@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from spendgate.allocate.bill.focus import LINE
 from spendgate.allocate.expression import checked
-from spendgate.allocate.model import OWNER, Expression, Layer, Rule, RuleSet
-from spendgate.allocate.plan import NO_OWNER, NO_POOL, NO_RULE, NO_USE, NO_USER, UNALLOCATED, in_order
+from spendgate.allocate.model import OWNER, Expression, Layer, Rule, RuleSet, in_order
+from spendgate.allocate.plan import NO_OWNER, NO_POOL, NO_RULE, NO_USE, NO_USER, UNALLOCATED
 from spendgate.allocate.shares import ONE, Owner, Share
 from spendgate.estimate.model import EXACT
 from spendgate.rules import cel

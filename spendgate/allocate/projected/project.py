@@ -15,8 +15,8 @@ from spendgate.allocate.drivers import files_of
 from spendgate.allocate.expression import checked
 from spendgate.allocate.findings import hint, tags_asked
 from spendgate.allocate.library import find_rules
-from spendgate.allocate.model import Expression, Layer, Rule, RuleSet, Window
-from spendgate.allocate.plan import UNALLOCATED, in_order
+from spendgate.allocate.model import Expression, Layer, Rule, RuleSet, Window, in_order
+from spendgate.allocate.plan import UNALLOCATED
 from spendgate.allocate.projected.cost_lines import as_line
 from spendgate.allocate.projected.decide import Decider, Line, Piece
 from spendgate.allocate.projected.model import Allocation, Owner, Paid, Part, Unowned
