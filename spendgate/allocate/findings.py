@@ -113,24 +113,28 @@ def said_of_rules(rules: RuleSet, disputes: Iterable[Dispute], decided: Containe
 def hint(tags: str | None, asked: Mapping[str, str]) -> str:
     """What tag would have told who pays: one that is there under another spelling, else those that rules look for,
     beside those that are there."""
-    own = _keys(tags)
+    own = _tags(tags)
     plain = {_plain(key): key for key in own}
     for key, rule in asked.items():
         other = plain.get(_plain(key))
         if other is not None and other != key:
             return f'"{other}" is there; {rule} reads "{key}"'
-    others = [key if key == key.strip() else f'"{key}"' for key in own if key not in asked]
-    if not others or not asked:
-        return ", ".join(asked)
-    return f"{', '.join(asked)} (there: {', '.join([*others[:_THERE], *(['…'] if len(others) > _THERE else [])])})"
+    missing = [key for key in asked if own.get(key) in (None, "")]
+    if asked and not missing:
+        key, rule = next(iter(asked.items()))
+        return f'"{key}" is there; {rule} asks for more'
+    others = [key if key == key.strip() else f'"{key}"' for key in own if key not in missing]
+    if not others or not missing:
+        return ", ".join(missing)
+    return f"{', '.join(missing)} (there: {', '.join([*others[:_THERE], *(['…'] if len(others) > _THERE else [])])})"
 
 
-def _keys(tags: str | None) -> tuple[str, ...]:
+def _tags(tags: str | None) -> Mapping[str, Any]:
     try:
         found = json.loads(tags or "{}")
     except ValueError:
-        return ()
-    return tuple(found) if isinstance(found, dict) else ()
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _plain(key: str) -> str:

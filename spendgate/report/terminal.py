@@ -203,14 +203,14 @@ def _owners(console: Console, checked: Checked) -> None:
     allocation, currency = checked.allocation, checked.estimate.currency
     if allocation is None:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold", title=Text(owners.TITLE))
-    table.title_justify = "left"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
     names = owners.head(allocation)
     for index, name in enumerate(names):
         figure = index >= len(names) - owners.figures(allocation)
         table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
     for row in owners.rows(allocation, currency, MOST_LINES):
         table.add_row(*(Text(cell, style="bold" if row[0] == "total" else "") for cell in row))
+    console.print(Padding(Text(owners.TITLE), (0, 0, 0, 2)))
     console.print(Padding(table, (0, 0, 0, 1)))
     for note in owners.notes(allocation, currency):
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))

@@ -24,6 +24,8 @@ ASKED = {"team": "team-tag", "cost-center": "cost-centres"}
         ({"CostCenter": "1"}, '"CostCenter" is there; cost-centres reads "cost-center"'),
         ({"env": "prod", " org": "x"}, 'team, cost-center (there: env, " org")'),
         (dict.fromkeys("abcdef", "1"), "team, cost-center (there: a, b, c, d, …)"),
+        ({"team": "nlp", "env": "prod"}, "cost-center (there: team, env)"),
+        ({"team": "nlp", "cost-center": "1"}, '"team" is there; team-tag asks for more'),
     ],
 )
 def test_the_tag_that_would_tell_stands_beside_those_that_are_there(tags: dict[str, str], told: str) -> None:
