@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -57,12 +58,13 @@ def read_yaml(path: Path, *, shown_as: str | None = None, tags: Tags | None = No
     """
     name = shown_as or str(path)
     try:
-        size = path.stat().st_size
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)  # what it holds may have no end: a link can lead to a device
+            size = max(os.fstat(file.fileno()).st_size, len(content))
         if size > MAX_BYTES:
-            raise InputError(
-                f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read", place=name, remedy="Split it up."
-            )
-        text = path.read_bytes().decode("utf-8")
+            told = f"has {size:,} bytes" if size > len(content) else "does not end"
+            raise InputError(f"the file {told}; at most {MAX_BYTES:,} are read", place=name, remedy="Split it up.")
+        text = content.decode("utf-8")
     except IsADirectoryError:
         raise InputError("is a folder; a file is wanted here", place=name, remedy=_files_of(path)) from None
     except OSError as error:

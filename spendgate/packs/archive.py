@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tarfile
 import zlib
@@ -58,10 +59,12 @@ def read_archive(path: Path, shown_as: str | None = None) -> dict[str, bytes]:
     """
     shown = shown_as or str(path)
     try:
-        size = path.stat().st_size
+        with path.open("rb") as file:
+            content = file.read(MAX_ARCHIVE + 1)  # a link can lead to what has no end
+            size = max(os.fstat(file.fileno()).st_size, len(content))
         if size > MAX_ARCHIVE:
-            raise InputError(f"has {size:,} bytes; at most {MAX_ARCHIVE:,} are read", place=shown)
-        return unpack(path.read_bytes(), shown)
+            raise InputError(f"has {size:,} bytes or more; at most {MAX_ARCHIVE:,} are read", place=shown)
+        return unpack(content, shown)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", place=shown) from None
 

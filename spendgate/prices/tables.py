@@ -61,6 +61,8 @@ def read_table(path: Path, required: Iterable[str], *, shown_as: str | None = No
     """
     name = shown_as or str(path)
     try:
+        if path.is_char_device() or path.is_fifo():
+            raise InputError("is no file that ends", place=name)
         if (size := path.stat().st_size) > MAX_BYTES:
             raise InputError(f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read", place=name)
         with path.open(newline="", encoding="utf-8") as file:

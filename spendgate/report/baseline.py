@@ -93,9 +93,11 @@ def _refuse(constant: str) -> None:
 
 def _read(path: Path) -> Any:
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)  # a link can lead to what has no end
+        if len(content) > _MAX_BYTES:
             raise InputError(f"is larger than {_MAX_BYTES // 1_000_000} MB", place=path, remedy=_HOW)
-        return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_constant=_refuse)
+        return json.loads(content.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"the baseline cannot be read: {error.strerror}", place=path, remedy=_HOW) from None
     except (ValueError, RecursionError):

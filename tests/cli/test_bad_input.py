@@ -177,6 +177,20 @@ def test_a_table_of_prices_of_100_megabytes_is_refused(spendgate: Run, project: 
     assert "private.csv: the file has 104,857,600 bytes; at most 33,554,432 are read" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no device of endless zeros")
+@pytest.mark.parametrize("name", ["waivers.yaml", "team.tar.gz", ".spendgate/prices/own.csv"])
+def test_a_link_to_what_has_no_end_is_refused(spendgate: Run, project: Callable[..., Path], name: str) -> None:
+    """A repository can hold such a link."""
+    settings = "apiVersion: spendgate.dev/v1\nkind: Config\n"
+    folder = project(BUCKET, spendgate__yaml=f"{settings}packs: [team.tar.gz]\n" if "tar" in name else settings)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).symlink_to("/dev/zero")
+    done = spendgate("check", folder)
+    assert done.returncode == 2, done.stderr
+    assert Path(name).name in done.stderr
+    assert "are read" in done.stderr or "no file that ends" in done.stderr
+
+
 def test_two_guardrails_of_one_name_are_told_with_both_places(spendgate: Run, project: Callable[..., Path]) -> None:
     folder = project(BUCKET, spendgate__yaml=OWN)
     for where in ("own/a", "own/b"):
