@@ -114,7 +114,7 @@ def test_what_no_rule_catches_is_unallocated_with_the_tag_that_would_tell(tmp_pa
     assert told == {
         ("lost",): ("no rule matches", '"Team" is there; team reads "team"'),
         ("later",): ("no rule matches", "team (known only after apply)"),
-        ("trial",): ("the rule names no owner", "team, stage"),
+        ("trial",): ("the rule names no owner", "team (there: stage)"),
         ("pool",): ("the driver has no use of this pool in this window", "team, stage (there: cluster)"),
     }
     assert allocation.owners == ()
