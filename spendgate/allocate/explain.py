@@ -11,6 +11,7 @@ from spendgate.allocate.allocated import open_allocated
 from spendgate.allocate.asking import quoted, rows_of_sql
 from spendgate.allocate.bill.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
+from spendgate.allocate.plan import UNALLOCATED
 from spendgate.allocate.report.markup import one_line
 from spendgate.errors import InputError
 from spendgate.money import show_money
@@ -25,7 +26,13 @@ def explain(connection: Any, file: Path, line_id: str) -> Sequence[Mapping[str, 
         known = rows_of_sql(connection, f"SELECT {LINE_ID} AS id FROM allocated LIMIT 1")
         like = f', such as "{known[0]["id"]}"' if known else ""
         raise InputError(f'no line "{line_id}"', place=file, remedy=f"Line ids are in the column {LINE_ID}{like}.")
-    return found
+    # A part of a pool's line may be unallocated: how the line was split is told by the others.
+    return sorted(found, key=lambda row: row["x_Layer"] == UNALLOCATED)
+
+
+def _reason(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Why the line, or a part of it, is unallocated."""
+    return next((row["x_Reason"] for row in rows if row["x_Reason"]), None)
 
 
 def _cost(rows: Sequence[Mapping[str, Any]]) -> tuple[Decimal, str]:
@@ -58,8 +65,8 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     if first["x_Driver"]:
         lines.append(f"driver    {first['x_Driver']}, pool {first['x_Pool'] or 'none'}")
-    if first["x_Reason"]:
-        lines.append(f"why       {first['x_Reason']}")
+    if reason := _reason(rows):
+        lines.append(f"why       {reason}")
     twice = sum(row["x_FirstShare"] for row in rows)
     if twice > 1:
         lines.append(f"note      {twice} lines have this id; cost and shares are of all of them")
@@ -67,7 +74,7 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"dispute   {first['x_Dispute']}")
     for row in _largest_first(rows):
         words = [f"{name} {row[column_]}" for name, column_ in OWNER.items() if row[column_]]
-        owner = ", ".join(words) or "nobody"
+        owner = ", ".join(words) or ("the pool" if row["x_Idle"] else "nobody")
         idle = " (idle)" if row["x_Idle"] else ""
         share = f"{row['x_Share']:.4%}"
         lines.append(f"pays      {share:>9}  {show_money(row['x_AllocatedCost'], currency):>12}  {owner}{idle}")
@@ -98,7 +105,7 @@ def to_json(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "layer": first["x_Layer"],
         "driver": first["x_Driver"],
         "pool": first["x_Pool"],
-        "reason": first["x_Reason"],
+        "reason": _reason(rows),
         "dispute": first["x_Dispute"],
         "pays": [
             {

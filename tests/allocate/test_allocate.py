@@ -293,6 +293,32 @@ def test_a_line_of_a_file_is_explained_by_the_cost_that_the_rules_allocate(
     assert (found["cost"], found["cost_column"]) == ("0.300000000000", "EffectiveCost")
 
 
+def test_a_part_that_nobody_pays_is_explained_beside_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [line("10", ServiceName="Kubernetes", x_Cluster="a")])
+    uses = [
+        {"date": "2026-03-01", "pool": "a", "team": "", "hours": "1", "weight": "1", "capacity": ""},
+        {"date": "2026-03-01", "pool": "a", "team": "nlp", "hours": "1", "weight": "1", "capacity": ""},
+        {"date": "2026-03-01", "pool": "a", "team": "", "hours": "", "weight": "", "capacity": "4"},
+    ]
+    table = write_csv(tmp_path / "gpu-hours.csv", uses)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(HEAD + POOL + "    idle: to_pool\n", encoding="utf-8")
+    words = ["allocate", str(bill), "--rules", str(rules), "--drivers", str(table), "--output", str(tmp_path / "out")]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main(["allocate", "explain", "bill.csv:1", "--output", str(tmp_path / "out")]) == 0
+    told = [row.split("  ") for row in capsys.readouterr().out.splitlines()]
+    assert [row[-1].rpartition(", ")[2] for row in told if row[0] == "rule"] == ["layer proportional"]
+    assert [row[-1].strip() for row in told if row[0] in ("why", "pays")] == [
+        "the driver's table names no owner",
+        "the pool (idle)",
+        "nobody",
+        "team nlp",
+    ]
+
+
 def test_lines_that_share_an_id_are_explained_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{**line(cost, tags={"team": team}), "Line": "a"} for cost, team in (("10", "nlp"), ("4", "cv"))]
     rules = tmp_path / "rules.yaml"

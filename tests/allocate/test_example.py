@@ -45,3 +45,15 @@ def test_the_readme_shows_the_output_as_it_is(spendgate: Run, tmp_path: Path, ex
         done = spendgate(*words, env={"COLUMNS": "110"})
         assert done.returncode == 0, done.stdout + done.stderr
         assert before_the_path(shown) == before_the_path(done.stdout)
+
+
+def test_the_rules_and_the_test_that_the_docs_show_hold(spendgate: Run, tmp_path: Path) -> None:
+    for page, behind, file in (
+        ("allocation", "## Rules", "acme.yaml"),
+        ("testing", "### Allocation rules", "acme.test.yaml"),
+    ):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").partition(f"\n{behind}\n")[2]
+        (tmp_path / file).write_text(text.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    done = spendgate("test", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 case: 1 passed" in done.stdout
