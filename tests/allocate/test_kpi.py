@@ -111,6 +111,12 @@ def test_cost_of_months_that_the_table_does_not_have_is_left_out(tmp_path: Path)
     assert values(measured(tmp_path, rows, training_runs=runs)["cost-per-training-run"]) == {(): 25}
 
 
+def test_a_table_of_other_months_is_told_as_that(tmp_path: Path) -> None:
+    runs = [{"date": "2026-04", "runs": "4"}]
+    found = measured(tmp_path, [tagged("10", "nlp", run="training")], training_runs=runs)
+    assert found["cost-per-training-run"]["missing"] == ["a row of training-runs for the months of the bill"]
+
+
 def test_unit_costs_of_inference_tokens_and_deployments(tmp_path: Path) -> None:
     rows = [tagged("50", "nlp", run="inference", model="m"), tagged("30", "nlp", run="training")]
     found = measured(
@@ -205,9 +211,9 @@ def test_the_report_has_the_kpis_and_what_the_others_lack(tmp_path: Path) -> Non
     ("name", "table", "told"),
     [
         ("token", [{"date": "2026-03", "tokens": "1"}], 'did you mean "tokens"?'),
-        ("tokens", [{"date": "2026-03", "tokens": "many"}], "1 rows have a tokens that is no number"),
+        ("tokens", [{"date": "2026-03", "tokens": "many"}], "1 row has a tokens that is no number"),
         ("tokens", [{"date": "2026-03", "tokens": "-1"}], "or less than nothing"),
-        ("tokens", [{"date": "in March", "tokens": "1"}], "1 rows have no date"),
+        ("tokens", [{"date": "in March", "tokens": "1"}], "1 row has no date"),
     ],
 )
 def test_a_table_of_usage_that_is_wrong_says_so(

@@ -78,15 +78,7 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
     found = rows(connection, asked)
     valued = [row for row in found if row["part"] is not None and (row.get("whole", 1) or 0)]
     if not valued:
-        # The bill may have the lines and the tables not a row for them, or the other way round.
-        wanted = (
-            kpi.empty
-            if not found
-            else f"a row of {_tables(kpi)} for these months and owners"
-            if kpi.tables
-            else f"a cost other than zero: {kpi.empty} is there"
-        )
-        return Measured(kpi, unit, missing=(wanted,))
+        return Measured(kpi, unit, missing=(_wanted(connection, kpi, inputs, bool(found)),))
     values = [Value(_of(row), _value(row["part"], row.get("whole"), kpi.scale)) for row in valued]
     values.sort(key=lambda one: (-abs(one.value), tuple(word or "" for word in one.of.values())))
     notes = [*kpi.notes]
@@ -111,6 +103,21 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
         whole = sum((Decimal(row["whole"]) for row in valued), Decimal()) if "whole" in valued[0] else None
         shown.append(Value(dict.fromkeys(values[0].of, "all together"), _value(part, whole, kpi.scale)))
     return Measured(kpi, unit, tuple(shown), notes=tuple(notes), source=_source(kpi, asked))
+
+
+def _wanted(connection: Any, kpi: Kpi, inputs: Inputs, found: bool) -> str:
+    """What would give a value: the bill may have the lines and the tables not a row for them, or the other way round."""
+    if found:
+        return (
+            f"a row of {_tables(kpi)} for these months and owners"
+            if kpi.tables
+            else f"a cost other than zero: {kpi.empty} is there"
+        )
+    for table, columns in inputs.tables.items():
+        if table in kpi.tables and not rows(connection, f"SELECT 1 AS n FROM usage_{table} LIMIT 1"):
+            months = " for the months of the bill" if "date" in columns else ""
+            return f"a row of {table.replace('_', '-')}{months}"
+    return kpi.empty
 
 
 def _source(kpi: Kpi, asked: str) -> str:

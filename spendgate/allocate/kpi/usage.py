@@ -77,7 +77,8 @@ def _check(connection: Any, table: str, source: str, counted: list[str], dated: 
         (wrong,) = rows(connection, f"SELECT {', '.join(asked)} FROM {source}")
         for name, count in wrong.items():
             if count:
-                raise InputError(f"{count} rows have a {name} that is no number, or less than nothing", place=file)
+                told = "row has" if count == 1 else "rows have"
+                raise InputError(f"{count:,} {told} a {name} that is no number, or less than nothing", place=file)
     if dated:
         (bad,) = rows(
             connection,
@@ -85,7 +86,8 @@ def _check(connection: Any, table: str, source: str, counted: list[str], dated: 
             'OR (length("date") > 7 AND try_cast(substr("date", 1, 10) AS DATE) IS NULL)',
         )
         if bad["n"]:
-            raise InputError(f"{bad['n']} rows have no date", place=file, remedy="Write 2026-03-01 or 2026-03.")
+            told = "row has" if bad["n"] == 1 else "rows have"
+            raise InputError(f"{bad['n']:,} {told} no date", place=file, remedy="Write 2026-03-01 or 2026-03.")
 
 
 def _named(column: str) -> str:
