@@ -106,7 +106,7 @@ def _measured(connection: Any, kpi: Kpi, inputs: Inputs, currency: str) -> Measu
 
 
 def _wanted(connection: Any, kpi: Kpi, inputs: Inputs, found: bool) -> str:
-    """What would give a value: the bill may have the lines and the tables not a row for them, or the other way round."""
+    """What would give a value: the bill may have the lines and the tables not a row for them, or the reverse."""
     if found:
         return (
             f"a row of {_tables(kpi)} for these months and owners"
