@@ -96,7 +96,8 @@ def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | 
         console.print(_unowned(outcome))
     for sentence in notes(outcome):
         console.print(Text(sentence))
-    console.print(Text(f"Every line with its owner, rule and share: {output}"))
+    # A path that is broken over two lines could not be taken from here.
+    console.print(Text(f"Every line with its owner, rule and share: {output}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
