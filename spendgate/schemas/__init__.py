@@ -109,11 +109,47 @@ def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> 
         expected = error.validator_value
         expected = " or ".join(expected) if isinstance(expected, list) else expected
         yield InputError(f"{where} is {_kind(error.instance)}, not of type {expected}", place=file.place(*path))
+    elif error.validator == "pattern" and "propertyNames" in error.absolute_schema_path:
+        place = file.key_place(*path, error.instance)
+        yield InputError(f'the key "{_shown(error.instance)}" of {where} is {_unlike(error)}', place=place)
+    elif error.validator == "pattern":
+        empty = not error.instance.strip()
+        said = f"{where} is empty" if empty else f'{where} is "{_shown(error.instance)}", {_unlike(error)}'
+        yield InputError(said, place=file.place(*path))
     elif error.validator == "anyOf" and all(set(option) == {"required"} for option in error.validator_value):
         either = " or ".join(key for option in error.validator_value for key in option["required"])
         yield InputError(f"{where} lacks {either}", place=file.place(*path))
     else:
         yield InputError(f"{where}: {error.message}", place=file.place(*path))
+
+
+_DASHED = "lower-case words and digits, joined by dashes"
+FORMS = {
+    "^[1-9][0-9]{0,4}d$": "a number of days such as 90d",
+    "^[A-Z]{3}$": "a currency such as USD",
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "a day such as 2026-03-31",
+    "^[0-9]{4}-[0-9]{2}$": "a month such as 2026-03",
+    "^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, dots, dashes and underscores",
+    "^[A-Za-z0-9][A-Za-z0-9.@_-]*$": "letters, digits, dots, dashes, underscores and @",
+    "^[a-z0-9][a-z0-9-]*$": _DASHED,
+    "^[a-z0-9][a-z0-9.-]*$": "lower-case words and digits, joined by dashes and dots",
+    "^[a-z][a-z0-9]*(-[a-z0-9]+)*$": _DASHED,
+    "^[a-z][a-z0-9-]*$": _DASHED,
+    "^[a-z][A-Za-z0-9_]*$": "a lower-case letter, then letters, digits and underscores",
+    "^[a-zA-Z_][A-Za-z0-9_-]*$": "a letter, then letters, digits, dashes and underscores",
+    r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$": "a semantic version such as 1.2.0",
+    r"^>=\s*\d+\.\d+\.\d+\S*$": "the oldest release that will do, such as >=0.1.0",
+}
+"""What the patterns of the published schemas ask for, in words."""
+
+
+def _unlike(error: Any) -> str:
+    pattern = error.validator_value
+    return f"not {FORMS[pattern]}" if pattern in FORMS else f"which does not match {pattern}"
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def value_faults(rules: Mapping[str, Any], value: Any) -> Iterator[Any]:
@@ -132,8 +168,7 @@ def _validator() -> Any:
         import re2  # type: ignore[import-untyped]
 
         if isinstance(value, str) and not re2.search(pattern, value):
-            shown = value if len(value) <= 80 else f"{value[:79]}…"
-            yield ValidationError(f"'{shown}' does not match '{pattern}'")
+            yield ValidationError(f"'{_shown(value)}' does not match '{pattern}'")
 
     return validators.extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
 

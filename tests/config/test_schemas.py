@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from spendgate import schemas
+from spendgate.errors import InputError
 from spendgate.waivers.file import TAGS
 from spendgate.yamlfile import parse_yaml, read_yaml
 from tests.conftest import ROOT
@@ -96,3 +97,47 @@ def test_the_files_in_the_documentation_are_of_their_schemas() -> None:
     for name, block in blocks:
         file = parse_yaml(block, name, TAGS)  # editors take dates for texts
         schemas.validate(file, MODELINE.match(block)[1].split("/")[-1].removesuffix(".schema.json"))  # type: ignore[index]
+
+
+def patterns(rules: Any) -> Iterator[str]:
+    """All patterns in a schema."""
+    if isinstance(rules, dict):
+        if isinstance(rules.get("pattern"), str):
+            yield rules["pattern"]
+        rules = list(rules.values())
+    if isinstance(rules, list):
+        for item in rules:
+            yield from patterns(item)
+
+
+def test_nobody_who_writes_a_file_has_to_read_a_regular_expression() -> None:
+    written = {one for name in schemas.NAMES if name not in OUTPUTS for one in patterns(schemas.schema(name))}
+    hashes = {
+        one for one in patterns(schemas.schema("pack-manifest")) if "[0-9a-f]{64}" in one
+    }  # `pack build` writes it
+    assert written - hashes - {r"\S"} == set(schemas.FORMS) & written
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "config",
+            "waivers: {maxLength: ninety}",
+            '4:22: waivers.maxLength is "ninety", not a number of days such as 90d',
+        ),
+        ("config", "approvals: {approvers: [' ']}", "4:25: approvals.approvers.0 is empty"),
+        ("pack", "spec: {requires: {spendgate: '9'}}", 'is "9", not the oldest release that will do, such as >=0.1.0'),
+        (
+            "guardrail",
+            "spec: {params: {A-b: {}}}",
+            '4:17: the key "A-b" of spec.params is not a lower-case letter, then',
+        ),
+    ],
+)
+def test_what_is_written_in_another_form_is_told_with_the_right_one(name: str, text: str, said: str) -> None:
+    kind = schemas.schema(name)["properties"]["kind"]["const"]
+    file = parse_yaml(f"# {name}\napiVersion: spendgate.dev/v1\nkind: {kind}\n{text}\n", "file.yaml")
+    with pytest.raises(InputError) as caught:
+        schemas.validate(file, name)
+    assert said in str(caught.value)
