@@ -32,6 +32,14 @@ def test_tests_that_pass_exit_with_0_and_show_their_coverage(spendgate: Run, tmp
     assert re.search(r"PASSED  1 guardrail; 5 cases: 5 passed, 0 failed; coverage 100 % \(\d+\.\d s\)", done.stdout)
 
 
+def test_a_file_of_another_kind_names_both_kinds_of_tests(spendgate: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.test.yaml").write_text("apiVersion: spendgate.dev/v1\nkind: AllocationTests\n", encoding="utf-8")
+    done = spendgate("test", "x.test.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    told = 'x.test.yaml:2:7: kind is "AllocationTests", not "GuardrailTest" or "AllocationTest"'
+    assert told in done.stdout + done.stderr
+
+
 def test_a_failed_case_is_shown_with_its_line_what_was_expected_and_what_was_found(
     spendgate: Run, tmp_path: Path
 ) -> None:

@@ -83,6 +83,10 @@ def read_cases(path: Path, library: Mapping[str, Guardrail], shown_as: str | Non
     does not exist is a mistake, not a pass.
     """
     file = read_yaml(path, shown_as=shown_as, tags=_TAGS)
+    kind = file.data.get("kind", "GuardrailTest") if isinstance(file.data, dict) else "GuardrailTest"
+    if kind != "GuardrailTest":
+        told = f'kind is "{kind}", not "GuardrailTest" or "AllocationTest"'
+        raise InputError(told, place=file.place("kind"))
     schemas.validate(file, "guardrail-test")
     name = file.data["guardrail"]
     if name not in library:
