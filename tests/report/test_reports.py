@@ -200,7 +200,7 @@ def test_thousands_of_findings_and_lines_stay_readable_and_fit_into_a_comment() 
     text = terminal.render(value, width=110)
     assert len(text.splitlines()) < 300
     assert "and 2,975 more places (--format json lists all)" in text
-    assert "and 2940 smaller lines, in the total" in " ".join(text.split())
+    assert "and 2,940 smaller lines, in the total" in " ".join(text.split())
     assert len(json.loads(as_json.render(value))["findings"]) == 3000
 
 
