@@ -195,7 +195,13 @@ def _single(error: InputError) -> tuple[InputError, ...]:
 
 
 def _once(errors: list[InputError]) -> list[InputError]:
-    return list({str(error): error for error in errors}.values())
+    """Each error once: what loads the pack names its file in full, what looks at the file as it was given."""
+    found: dict[tuple[object, ...], InputError] = {}
+    for error in errors:
+        at = error.place
+        where = (Path(at.file).resolve(), at.line, at.column) if at else ()
+        found.setdefault((error.message, *where), error)
+    return list(found.values())
 
 
 def shown_from_here(error: InputError) -> InputError:

@@ -47,6 +47,13 @@ def test_what_is_wrong_in_pack_yaml_is_told_with_its_line(old: str, new: str, sa
     assert said in faults(pack(**{"pack.yaml": (old, new)}))
 
 
+def test_nothing_is_told_twice(pack: PackIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = pack(**{"pack.yaml": (">=0.1.0", ">=99.0.0")})
+    monkeypatch.chdir(folder.parent)
+    for given in (folder, Path(folder.name)):
+        assert faults(given).count("needs spendgate >=99.0.0") == 1
+
+
 @pytest.mark.parametrize("name", ["README.md", "__main__.py", "PulumiPolicy.yaml"])
 def test_a_file_that_a_pack_needs_is_missed(name: str, pack: PackIn) -> None:
     folder = pack()
