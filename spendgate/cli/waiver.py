@@ -186,21 +186,21 @@ def _amount(option: str, text: str | None) -> Decimal | None:
 
 def _list(options: argparse.Namespace) -> int:
     now = datetime.now(UTC)
-    _, waivers = _read(options, now)
+    rules, waivers = _read(options, now)
     if options.format == "json":
-        print(json.dumps([_as_json(one, now) for one in waivers.entries], indent=2, ensure_ascii=False))
+        print(json.dumps([_as_json(one, now, rules) for one in waivers.entries], indent=2, ensure_ascii=False))
     else:
-        _print_list(waivers, now)
+        _print_list(waivers, now, rules)
     for fault in waivers.faults:
         print_error(fault)
     return 2 if waivers.faults else 0
 
 
-def _print_list(waivers: Waivers, now: datetime) -> None:
+def _print_list(waivers: Waivers, now: datetime, rules: Rules) -> None:
     if not waivers.entries:
         print("no waivers", file=sys.stderr)
         return
-    rows = [(one.id, _state(one, now), f"{one.guardrail} for {one.resource}", one) for one in waivers.entries]
+    rows = [(one.id, _state(one, now, rules), f"{one.guardrail} for {one.resource}", one) for one in waivers.entries]
     widths = [max(len(_plain(str(row[column]))) for row in rows) for column in range(3)]
     for *cells, one in rows:
         line = "  ".join(f"{_plain(str(cell)):<{width}}" for cell, width in zip(cells, widths, strict=True))
@@ -212,21 +212,28 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
-def _state(waiver: Waiver, now: datetime) -> str:
+def _void(waiver: Waiver, rules: Rules) -> str:
+    """Why it lets nothing pass on any day."""
+    if waiver.kind is not Kind.APPROVAL and rules.approvals.needed_for(waiver.guardrail):
+        return f"only a signed approval lifts {waiver.guardrail}"
+    return waiver.invalid
+
+
+def _state(waiver: Waiver, now: datetime, rules: Rules) -> str:
     """``active, 12 days left``, ``expired on …``, or why it does not count."""
     from spendgate.waivers.decide import time_gap
 
-    gap = time_gap(waiver, now) or waiver.invalid
+    gap = time_gap(waiver, now) or _void(waiver, rules)
     if gap:
         return gap
     days = (waiver.expires - now.astimezone(UTC).date()).days
     return f"active, {days} day{'' if days == 1 else 's'} left" if days else "active, last day"
 
 
-def _as_json(waiver: Waiver, now: datetime) -> dict[str, object]:
+def _as_json(waiver: Waiver, now: datetime, rules: Rules) -> dict[str, object]:
     from spendgate.waivers.decide import time_gap
 
-    gap = time_gap(waiver, now)
+    gap, void = time_gap(waiver, now), _void(waiver, rules)
     state = "expired" if (gap or "").startswith("expired") else "not-yet" if gap else "invalid"
     return {
         "id": waiver.id,
@@ -238,8 +245,8 @@ def _as_json(waiver: Waiver, now: datetime) -> dict[str, object]:
         "ticket": waiver.ticket,
         "expires": waiver.expires.isoformat(),
         "days_left": (waiver.expires - now.astimezone(UTC).date()).days,
-        "state": state if gap or waiver.invalid else "active",
-        "why_not": gap or waiver.invalid or None,
+        "state": state if gap or void else "active",
+        "why_not": gap or void or None,
         "location": {"file": waiver.place.file, "line": waiver.place.line},
     }
 
@@ -276,13 +283,13 @@ def _sign(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """0 when every approval that is asked for counts, 1 when one is unsigned or over, 2 when a signature is wrong."""
     now = datetime.now(UTC)
-    _, waivers = _read(options, now)
+    rules, waivers = _read(options, now)
     chosen = [one for one in waivers.entries if one.kind is Kind.APPROVAL]
     if options.id:
         chosen = [_approval(waivers, options.id)]
     for one in chosen:
         signed = f", signed by {_plain(one.approver)}" if _holds(one, now) else ""
-        print(f"{one.id}: {_plain(_state(one, now))}{signed}")
+        print(f"{one.id}: {_plain(_state(one, now, rules))}{signed}")
     faults = [fault for fault in waivers.faults if not options.id or fault.place == chosen[0].place]
     for fault in faults:
         print_error(fault)

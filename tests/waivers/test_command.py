@@ -150,6 +150,20 @@ def test_what_only_an_approval_lifts_gets_no_plain_waiver(folder: Path, capsys: 
     assert main([*ADD, "--expires", "30d", "--approver", "ada@example.com", "--amount", "5", "--project", "demo"]) == 0
 
 
+def test_the_list_does_not_call_active_what_only_an_approval_lifts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ADD, "--expires", "30d"]) == 0
+    signed = "approvals: {approvers: [ada@example.com], allowedSigners: signers, guardrails: [required-*]}\n"
+    (folder / "spendgate.yaml").write_text(f"{CONFIG}{signed}", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["waiver", "list"]) == 0
+    assert "required-tags-gpu  only a signed approval lifts required-tags  " in capsys.readouterr().out
+    assert main(["waiver", "list", "--format", "json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["state"], listed["why_not"]) == ("invalid", "only a signed approval lifts required-tags")
+
+
 def test_an_organisation_sets_limits_that_a_project_keeps(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
