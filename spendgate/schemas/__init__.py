@@ -119,8 +119,29 @@ def describe(error: Any, file: YamlFile, prefix: tuple[str | int, ...] = ()) -> 
     elif error.validator == "anyOf" and all(set(option) == {"required"} for option in error.validator_value):
         either = " or ".join(key for option in error.validator_value for key in option["required"])
         yield InputError(f"{where} lacks {either}", place=file.place(*path))
+    elif error.validator in ("anyOf", "oneOf") and error.context:
+        yield from _of_forms(error, file, prefix, where)
     else:
         yield InputError(f"{where}: {error.message}", place=file.place(*path))
+
+
+def _of_forms(error: Any, file: YamlFile, prefix: tuple[str | int, ...], where: str) -> Iterator[InputError]:
+    """Of something that may have several forms: what is wrong in the one that it has, else which forms there are."""
+    here = [one for one in error.context if len(one.absolute_path) == len(error.absolute_path)]
+    others = {one.schema_path[0] for one in here if one.validator != "additionalProperties"}
+    meant = {one.schema_path[0] for one in error.context} - others
+    if len(meant) == 1:
+        for one in error.context:
+            if one.schema_path[0] in meant:
+                yield from describe(one, file, prefix)
+        return
+    forms = dict.fromkeys(" and ".join(one.validator_value) for one in here if one.validator == "required")
+    place = file.place(*prefix, *error.absolute_path)
+    if isinstance(error.instance, Mapping) and forms:
+        told = f"{where} has the keys {', '.join(map(str, error.instance))}, which no form of it has"
+        yield InputError(told, place=place, remedy=f"It has {'; or '.join(forms)}.")
+    else:
+        yield InputError(f"{where}: {error.message}", place=place, remedy=error.schema.get("description"))
 
 
 _DASHED = "lower-case words and digits, joined by dashes"

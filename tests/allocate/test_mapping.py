@@ -449,6 +449,25 @@ def test_a_column_that_focus_has_not_is_refused_with_its_place(tmp_path: Path) -
         load_mapping(tmp_path / "own.yaml")
 
 
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("{value: 5}", ":7:23: columns.BilledCost.value is an integer, not of type string"),
+        ("{column: a, values: {b: c}, othrwise: d}", 'unknown key "othrwise"\ndid you mean "otherwise"'),
+        ("{columns: a}", "has the keys columns, which no form of it has\nIt has value; or column and values; or"),
+        ("5", "columns.BilledCost: 5 is not valid .*\nA column .a.b for a field of a record., the first of several"),
+    ],
+)
+def test_a_form_that_is_written_wrong_is_told_by_what_was_meant(tmp_path: Path, form: str, told: str) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: ColumnMapping\nmetadata: {name: own}\n"
+        f"columns:\n  BillingCurrency: cur\n  ChargePeriodStart: when\n  BilledCost: {form}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match=told):
+        load_mapping(tmp_path / "own.yaml")
+
+
 def test_every_shipped_mapping_names_its_sources() -> None:
     assert sorted(shipped()) == ["aws-cur-2", "azure", "focus-1.0-preview", "gcp-bigquery", "gcp-focus"]
     for path in shipped().values():
