@@ -114,7 +114,7 @@ def notes(outcome: Outcome) -> list[str]:
         shown = ", ".join(outcome.bad_tags[:5]) + (", …" if len(outcome.bad_tags) > 5 else "")
         told.append(f"Tags that are no JSON count as none: lines {shown}.")
     if outcome.duplicates:
-        told.append(f"Line ids that stand more than once: {', '.join(outcome.duplicates)}.")
+        told.append(f"Line ids stand more than once, so lines may count twice: {', '.join(outcome.duplicates)}.")
     if outcome.rounding:
         told.append(f"The bill has {outcome.rounding} {outcome.currency} beyond twelve decimals.")
     sampled = outcome.lines > SAMPLE

@@ -286,7 +286,7 @@ def test_the_exit_code_is_two_for_bad_input_and_one_where_totals_do_not_reconcil
     twice = write_csv(tmp_path / "twice.csv", [{**line("1"), "Id": "a"}, {**line("2"), "Id": "a"}])
     words = ["allocate", str(twice), "--rules", "by-tags", "--line-id", "Id", "--output", str(out)]
     assert main(words) == 1
-    assert "Line ids that stand more than once: a." in capsys.readouterr().out
+    assert "Line ids stand more than once, so lines may count twice: a." in capsys.readouterr().out
 
 
 RULES = """\
@@ -426,7 +426,7 @@ LISTED: dict[str, tuple[list[dict[str, str]], str, int, str, str]] = {
         [{**NLP, "Id": "a"}, {**POOL, "Id": "a"}],
         f"{USED}2026-03-01,a,nlp,1\n",
         1,
-        "Line ids that stand more than once: a.",
+        "Line ids stand more than once, so lines may count twice: a.",
         "$8.00",
     ),
     **{

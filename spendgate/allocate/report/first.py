@@ -35,8 +35,10 @@ def _verdict(report: Report) -> Safe:
         return element("p", join(words), class_="verdict good")
     gap = Decimal(summary["billed"]) - Decimal(summary["allocated"]) - Decimal(summary["unallocated"]["cost"])
     twice = summary["duplicates"]
-    told = f" Line ids that stand more than once: {', '.join(twice)}." if twice else ""
-    words = [element("strong", "Does not reconcile."), f" The lines written differ from the bill by {gap:f}.", told]
+    told = f" The lines written differ from the bill by {gap:f}." if gap else ""
+    if twice:
+        told += f" Line ids stand more than once, so lines may count twice: {', '.join(twice)}."
+    words = [element("strong", "Does not reconcile."), told]
     return element("p", join(words), class_="verdict bad", role="alert")
 
 
