@@ -117,7 +117,7 @@ def test_times_are_written_as_bigquery_reads_them(tmp_path: Path, text: str, tim
     written = "?"
     for pattern, by in TIMES_OF_BIGQUERY:  # DuckDB's patterns are RE2's, as BigQuery's are
         written = f"regexp_replace({written}, '{pattern}', '{by}')"
-    assert duckdb.execute(f"SELECT {written}", [text]).fetchone() == (time,)
+    assert duckdb.execute(f"SELECT {written}", [text]).fetchall() == [(time,)]
     assert sql_text(tmp_path, "bigquery").count("REGEXP_REPLACE(") == 2 * len(TIMES_OF_BIGQUERY)
 
 
