@@ -34,7 +34,7 @@ def text(rows: Sequence[Mapping[str, str]], separator: str = ",") -> bytes:
 LINES = [line(str(number + 1), tags={"team": "nlp"}) for number in range(300)]
 GOOD = text(LINES)
 HEADER = GOOD.partition(b"\r\n")[0]
-ZIPPED = gzip.compress(GOOD)
+ZIPPED = gzip.compress(GOOD, mtime=0)
 UMLAUT = text([line("1", ServiceName="München")]).decode()
 
 
@@ -72,7 +72,7 @@ def refused(connection: Any, bill: Path, told: str, **options: Any) -> None:
         ("zero.csv", b"", "the file is empty"),
         ("blank.csv", b"\n\n", "the file is empty"),
         ("zero.csv.gz", b"", "the file is empty"),
-        ("nothing.csv.gz", gzip.compress(b""), "the file is empty"),
+        ("nothing.csv.gz", gzip.compress(b"", mtime=0), "the file is empty"),
         ("header.csv", HEADER, "the bill has no lines"),
         ("plain.csv.gz", GOOD, "the file is cut off, or it is no gzip"),
         ("zipped.csv", ZIPPED, "the file is gzip"),
