@@ -191,7 +191,7 @@ def headline(verdict: Verdict) -> str:
         Status.ERROR: ("guardrail failed", "guardrails failed"),
         Status.WAIVED: ("waived", "waived"),
     }
-    tally = [f"{counts[status]} {words[status][counts[status] > 1]}" for status in words if counts[status]]
+    tally = [f"{counts[status]:,} {words[status][counts[status] > 1]}" for status in words if counts[status]]
     broken = sum(1 for checked in verdict.inputs if checked.error)
     if broken:
         tally.append(f"{broken} {'input' if broken == 1 else 'inputs'} could not be checked")
@@ -199,15 +199,15 @@ def headline(verdict: Verdict) -> str:
         tally.append(f"{wrong} {'entry' if wrong == 1 else 'entries'} wrong and without effect")
     advisory = len(verdict.findings) - denying - counts[Status.WAIVED]
     if advisory:
-        tally.append(f"{advisory} of them advisory" if denying else "all advisory")
+        tally.append(f"{advisory:,} of them advisory" if denying else "all advisory")
     if verdict.passed:
         resources = sum(checked.resources for checked in verdict.inputs)
         asked = max((len(checked.guardrails) for checked in verdict.inputs), default=0)
         tally.insert(0, f"{plural(resources, 'resource')}, {plural(asked, 'guardrail')}")
     if patched := sum(remedy.applied for checked in verdict.inputs for remedy in checked.remedies):
-        tally.append(f"{patched} patched")
+        tally.append(f"{patched:,} patched")
     if strange := sum(verdict.unmapped.values()):
-        tally.append(f"{strange} not understood")
+        tally.append(f"{strange:,} not understood")
     return ", ".join(tally)
 
 
