@@ -108,7 +108,10 @@ def test_processes_in_sessions_of_their_own_end_with_the_program_and_do_not_dela
     assert not any(alive(pid) for pid in pids(folder))
 
 
-START = "import sys; from pathlib import Path; from spendgate.sources.pulumi_program import run_program; "
+# Whoever runs the tests may ignore signals (nohup, a shell in the background), and what it starts inherits that.
+HEARS = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+HEARS += "signal.signal(signal.SIGINT, signal.default_int_handler); "
+START = HEARS + "import sys; from pathlib import Path; from spendgate.sources.pulumi_program import run_program; "
 START += "run_program(Path(sys.argv[1]))"
 
 
@@ -150,7 +153,7 @@ mv pids.tmp pids
 sleep 600
 """
 
-PREVIEW = "import sys; from pathlib import Path; from spendgate.sources import pulumi_cli as c; "
+PREVIEW = HEARS + "import sys; from pathlib import Path; from spendgate.sources import pulumi_cli as c; "
 PREVIEW += "from spendgate.sources.project import read_project; c.INTERRUPT_SECONDS = 0.2; "
 PREVIEW += "c.preview(read_project(Path(sys.argv[1])), 'dev', {}, 60)"
 
