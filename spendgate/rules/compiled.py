@@ -173,7 +173,8 @@ class _Compiler:
         if expression.name in self.types:
             self.errors.append(InputError(f'the variable "{expression.name}" stands twice', place=expression.place))
         self.types[expression.name] = cel.type_named(program.return_type) if program else cel.DYN
-        if program and self.types[expression.name] not in (cel.BOOL, cel.INT, cel.DOUBLE):
+        grows = self.types[expression.name] not in (cel.BOOL, cel.INT, cel.DOUBLE) and not self.guardrail.tested
+        if program and grows:
             self.copies[expression.name] = cel.copies(program.tree, self.copies)[0]
         try:
             self.env = self._environment()
