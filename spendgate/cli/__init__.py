@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except Exception as error:  # a fault of ours: say so, and keep the traceback for the report
         return _fault(error)
+    finally:
+        if arguments is None:
+            gc.freeze()  # the process ends: what it made need not be searched for cycles first
 
 
 def _run(words: list[str]) -> int:
