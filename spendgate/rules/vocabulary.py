@@ -241,7 +241,8 @@ def resource_values(
         declared, cost = _declared(facts), cost_values(estimate.total, estimate)
     else:
         declared, cost = _shared_facts(workload, shared), _shared_cost(estimate, shared)
-        alike = (id(declared), id(cost), resource.type, resource.external, id(resource.options))
+        if workload.derived is not None:
+            alike = (workload.derived, id(cost), resource.type, resource.external, id(resource.options))
     if carbon is not None:
         cost["carbon"] = carbon_values(carbon)
     values = {
@@ -270,17 +271,12 @@ def facts_values(workload: Workload) -> dict[str, Any]:
 
 def _shared_facts(workload: Workload, shared: Shared) -> dict[str, Any]:
     """As ``_declared``: facts that were derived once have the same values, but for their tags."""
-    facts = workload.facts
-    if workload.derived is not None:
-        found = shared.facts.get(workload.derived)
-        if found is None:
-            found = shared.facts[workload.derived] = _declared(facts)
-        return found
-    values = {name: value for name, value in vars(facts).items() if name not in _OF_ONE}
-    key = (*values, *map(id, values.values()))
-    if key not in shared.facts:
-        shared.facts[key] = _declared(facts)
-    return shared.facts[key]
+    if workload.derived is None:
+        return _declared(workload.facts)
+    found = shared.facts.get(workload.derived)
+    if found is None:
+        found = shared.facts[workload.derived] = _declared(workload.facts)
+    return found
 
 
 _OF_ONE: Final = frozenset(("tags", "unknowns", "defaults"))
