@@ -17,6 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def git(folder: Path, *arguments: str) -> None:
+    """Git as an author who needs no settings of the machine, in a folder."""
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, timeout=60)
+
+
 def pytest_configure() -> None:
     """What a shell starts in the background ignores Ctrl-C, and so does all that it starts; tests press it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -32,6 +32,7 @@ from spendgate.facts.model import Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.schemas import schema
 from tests.allocate.bills import HEAD, line, write_csv
+from tests.conftest import git
 from tests.estimate.building import workload
 
 DAY = date(2026, 3, 5)
@@ -469,23 +470,15 @@ def test_the_table_of_services_has_four_columns_and_no_row_twice() -> None:
 def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
     program: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def git(*words: str) -> None:
-        subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
-            cwd=program,
-            check=True,
-            capture_output=True,
-        )
-
     (program / "rules.yaml").write_text(
         HEAD + "drivers: {use: {unit: h, value: row.h, file: use.csv}}\n"
         "rules: [{name: p, layer: proportional, match: 'true', pool: \"'a'\", driver: use}]\n",
         encoding="utf-8",
     )
     write_csv(program / "use.csv", [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}])
-    git("init", "-b", "main")
-    git("add", ".")
-    git("commit", "-m", "start")
+    git(program, "init", "-b", "main")
+    git(program, "add", ".")
+    git(program, "commit", "-m", "start")
     write_csv(program / "use.csv", [{"date": "2026-03-01", "pool": "a", "team": "other", "h": "1"}])
     main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
     found = json.loads(capsys.readouterr().out)
@@ -493,7 +486,7 @@ def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
     (program / "spendgate.yaml").write_text(
         "apiVersion: spendgate.dev/v1\nkind: Config\nallocation: gone.yaml\n", encoding="utf-8"
     )
-    git("commit", "-am", "no rules")
+    git(program, "commit", "-am", "no rules")
     assert main(["check", "infra", "--stack", "dev", "--trust-from", "main"]) == 2
     assert 'main:spendgate.yaml:3:13: no such file: "gone.yaml"' in capsys.readouterr().err
 
@@ -502,10 +495,6 @@ def test_rules_and_tables_are_those_of_the_revision_that_is_trusted(
 def test_a_change_of_a_table_by_which_cost_is_split_is_told_where_a_revision_is_trusted(
     program: Path, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
-    def git(*words: str) -> None:
-        author = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run([*author, *words], cwd=program, check=True, capture_output=True)
-
     def checked() -> dict[str, Any]:
         main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
         told: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -521,9 +510,9 @@ def test_a_change_of_a_table_by_which_cost_is_split_is_told_where_a_revision_is_
     use = [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}]
     write_csv(program / "use.csv", use)
     (program / "link.csv").symlink_to("use.csv")
-    git("init", "-b", "main")
-    git("add", ".")
-    git("commit", "-m", "start")
+    git(program, "init", "-b", "main")
+    git(program, "add", ".")
+    git(program, "commit", "-m", "start")
     found = checked()
     assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
     assert "trust-files-changed" not in [one["guardrail"] for one in found["findings"]]
@@ -540,10 +529,6 @@ def test_a_change_of_a_table_by_which_cost_is_split_is_told_where_a_revision_is_
 
 
 def test_what_a_link_to_a_table_leads_to_counts_too(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def git(*words: str) -> None:
-        author = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run([*author, *words], cwd=program, check=True, capture_output=True)
-
     (program / "rules.yaml").write_text(
         HEAD + "drivers: {use: {unit: h, value: row.h, file: link.csv}}\n"
         "rules: [{name: p, layer: proportional, match: 'true', pool: \"'a'\", driver: use}]\n",
@@ -552,9 +537,9 @@ def test_what_a_link_to_a_table_leads_to_counts_too(program: Path, capsys: pytes
     use = [{"date": "2026-03-01", "pool": "a", "team": "main", "h": "1"}]
     write_csv(program / "use.csv", use)
     (program / "link.csv").symlink_to("use.csv")
-    git("init", "-b", "main")
-    git("add", ".")
-    git("commit", "-m", "start")
+    git(program, "init", "-b", "main")
+    git(program, "add", ".")
+    git(program, "commit", "-m", "start")
     write_csv(program / "use.csv", [{**use[0], "team": "other"}])
     main(["check", "infra", "--stack", "dev", "--trust-from", "main", "--format", "json"])
     found = json.loads(capsys.readouterr().out)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import git
 from tests.crossguard.conftest import BASELINE
 from tests.crossguard.test_protocol import PACK, RULE
 from tests.stub_provider.fixtures import pulumi_cli
@@ -232,9 +233,8 @@ def test_a_change_cannot_waive_itself_in_a_preview_of_the_engine(
     head = "apiVersion: spendgate.dev/v1\nkind: Config\nwaivers: {maxLength: 40000d}\n"
     (project / ".gitignore").write_text("*\n!spendgate.yaml\n!.gitignore\n", "utf-8")
     (project / "spendgate.yaml").write_text(head, "utf-8")
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
     for arguments in (("init", "-q", "-b", "main"), ("add", "--all"), ("commit", "-q", "-m", "settings")):
-        subprocess.run(["git", "-C", str(project), *identity, *arguments], check=True, capture_output=True)
+        git(project, *arguments)
     try:
         (project / "waivers.yaml").write_text(
             f"apiVersion: spendgate.dev/v1\nkind: Waivers\nwaivers:\n- {waiver}\n", "utf-8"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from spendgate.cli import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, git
 from tests.crossguard.conftest import BASELINE, Pack, started
 from tests.crossguard.test_waivers import GPU, HEAD, INSTANCE, entry, told_of
 from tests.report.test_baseline import report
@@ -19,11 +18,6 @@ from tests.report.test_baseline import report
 COST_GATE = ROOT / "packs" / "cost-gate"
 CONFIG = "apiVersion: spendgate.dev/v1\nkind: Config\n"
 REFUSED = "accelerator H100 is not approved"
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, timeout=60)
 
 
 def commit(folder: Path) -> None:

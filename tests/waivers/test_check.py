@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from jsonschema import Draft202012Validator
 from spendgate.cli import main
 from spendgate.errors import InputError
 from spendgate.schemas import schema
+from tests.conftest import git
 from tests.waivers.conftest import HEAD
 
 PROGRAM = "import pulumi_aws as aws\naws.ec2.Instance('gpu', ami='ami-1', instance_type='p5.48xlarge')\n"
@@ -38,19 +38,14 @@ def infra(project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path
     (folder / "own").mkdir()
     (folder / "own" / "pack.yaml").write_text(PACK, encoding="utf-8")
     monkeypatch.chdir(folder)
-    git("init", "-q", "-b", "main")
+    git(Path(), "init", "-q", "-b", "main")
     commit()
     return folder
 
 
-def git(*arguments: str) -> None:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, timeout=60)
-
-
 def commit() -> None:
-    git("add", "--all")
-    git("commit", "-q", "-m", "as it is")
+    git(Path(), "add", "--all")
+    git(Path(), "commit", "-q", "-m", "as it is")
 
 
 def report(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -99,7 +94,7 @@ def test_a_change_cannot_waive_itself_where_a_revision_is_trusted(
         ONLY + "guardrails: {gpu-approved-models: {enforcement: disabled}}\n", encoding="utf-8"
     )
     (infra / "own" / "pack.yaml").write_text(PACK.replace("gpu-approved-models", "required-tags"), encoding="utf-8")
-    git("checkout", "-q", "-b", "change")
+    git(Path(), "checkout", "-q", "-b", "change")
     commit()
     found = report(capsys, "--trust-from", "main")
     assert found["exit_code"] == 1
