@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from select import select
 from typing import Any
 
 from spendgate.errors import InputError, Place
 
 MAX_BYTES = 4 * 1024 * 1024
 """A configuration file beyond this size is a mistake or an attack; it is refused, not read."""
+
+PIPE_SECONDS = 10.0
+"""How long a pipe may be silent: one that nobody writes to is told, not waited for."""
 
 MAX_NODES = 200_000
 """Nodes after aliases are followed: what a "billion laughs" file exceeds long before memory does."""
@@ -58,8 +63,9 @@ def read_yaml(path: Path, *, shown_as: str | None = None, tags: Tags | None = No
     """
     name = shown_as or str(path)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)  # what it holds may have no end: a link can lead to a device
+        # What it holds may have no end, or never come: a link can lead to a device, or to a pipe.
+        with open(path, "rb", opener=_without_waiting) as file:
+            content = b"".join(_chunks(file.fileno(), name))
             size = max(os.fstat(file.fileno()).st_size, len(content))
         if size > MAX_BYTES:
             told = f"has {size:,} bytes" if size > len(content) else "does not end"
@@ -72,6 +78,23 @@ def read_yaml(path: Path, *, shown_as: str | None = None, tags: Tags | None = No
     except UnicodeDecodeError as error:
         raise InputError(f"is not UTF-8 text (byte {error.start})", place=name) from None
     return parse_yaml(text, name, tags)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _chunks(descriptor: int, name: str) -> Iterator[bytes]:
+    """What a file holds, at most one byte more than is allowed; of a pipe, what comes before it falls silent."""
+    waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
+    left = MAX_BYTES + 1
+    while left:
+        if waits and not select([descriptor], [], [], PIPE_SECONDS)[0]:
+            raise InputError(f"is a pipe or device, and nothing came from it in {PIPE_SECONDS:.0f} s", place=name)
+        if not (chunk := os.read(descriptor, left)):
+            return
+        left -= len(chunk)
+        yield chunk
 
 
 def _files_of(folder: Path) -> str | None:

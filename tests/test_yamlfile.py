@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from spendgate import yamlfile
 from spendgate.errors import InputError
-from spendgate.yamlfile import YamlFile, parse_yaml
+from spendgate.yamlfile import YamlFile, parse_yaml, read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
@@ -57,3 +59,18 @@ def test_both_parsers_read_the_same_at_the_same_places(text: str, monkeypatch: p
 def test_what_does_not_parse_or_is_nested_without_end_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse_yaml(text, "file.yaml")
+
+
+def test_a_pipe_is_read_to_its_end_and_one_that_nobody_writes_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "waivers.yaml"
+    os.mkfifo(pipe)
+    long = "a: " + "x" * 200_000  # more than a pipe holds: it comes in parts
+    writer = threading.Thread(target=pipe.write_text, args=(long,))
+    writer.start()
+    assert read_yaml(pipe).data == {"a": "x" * 200_000}
+    writer.join()
+    monkeypatch.setattr(yamlfile, "PIPE_SECONDS", 0.01)
+    with pytest.raises(InputError, match="is a pipe or device, and nothing came from it"):
+        read_yaml(pipe)
