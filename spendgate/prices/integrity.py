@@ -21,8 +21,8 @@ _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _SPOT_SLACK = Decimal("1.001")  # hand-copied tables round spot up to on-demand
 _REGIONS_APART = 4  # the dearest region asks at most 2.4 times what the cheapest asks
 _DISCOUNT = 20  # a price of one's own below a twentieth of the public one is a slip of the point
-_LEAST_COMMITTED = Decimal("0.15")  # the deepest published rate is three years of an A100 for 34 %
-_FACTOR_SLACK = Decimal("0.0025")  # regional factors agree within a family to 0.22 %
+_LEAST_COMMITTED = Decimal("0.15")  # the deepest published rate is three years of an A100 for 34%
+_FACTOR_SLACK = Decimal("0.0025")  # regional factors agree within a family to 0.22%
 
 
 @dataclass(frozen=True, slots=True)

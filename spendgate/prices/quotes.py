@@ -120,7 +120,7 @@ def _spot(
     price: Price,
     derived: str = "",
 ) -> Quote:
-    """A spot price: never a bare figure. It moves daily and published tables disagree by 45 %, so it is a range
+    """A spot price: never a bare figure. It moves daily and published tables disagree by 45%, so it is a range
     from the figure of one day up to on-demand, which is what capacity costs when spot has run out."""
     high = on_demand if on_demand is not None else figure
     amount = min(figure, high)

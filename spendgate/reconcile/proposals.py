@@ -126,7 +126,7 @@ def _spot(one: Compared, count: Fraction, figures: dict[str, Fraction], reasons:
     figures["spotShare"] = Fraction(-((-(1 - on_demand / above) * 10**6).__floor__()), 10**6)
     if available:
         figures["spotAvailability"] = Fraction(1)
-    reasons.append(f"{_plain(share * 100)} % of the machine hours were spot, {_plain(before * 100)} % estimated")
+    reasons.append(f"{_plain(share * 100)}% of the machine hours were spot, {_plain(before * 100)}% estimated")
 
 
 _HOURLY: Final = ("hour", "second")

@@ -138,7 +138,7 @@ def _effect(effect: Effect, pair: Pair, found: Reconciled) -> str:
     if effect.estimated is None or effect.actual is None:
         return f"{name} {change(effect.amount, found)}"
     if effect.cause is Cause.DISCOUNT:
-        sides = tuple(f"{figure((1 - side) * 100)} %" for side in (effect.estimated, effect.actual))
+        sides = tuple(f"{figure((1 - side) * 100)}%" for side in (effect.estimated, effect.actual))
     else:
         sides = (figure(effect.estimated), figure(effect.actual))
     source = f" ({pair.line.source})" if effect.cause is Cause.PRICE and pair.line and pair.line.source else ""

@@ -82,7 +82,7 @@ def _advice(found: Reconciled) -> list[str]:
             if effect.cause is Cause.PRICE:
                 prices[f"{pair.line.item} at {figure(effect.actual)}, quoted {figure(effect.estimated)}"] = None
             elif effect.cause is Cause.DISCOUNT:
-                discounts[f"{pair.line.item} {figure((1 - effect.actual) * 100)} %"] = None
+                discounts[f"{pair.line.item} {figure((1 - effect.actual) * 100)}%"] = None
     told = []
     if prices:
         told.append(f"prices of your own are put in with `spendgate prices add`: {'; '.join(prices)}")

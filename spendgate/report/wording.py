@@ -57,12 +57,12 @@ def line_item(line: CostLine) -> str:
 
 
 def reduced(line: CostLine, currency: str) -> str:
-    """``list price $3,212.00 a month, 12 % off (discount EDP)``; empty where the line costs its list price."""
+    """``list price $3,212.00 a month, 12% off (discount EDP)``; empty where the line costs its list price."""
     reduction = line.reduction
     if reduction is None:
         return ""
     listed = f"list price {show_money(line.listed.monthly.expected, currency)} a month" if line.listed else ""
-    off = f"{plain(reduction.percent)} % off" if reduction.percent is not None else "at its own price"
+    off = f"{plain(reduction.percent)}% off" if reduction.percent is not None else "at its own price"
     return f"{listed}, {off} ({reduction.kind} {reduction.name})".removeprefix(", ")
 
 
@@ -142,7 +142,7 @@ def scenario_rows(estimate: Estimate) -> list[tuple[str, str, str, str]]:
         month = scenario.total.monthly
         base = estimate.scenarios[0].total.monthly.expected
         change = month.expected - base
-        share = f" ({change / base * 100:+.0f} %)" if base else ""
+        share = f" ({change / base * 100:+.0f}%)" if base else ""
         sign = "+" if change > 0 else ""
         told = "" if scenario is estimate.scenarios[0] else f"{sign}{show_money(change, estimate.currency)}{share}"
         missing = f"; {plural(scenario.unpriced, 'line')} without a price" if scenario.unpriced else ""
@@ -158,7 +158,7 @@ def show_expected(cost: Range, currency: str) -> str:
 
 
 def how_good(estimate: Estimate) -> str:
-    """``of the expected month $1,200.00 (60 %) is exact, $800.00 (40 %) assumed``; empty where nothing has a price."""
+    """``of the expected month $1,200.00 (60%) is exact, $800.00 (40%) assumed``; empty where nothing has a price."""
     shares = estimate.shares
     parts = [
         f"{show_money(amount, estimate.currency)} ({_percent(shares[word])}) {word}"
@@ -170,7 +170,7 @@ def how_good(estimate: Estimate) -> str:
 
 def _percent(share: Decimal) -> str:
     percent = share * 100
-    return "under 1 %" if 0 < percent < 1 else "over 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+    return "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
 def by_message(group: Sequence[Finding], most: int) -> dict[str, list[Finding]]:

@@ -98,7 +98,7 @@ def test_cases_of_one_file_do_not_see_each_others_pools_and_disputes(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench(folder, TEAM + POOL, "--strict") == 0
-    assert "1 file of allocation rules; 4 cases: 4 passed, 0 failed; coverage 100 %" in capsys.readouterr().out
+    assert "1 file of allocation rules; 4 cases: 4 passed, 0 failed; coverage 100%" in capsys.readouterr().out
 
 
 def test_a_share_that_is_missing_and_one_too_much_are_told_with_what_differs(

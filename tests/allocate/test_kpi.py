@@ -148,7 +148,7 @@ def test_storage_is_in_gib_months_by_data_class_and_counts_a_shared_line_once(tm
     ]
     kpi = measured(tmp_path, rows)["storage"]
     assert values(kpi) == {("raw",): 11, ("no data class",): 2, ("all together",): 13}
-    assert "7.4 %" in kpi["notes"][0]
+    assert "7.4%" in kpi["notes"][0]
 
 
 def test_egress_is_what_the_description_says_goes_out(tmp_path: Path) -> None:

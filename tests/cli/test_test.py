@@ -28,8 +28,8 @@ def test_tests_that_pass_exit_with_0_and_show_their_coverage(spendgate: Run, tmp
     write_folder(tmp_path / "own", PASSING, FAILING, UNKNOWN, OTHER)
     done = spendgate("test", "own", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "✓ volume-size   5 cases   coverage 100 %" in done.stdout
-    assert re.search(r"PASSED  1 guardrail; 5 cases: 5 passed, 0 failed; coverage 100 % \(\d+\.\d s\)", done.stdout)
+    assert "✓ volume-size   5 cases   coverage 100%" in done.stdout
+    assert re.search(r"PASSED  1 guardrail; 5 cases: 5 passed, 0 failed; coverage 100% \(\d+\.\d s\)", done.stdout)
 
 
 def test_a_file_of_another_kind_names_both_kinds_of_tests(spendgate: Run, tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_a_test_elsewhere_may_test_a_guardrail_of_the_project(spendgate: Run, tm
     ("arguments", "code", "says"),
     [
         (["own", "--strict"], 1, "volume-size has no failing and no unknown case (own/volume-size.yaml:3:18)"),
-        (["own", "--min-coverage", "90"], 1, "coverage is 42.8 %, below 90 %"),
-        (["own", "--min-coverage", "40"], 0, "coverage 42.8 %"),
+        (["own", "--min-coverage", "90"], 1, "coverage is 42.8%, below 90%"),
+        (["own", "--min-coverage", "40"], 0, "coverage 42.8%"),
         (["own", "--min-coverage", "101"], 2, "--min-coverage is a number from 0 to 100"),
         (["own", "--min-coverage", "nan"], 2, "--min-coverage is a number from 0 to 100"),
         (["own", "--min-operands", "101"], 2, "--min-operands is a number from 0 to 100"),
-        (["own", "--min-operands", "100"], 0, "coverage 42.8 %"),
+        (["own", "--min-operands", "100"], 0, "coverage 42.8%"),
         (["own", "-k", "small", "--strict"], 2, "coverage cannot be judged on a part of the cases"),
         (["own", "-k", "SMALL"], 0, "1 case: 1 passed"),
         (["own", "-k", "large"], 2, 'no case has "large"'),

@@ -29,7 +29,7 @@ def test_growth_is_measured_against_an_earlier_report(
     (folder / "__main__.py").write_text(PROGRAM % 2, encoding="utf-8")
     grown = spendgate("check", folder, "--baseline", base)
     assert grown.returncode == 1
-    says = "the expected month grows from $734.38 to $1,468.76 (100 %); at most 20 % or $200"
+    says = "the expected month grows from $734.38 to $1,468.76 (100%); at most 20% or $200"
     assert says in " ".join(grown.stdout.split())
     base.write_text(base.read_text(encoding="utf-8").replace('"stack": "dev"', '"stack": "prod"'), encoding="utf-8")
     other = spendgate("check", folder, "--baseline", base)

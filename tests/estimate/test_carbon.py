@@ -31,7 +31,7 @@ def _machine(name="gpu", **values):
 
 def test_energy_is_accelerators_and_host_times_hours_times_cooling():
     found = _footprint(_machine())
-    # 8 × 400 W and 96 vCPU × 3.5 W at full load; half of the way up from 11.5 % and 0.74 W is expected
+    # 8 × 400 W and 96 vCPU × 3.5 W at full load; half of the way up from 11.5% and 0.74 W is expected
     full = (8 * Decimal(400) + 96 * Decimal("3.5")) * 730 / 1000 * Decimal("1.135")
     idle = (8 * Decimal(400) * Decimal("0.115") + 96 * Decimal("0.74")) * 730 / 1000 * Decimal("1.135")
     assert found.kwh.high == pytest.approx(full)

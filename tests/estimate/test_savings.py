@@ -147,7 +147,7 @@ def test_gp3_is_counted_with_what_makes_it_as_fast_as_gp2():
     volume = {"kind": "volume", "storage_class": "gp2"}
     wide = workload("v", "aws:ebs/volume:Volume", provider="aws", region="us-east-1", size_gib=2000.0, **volume)
     saving = _one(Way.STORAGE_CLASS, wide)
-    # 2,000 GiB: 20 % less a GiB, and 3,000 IOPS and 125 MiB/s more than gp3 comes with
+    # 2,000 GiB: 20% less a GiB, and 3,000 IOPS and 125 MiB/s more than gp3 comes with
     assert saving.then == 2000 * Decimal("0.08") + 3000 * Decimal("0.005") + 125 * Decimal("0.04")
     small = workload("v", "aws:ebs/volume:Volume", provider="aws", region="us-east-1", size_gib=200.0, **volume)
     assert Way.STORAGE_CLASS not in _ways(small)

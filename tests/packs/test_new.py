@@ -22,7 +22,7 @@ def test_a_new_pack_validates_and_passes_its_tests_strictly(spendgate: Run, tmp_
     assert (checked.returncode, checked.stdout) == (0, "team-costs 0.1.0 is sound: 3 guardrails, 1 of its own\n")
     tested = spendgate("pack", "test", "team-costs", "--strict", "--min-coverage", "100", cwd=tmp_path)
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "coverage 100 %" in tested.stdout
+    assert "coverage 100%" in tested.stdout
 
 
 def test_a_new_pack_is_thin_and_its_yaml_names_its_schemas(pack: PackIn) -> None:

@@ -356,7 +356,7 @@ def test_a_slip_in_committed_prices_services_or_dates_is_found(tmp_path: Path, f
 
 
 def test_a_bare_metal_price_above_its_sister_size_carries_a_caution():
-    """A public table lists the rate of dedicated tenancy for them: 6 to 10 % more than the size with as many CPUs."""
+    """A public table lists the rate of dedicated tenancy for them: 6 to 10% more than the size with as many CPUs."""
     by_shape: dict[tuple[str, float | None], list[str]] = {}
     for instance in instances(CATALOGUE):
         if instance.provider == "aws":
@@ -371,7 +371,7 @@ def test_a_bare_metal_price_above_its_sister_size_carries_a_caution():
 
 
 def test_regional_prices_of_general_families_are_foretold_by_one_size():
-    """Every listed price of another size lies within 0.3 % of what the family's factor says."""
+    """Every listed price of another size lies within 0.3% of what the family's factor says."""
     store = CATALOGUE.store
     checked = 0
     for family, reference in store.families("aws").items():

@@ -136,7 +136,7 @@ def test_a_share_of_spot_that_the_bill_shows_is_that_above_the_base(
     rows = nodes(on_demand, "workers", 3, spot=False) + nodes(spot, "workers", 3, spot=True)
     before, figures, after = fed_back(program, estimate, tmp_path, rows)
     assert figures == {"spotShare": Fraction("0.75")}  # 3 of the 4 above a base of 2; 2 of them were estimated
-    assert "50 % of the machine hours were spot, 33.333 % estimated" in before.proposals[0].reason
+    assert "50% of the machine hours were spot, 33.333% estimated" in before.proposals[0].reason
     assert nearer(before, after)[1] == pytest.approx(1.88, abs=0.01)  # what is left is the length of the month
     assert after.proposals == ()
 

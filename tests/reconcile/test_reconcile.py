@@ -514,7 +514,7 @@ def test_every_format_says_the_accuracy_and_json_keeps_its_schema(estimate: Path
     told = " ".join(to_text(found, width=180).split())
     assert "accuracy: WAPE" in told
     assert "prices of your own are put in with `spendgate prices add`: g5.2xlarge at 1.4" in told
-    assert "discounts stand under discounts: in spendgate.yaml; on the bill: g5.xlarge 12 %" in told
+    assert "discounts stand under discounts: in spendgate.yaml; on the bill: g5.xlarge 12%" in told
     page = to_markdown(found)
     assert "### Which assumption was wrong" in page
     assert "the estimate assumed: runs all month (730 h): no schedule is declared" in page

@@ -39,10 +39,10 @@ def test_people_read_scenarios_unit_costs_list_prices_and_how_good_it_is(render,
     text = " ".join(render(verdict).replace("\\", "").split())
     assert "busy" in text
     assert "$181.08" in text
-    assert "+$90.54 (+100 %)" in text
+    assert "+$90.54 (+100%)" in text
     assert "gpu: $9.05 per 1,000 requests" in text
-    assert "list price $100.60 a month, 10 % off (discount EDP)" in text
-    assert "f the expected month, $90.54 (100 %) derived" in text
+    assert "list price $100.60 a month, 10% off (discount EDP)" in text
+    assert "f the expected month, $90.54 (100%) derived" in text
     assert "usage file: f:5 matches no resource" in text
 
 

@@ -98,7 +98,7 @@ def test_strict_demands_a_passing_a_failing_and_an_unknown_case(tmp_path: Path) 
 def test_a_share_of_all_ways_can_be_demanded(tmp_path: Path) -> None:
     report = run_suite(collect([write_folder(tmp_path, PASSING, FAILING)]))
     assert demand(report, min_coverage=50).shortfalls == ()
-    assert demand(report, min_coverage=90).shortfalls == ("coverage is 57.1 %, below 90 %",)
+    assert demand(report, min_coverage=90).shortfalls == ("coverage is 57.1%, below 90%",)
     assert demand(report, min_coverage=90).exit_code == 1
 
 

@@ -165,7 +165,7 @@ def test_what_a_macro_asks_of_each_element_is_a_condition(tmp_path: Path) -> Non
 def test_a_share_of_the_operands_can_be_demanded(tmp_path: Path) -> None:
     report = run_suite(collect([write_folder(tmp_path, PASSING, FAILING, guardrail=WITH_OPERANDS)]))
     assert demand(report, min_operands=50).shortfalls == ()
-    assert demand(report, min_operands=100).shortfalls == ("coverage of operands is 50 %, below 100 %",)
+    assert demand(report, min_operands=100).shortfalls == ("coverage of operands is 50%, below 100%",)
 
 
 def test_both_engines_tell_the_same_operands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

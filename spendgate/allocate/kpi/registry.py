@@ -113,7 +113,7 @@ KPIS: Final = (
         total=True,
         notes=(
             "A unit is what FOCUS says it is: GB is 10^9 bytes. Where a provider writes GB and counts 2^30 bytes, the "
-            "true figure is 7.4 % higher.",
+            "true figure is 7.4% higher.",
         ),
     ),
     Kpi(

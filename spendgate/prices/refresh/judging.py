@@ -16,7 +16,7 @@ from spendgate.prices.store import Store
 
 MOVED: Final = 4
 """A price that is so many times what it was, or that part of it, is taken for a slip of the list until somebody looks:
-the largest cut known of a provider's list is 44 % (AWS P4 and P5, June 2025)."""
+the largest cut known of a provider's list is 44% (AWS P4 and P5, June 2025)."""
 
 _FEW = 10  # a share of so few types says nothing
 

@@ -256,5 +256,5 @@ def demand(
 
 
 def show_percent(value: float) -> str:
-    """Cut, not rounded, to one digit: nothing but all of it is 100 %."""
-    return f"{int(value * 10) / 10:g} %"
+    """Cut, not rounded, to one digit: nothing but all of it is 100%."""
+    return f"{int(value * 10) / 10:g}%"
