@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from spendgate import __version__
 from spendgate.errors import InputError, did_you_mean
+from spendgate.signals import ended_by_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -32,13 +33,16 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 pass, 1 refused, 2 wrong input, 3 a fault of ours."""
+    """Run one command and return its exit code: 0 pass, 1 refused, 2 wrong input, 3 a fault of ours.
+
+    Ended from outside (Ctrl-C, TERM, HUP), it takes back what it began to write: 130, 143, 129."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-V"]):
         print(f"spendgate {__version__}")
         return 0
     try:
-        return _run(words)
+        with ended_by_signals():
+            return _run(words)
     except InputError as error:
         print_error(error)
         return 2

@@ -6,41 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any, Final
 
 GUARD_SECONDS: Final = 5.0
 """What the guard gets to end everything before its group is killed."""
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """While the block runs, TERM and HUP leave it as an interrupt does, with the exit codes 143 and 129.
-
-    Left as they are: signals that are ignored (``nohup``) or that the caller handles, and threads other than the main.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
-
-    def leave(number: int, _: FrameType | None) -> None:
-        for other in taken:  # a second one must not cut short what the first set going
-            signal.signal(other, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    for number in taken:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def end_guarded(process: subprocess.Popen[Any]) -> None:

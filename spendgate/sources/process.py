@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from spendgate.sources.ending import end_guarded, ended_by_signals
+from spendgate.signals import ended_by_signals
+from spendgate.sources.ending import end_guarded
 
 CHILD: Final = Path(__file__).with_name("child.py")
 KEPT_OUTPUT: Final = 1 << 20

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from spendgate.errors import InputError
+from spendgate.signals import ended_by_signals
 from spendgate.sources import passphrase
-from spendgate.sources.ending import end_guarded, ended_by_signals
+from spendgate.sources.ending import end_guarded
 from spendgate.sources.interpreter import interpreter
 from spendgate.sources.project import Project
 from spendgate.sources.stack_config import stack_file

@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -371,3 +373,34 @@ def test_a_place_that_is_no_folder_is_told(
 ) -> None:
     assert main([*words, "--output", str(tmp_path / name)]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+HEARS = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); from spendgate.cli import main; "
+HEARS += "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+"""The command, also where whoever runs the tests ignores signals (nohup)."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("name", ["march", "march.csv"])
+def test_a_run_that_is_ended_from_outside_leaves_nothing(
+    tmp_path: Path, words: list[str], number: signal.Signals, code: int, name: str
+) -> None:
+    bill = tmp_path / "bill" / "march.csv"
+    head, *rows = bill.read_text(encoding="utf-8").splitlines(keepends=True)
+    bill.write_text(head + "".join(rows) * 200_000, encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEARS, *words, "--output", str(tmp_path / "out" / name)],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 60
+    while not list((tmp_path / "out").rglob("*.part")) and time.monotonic() < until:
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in said) == (code, False)
+    assert os.listdir(tmp_path / "out") == []
+    assert os.listdir(temporary) == []
