@@ -105,7 +105,12 @@ def _not_allowed(said: str, others: str, principal: str, signers: Path, words: W
         return f"{signers.name} does not permit the key for this purpose", "See its namespaces option."
     if others and principal not in others.split(", "):
         return f"it is signed by {others}, not by {principal}", words.other
-    return f"{signers.name} holds no such key of {principal}", "Sign it with a key that stands there."
+    missing = f"{signers.name} holds no such key of {principal}"
+    if unread := re.search(r":(\d+): (invalid key|.*\boptions?\b[^\r\n]*)\s*$", said, re.MULTILINE):
+        # One line that cannot be read may well be the one: options parted by a space are taken for the key.
+        remedy = "A line is: who, options parted by commas alone, the kind of key, the key."
+        return f"{missing}, and its line {unread[1]} cannot be read ({unread[2]})", remedy
+    return missing, "Sign it with a key that stands there."
 
 
 def ssh_keygen(

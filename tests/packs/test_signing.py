@@ -106,6 +106,30 @@ def test_a_key_that_expired_is_refused_with_its_date(
     assert verify(path, Demand(allowed), now=datetime(2026, 1, 15, tzinfo=UTC)).signer == "ada@example.com"
 
 
+def test_a_line_of_the_signers_that_cannot_be_read_is_told(
+    archive: Archive, key: Keys, signers: Callable[[str], Path]
+) -> None:
+    ada = key("ada")
+    path = archive(key=ada)
+    spaced = signers(f'# ours\nada@example.com namespaces="{NAMESPACE}" valid-before="20300101" {public(ada)}\n')
+    with pytest.raises(InputError, match=r"line 2 cannot be read \(invalid key\)[^$]*parted by commas"):
+        verify(path, Demand(spaced, ("ada@example.com",)), now=NOW)
+    unknown_option = signers(f"ada@example.com no-such-option {public(ada)}\n")
+    with pytest.raises(InputError, match="line 1 cannot be read"):
+        verify(path, Demand(unknown_option, ("ada@example.com",)), now=NOW)
+
+
+def test_the_line_of_the_documentation_is_one_that_counts(
+    archive: Archive, key: Keys, signers: Callable[[str], Path]
+) -> None:
+    ada = key("ada")
+    text = (Path(__file__).parents[2] / "docs" / "packs.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("platform@example.com ")]
+    allowed = signers(line.replace("ssh-ed25519 AAAA…", public(ada)))
+    path = archive(key=ada)
+    assert verify(path, Demand(allowed, ("platform@example.com",)), now=NOW).signer == "platform@example.com"
+
+
 def test_a_key_for_another_purpose_is_refused(archive: Archive, key: Keys, signers: Callable[[str], Path]) -> None:
     ada = key("ada")
     allowed = signers(f'ada@example.com namespaces="spendgate-approval" {public(ada)}\n')
