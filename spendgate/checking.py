@@ -151,6 +151,7 @@ def judged(
     faults = list(prepared.faults)
     if project.differs_by_stack:
         applied, found = compile_for_stack(project, declaration.stack, applied)
+        found = [trusted.named(fault) for fault in found] if trusted else found
         faults += [fault for fault in found if all(str(fault) != str(known) for known in faults)]
     faults = [from_here(fault, path) for fault in faults]
     catalogue = Catalogue.of_project(trusted.of(declaration.root) if trusted else declaration.root)
@@ -197,7 +198,7 @@ def judged(
 class Prepared:
     """What a project is judged by: its configuration, its guardrails by environment, its waivers, and the revision that
     they are from. ``findings`` and ``remarks`` are about that revision; ``faults`` are wrong guardrails,
-    which are not asked."""
+    which are not asked, and packs that are not there."""
 
     config: Config
     guardrails: dict[str, tuple[Compiled, ...]]
@@ -219,12 +220,11 @@ def prepare(
     trusted: Trusted | None = None,
     ignore_waivers: bool = False,
 ) -> Prepared:
-    """What the project in ``directory`` is judged by. Raises InputError for wrong settings; a guardrail or
-    a waiver that is wrong is among its ``faults``, and all others hold."""
+    """What the project in ``directory`` is judged by. Raises InputError for wrong settings; a pack, a guardrail
+    or a waiver that is wrong is among its ``faults``, and all others hold."""
     import spendgate.gate  # noqa: F401 (its import takes a while; here it costs nothing)
-    from spendgate.config import load_config
+    from spendgate.config import read_config
     from spendgate.estimate.usage_file import usage_of
-    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of
     from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import Waivers
@@ -233,15 +233,16 @@ def prepare(
     now = datetime.now(UTC)
     if trusted is not None:
         return _prepare_trusted(trusted, directory, settings, packs, now, ignore_waivers)
-    config = load_config(directory, file=settings, packs=packs)
-    faults = Faults()
+    config = read_config(directory, file=settings, packs=packs)
+    faults = faults_of(config)
     library = library_of(config.packs, config.policies, faults)
     compiled = compile_for_environments(config, library, faults)
     usage = usage_of(config.usage, config.usage_place)
     if ignore_waivers:
         waivers = Waivers()
     else:
-        waivers = waivers_in(rules_of(config, directory), (*library, *faults.left_out), now)
+        known = (*library, *faults.left_out)
+        waivers = waivers_in(rules_of(config, directory), known, now, all_known=not faults.missing)
     remarks = (*_idle(library, config, directory), *((IGNORED,) if ignore_waivers else ()))
     paid_by = _projection(config)
     told = tuple(faults.errors)
@@ -271,15 +272,14 @@ def _prepare_trusted(
 ) -> Prepared:
     """As ``prepare``, by what a git revision holds; with what the change alters of that."""
     from spendgate.estimate.usage_file import usage_of
-    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of
     from spendgate.waivers import trust
     from spendgate.waivers.load import waivers_in
     from spendgate.waivers.model import TRUST_CHANGED, Waivers
 
-    faults = Faults()
     try:
         config, rules = trust.settings_in(trusted, directory, file=settings, packs=packs)
+        faults = faults_of(config)
         usage = usage_of(config.usage, config.usage_place)
         paid_by = _projection(config)
         library = library_of(config.packs, config.policies, faults)
@@ -288,7 +288,11 @@ def _prepare_trusted(
         raise trusted.named(error) from None
     changed = trust.changed_files(trusted, directory, config, rules)
     known = (*library, *faults.left_out)
-    waivers = Waivers(rules=rules) if ignore_waivers else waivers_in(rules, known, now, shown_as=trusted.shown)
+    waivers = (
+        Waivers(rules=rules)
+        if ignore_waivers
+        else waivers_in(rules, known, now, shown_as=trusted.shown, all_known=not faults.missing)
+    )
     remark = f"settings, policies and waivers are those of {trusted.name} ({trusted.commit[:12]})"
     return Prepared(
         config,
@@ -315,7 +319,7 @@ def _idle(library: Library, config: Config, directory: Path) -> tuple[str, ...]:
     root = directory.resolve()
     own = (rule for name, rule in library.own.items() if name not in named)
     idle = [rule.name for rule in own if Path(rule.place.file).resolve().is_relative_to(root)]
-    if not idle:
+    if not idle or config.faults:
         return ()
     return (f"not asked, as neither a pack nor guardrails: in spendgate.yaml selects it: {', '.join(sorted(idle))}",)
 
@@ -335,6 +339,17 @@ class _Recorded(Sequence["RecordedInvoke"]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._all()[index]
+
+
+def faults_of(config: Config) -> Faults:
+    """What is wrong with the packs and folders of guardrails of a project, to which comes what is wrong with single
+    guardrails."""
+    from spendgate.rules.library import Faults
+
+    found = Faults(missing=bool(config.faults))
+    for fault in config.faults:
+        found.add(fault)
+    return found
 
 
 def compile_for_environments(config: Config, library: Library, faults: Faults) -> dict[str, tuple[Compiled, ...]]:
@@ -359,10 +374,9 @@ def compile_for_stack(
     not compiled again."""
     from spendgate.rules.compiled import compile_all
     from spendgate.rules.guardrail import Enforcement
-    from spendgate.rules.library import Faults
     from spendgate.rules.selection import library_of, select
 
-    faults = Faults()
+    faults = faults_of(config)
     layers = config.layers(config.environment(stack).name, stack)
     library = library_of(config.packs, config.policies, faults)
     selection = select(config.packs, layers, library=library, faults=faults)

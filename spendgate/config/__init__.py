@@ -18,10 +18,18 @@ from spendgate.config.environment import (
     environments_from,
     with_organization,
 )
-from spendgate.config.organization import Organization, find_organization, load_organization, pack_signers
+from spendgate.config.organization import (
+    Organization,
+    find_organization,
+    load_organization,
+    pack_signers,
+    packs_from,
+    policies_from,
+)
 from spendgate.errors import InputError, Place, raise_together
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
+from spendgate.shipped import packs_dir
 from spendgate.yamlfile import YamlFile, read_yaml
 
 if TYPE_CHECKING:
@@ -62,7 +70,8 @@ class Config:
 
     ``max_price_age`` is in days: an older price is noted in the report. ``usage`` is the usage file; it need not be
     there unless ``usage_place`` says where it is named (by the project, or by its organisation). ``yaml`` is the file
-    as read, for places, and ``own_packs`` those that it names itself.
+    as read, for places, and ``own_packs`` those that it names itself. ``faults`` are the packs and folders of
+    guardrails that it or its organisation names in vain: the others hold, and not all guardrails are known.
     """
 
     packs: tuple[Pack, ...]
@@ -80,6 +89,7 @@ class Config:
     usage_place: Place | None = None
     reports: tuple[Report, ...] = ()
     allocation: AllocationFiles | None = None
+    faults: tuple[InputError, ...] = ()
 
     def layers(self, environment: str, stack: str | None = None) -> tuple[tuple[Setting, ...], ...]:
         """The settings over the packs that hold in an environment, weakest first: the organisation's, the project's,
@@ -121,8 +131,17 @@ def load_config(
     inside the same repository; ``file`` names another one. ``packs`` replaces its packs; their folders are
     relative to ``packs_from`` (default: the working directory). Without a folder, what holds where no project is known.
 
-    Raises InputError with file, line and column.
+    Raises InputErrors with file, line and column.
     """
+    config = read_config(folder, file=file, packs=packs, packs_from=packs_from)
+    raise_together(config.faults)
+    return config
+
+
+def read_config(
+    folder: Path | None, *, file: Path | None = None, packs: tuple[str, ...] = (), packs_from: Path | None = None
+) -> Config:
+    """As ``load_config``; packs and folders of guardrails that cannot be found or loaded are among the ``faults``."""
     path = file or (find_config(folder) if folder else None)
     yaml = None
     if path is not None:
@@ -139,7 +158,7 @@ def load_config(
         project,
         packs=tuple(load_pack(name, packs_from, None, demand) for name in packs)
         if packs
-        else _packs(project, organization),
+        else _packs(project, organization, yaml),
         policies=(*(organization.policies if organization else ()), *project.policies),
         environments=_environments(project, organization),
         max_price_age=_max_price_age(yaml, organization),
@@ -148,19 +167,19 @@ def load_config(
         usage=usage,
         usage_place=usage_place,
         own_packs=() if packs else project.packs,
+        faults=(*(organization.faults if organization else ()), *project.faults),
     )
 
 
 def _project(yaml: YamlFile, base: Path, demand: Demand | None) -> Config:
     """What a spendgate.yaml itself says."""
     _check_currency(yaml)
+    packs, wrong_packs = packs_from(yaml, base, demand)
+    policies, wrong_policies = policies_from(yaml, base)
     return Config(
-        packs=tuple(
-            load_pack(name, base, yaml.place("packs", index), demand)
-            for index, name in enumerate(yaml.data.get("packs", ()))
-        ),
+        packs=packs,
         settings=settings_from(yaml, "guardrails"),
-        policies=policies_from(yaml, base),
+        policies=policies,
         environments=environments_from(yaml, Layer.PROJECT),
         recorded=_recorded(yaml.data),
         budgets=budgets_from(yaml, Layer.PROJECT),
@@ -169,6 +188,7 @@ def _project(yaml: YamlFile, base: Path, demand: Demand | None) -> Config:
         reports=tuple(_report(yaml, index) for index in range(len(yaml.data.get("reports", ())))),
         yaml=yaml,
         allocation=_allocation(yaml, base),
+        faults=(*wrong_packs, *wrong_policies),
     )
 
 
@@ -202,8 +222,13 @@ def _organization(yaml: YamlFile | None, base: Path) -> Organization | None:
     return None if found is None else load_organization(*found, _shown(found[0]))
 
 
-def _packs(project: Config, organization: Organization | None) -> tuple[Pack, ...]:
-    return project.packs or (organization.packs if organization else ()) or (load_pack(DEFAULT_PACK),)
+def _packs(project: Config, organization: Organization | None, yaml: YamlFile | None) -> tuple[Pack, ...]:
+    """Those of the first file that names any, be they there or not; else the default, of those that are shipped."""
+    if yaml is not None and yaml.data.get("packs"):
+        return project.packs
+    if organization is not None and organization.yaml.data.get("packs"):
+        return organization.packs
+    return (load_pack(DEFAULT_PACK, packs_dir()),)
 
 
 def _environments(project: Config, organization: Organization | None) -> tuple[Environment, ...]:
@@ -232,20 +257,6 @@ def find_config(folder: Path) -> Path | None:
         if (candidate / ".git").exists():
             return None
     return None
-
-
-def policies_from(yaml: YamlFile, base: Path) -> tuple[Path, ...]:
-    """The folders of guardrails that a file names, relative to it. Raises InputError where there is none."""
-    folders = []
-    for index, name in enumerate(yaml.data.get("policies", ())):
-        if not (base / name).is_dir():
-            raise InputError(
-                f'no such folder of guardrails: "{name}"',
-                place=yaml.place("policies", index),
-                remedy=f"Folders are named relative to {base}.",
-            )
-        folders.append(base / name)
-    return tuple(folders)
 
 
 def _usage(yaml: YamlFile, base: Path) -> Path:

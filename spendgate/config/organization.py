@@ -24,7 +24,8 @@ VARIABLE: Final = "SPENDGATE_ORGANIZATION"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """An organisation file as loaded. ``packs`` and ``usage`` hold for projects that name none."""
+    """An organisation file as loaded. ``packs`` and ``usage`` hold for projects that name none. ``faults`` are the
+    packs and folders of guardrails that it names in vain."""
 
     yaml: YamlFile
     packs: tuple[Pack, ...]
@@ -35,6 +36,7 @@ class Organization:
     named_by: str
     pack_signers: Demand | None = None
     usage: Path | None = None
+    faults: tuple[InputError, ...] = ()
 
 
 def find_organization(project: YamlFile | None, base: Path) -> tuple[Path, str] | None:
@@ -69,26 +71,51 @@ def _existing(path: Path, who: str, place: Place | None) -> Path:
 
 def load_organization(path: Path, named_by: str, shown_as: str) -> Organization:
     """Read an organisation file. Raises InputErrors with file, line and column."""
-    from spendgate.config import policies_from
-
     yaml = read_yaml(path, shown_as=shown_as)
     schemas.validate(yaml, "organization")
     base = path.parent
     demand = pack_signers(yaml, base)
+    packs, wrong_packs = packs_from(yaml, base, demand)
+    policies, wrong_policies = policies_from(yaml, base)
     return Organization(
         yaml=yaml,
-        packs=tuple(
-            load_pack(name, base, yaml.place("packs", index), demand)
-            for index, name in enumerate(yaml.data.get("packs", ()))
-        ),
+        packs=packs,
         settings=settings_from(yaml, "guardrails", layer=Layer.ORGANIZATION),
-        policies=policies_from(yaml, base),
+        policies=policies,
         environments=environments_from(yaml, Layer.ORGANIZATION),
         budgets=budgets_from(yaml, Layer.ORGANIZATION),
         named_by=named_by,
         pack_signers=demand,
         usage=base / Path(yaml.data["usage"]).expanduser() if "usage" in yaml.data else None,
+        faults=(*wrong_packs, *wrong_policies),
     )
+
+
+def packs_from(yaml: YamlFile, base: Path, demand: Demand | None) -> tuple[tuple[Pack, ...], tuple[InputError, ...]]:
+    """The packs that a file names, relative to it, and what is wrong with those that cannot be found or loaded."""
+    packs: list[Pack] = []
+    faults: list[InputError] = []
+    for index, name in enumerate(yaml.data.get("packs", ())):
+        try:
+            packs.append(load_pack(name, base, yaml.place("packs", index), demand))
+        except InputError as error:
+            faults.extend(getattr(error, "errors", (error,)))
+    return tuple(packs), tuple(faults)
+
+
+def policies_from(yaml: YamlFile, base: Path) -> tuple[tuple[Path, ...], tuple[InputError, ...]]:
+    """The folders of guardrails that a file names, relative to it, and what is wrong with those that are not there."""
+    folders = [base / name for name in yaml.data.get("policies", ())]
+    faults = [
+        InputError(
+            f'no such folder of guardrails: "{yaml.data["policies"][index]}"',
+            place=yaml.place("policies", index),
+            remedy=f"Folders are named relative to {base}.",
+        )
+        for index, folder in enumerate(folders)
+        if not folder.is_dir()
+    ]
+    return tuple(folder for folder in folders if folder.is_dir()), tuple(faults)
 
 
 def pack_signers(yaml: YamlFile | None, base: Path) -> Demand | None:

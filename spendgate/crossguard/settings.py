@@ -218,6 +218,7 @@ def _trusted_settings(pack: Pack, folder: Path, trusted: Trusted) -> PackSetting
     from spendgate.waivers.trust import changed_files, changed_finding, settings_in
 
     config, rules = settings_in(trusted, folder)
+    raise_together(config.faults)
     pack = _trusted_pack(pack, trusted)
     config = replace(config, packs=(pack, *_others(pack, config)))
     changed = changed_files(trusted, folder, config, rules)

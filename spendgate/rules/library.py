@@ -42,11 +42,13 @@ def load_folders(folders: Iterable[Path], faults: Faults | None = None) -> dict[
 class Faults:
     """What is wrong with single guardrails, collected where the others are asked all the same.
 
-    ``left_out`` names the guardrails that are therefore not asked.
+    ``left_out`` names the guardrails that are therefore not asked. Where a pack or a folder is ``missing``, what it
+    would define or set is not known, so no name is told as unknown, and no parameter as without a value.
     """
 
     errors: list[InputError] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
+    missing: bool = False
 
     def add(self, error: InputError, *names: str) -> None:
         """One more error (once, however often it is found), which leaves these guardrails out."""

@@ -190,7 +190,7 @@ def select(
     for setting in (*(s for pack in packs for s in pack.settings), *(s for layer in layers for s in layer)):
         guardrail = library.get(setting.guardrail)
         if guardrail is None:
-            if faults is None or setting.guardrail not in faults.left_out:
+            if not found.missing and setting.guardrail not in found.left_out:
                 remedy = did_you_mean(setting.guardrail, library) or "`spendgate guardrails` lists what there is."
                 found.add(InputError(f'no guardrail "{setting.guardrail}"', place=setting.place, remedy=remedy))
             continue
@@ -203,14 +203,16 @@ def select(
         chosen[guardrail.name] = _set(base, setting)
     for selected in chosen.values():
         other, place = selected.guardrail.covered_by, selected.guardrail.covered_at
-        if other is not None and other not in library:
+        if other is not None and other not in library and not found.missing:
             error = InputError(f'no guardrail "{other}"', place=place, remedy=did_you_mean(other, library))
             found.add(error, selected.guardrail.name)
     raise_together([*found.errors, *locked] if faults is None else locked)
     chosen = {name: _unless_covered(selected, chosen) for name, selected in chosen.items()}
     for selected in chosen.values():
         missing = [name for name in selected.guardrail.params if name not in selected.params]
-        if complete and missing and selected.enforcement is not Enforcement.DISABLED:
+        if complete and missing and found.missing:
+            found.left_out.add(selected.guardrail.name)
+        elif complete and missing and selected.enforcement is not Enforcement.DISABLED:
             text = f'guardrail "{selected.guardrail.name}" needs a value for {", ".join(missing)}'
             remedy = "Set it under guardrails in spendgate.yaml."
             found.add(InputError(text, place=selected.guardrail.place, remedy=remedy), selected.guardrail.name)

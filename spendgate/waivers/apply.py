@@ -164,7 +164,7 @@ def _about(
     if complete and not covered and names.of(waiver):
         text = f"lets nothing pass: {waiver.guardrail} has nothing to say of {waiver.resource}"
         yield about(UNUSED, levels[UNUSED], waiver, text, "Remove it, or correct its resource.", Severity.LOW)
-    elif complete and not covered:
+    elif complete and not covered and waivers.all_known:
         text = f"lets nothing pass: {waiver.guardrail} is not asked here"
         yield about(UNUSED, levels[UNUSED], waiver, text, "Remove it, or say which stack it is for.", Severity.LOW)
     if (width := _too_wide(waiver, waivers, covered, names)) is not None:

@@ -29,8 +29,11 @@ class Read:
     faults: tuple[InputError, ...] = ()
 
 
-def read_waivers(path: Path, shown_as: str, known: Iterable[str], rules: Rules, today: date) -> Read:
-    """The entries of a waivers file. ``known`` are the names of all guardrails that there are.
+def read_waivers(
+    path: Path, shown_as: str, known: Iterable[str], rules: Rules, today: date, *, all_known: bool = True
+) -> Read:
+    """The entries of a waivers file. ``known`` are the names of the guardrails that there are; where these are not all
+    (not ``all_known``), entries for others are left aside.
 
     Nothing is raised for a bad file: what it would have waived is then reported, beside its faults.
     """
@@ -40,7 +43,7 @@ def read_waivers(path: Path, shown_as: str, known: Iterable[str], rules: Rules, 
             return Read(faults=faults)
     except InputError as error:
         return Read(faults=tuple(getattr(error, "errors", (error,))))
-    return read_entries(file, ("waivers",), known, rules, today)
+    return read_entries(file, ("waivers",), known, rules, today, all_known=all_known)
 
 
 def _faults_of_file(file: YamlFile) -> tuple[InputError, ...]:
@@ -54,8 +57,16 @@ def _faults_of_file(file: YamlFile) -> tuple[InputError, ...]:
     return ()
 
 
-def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[str], rules: Rules, today: date) -> Read:
-    """The entries of the list at ``where`` in a file that was read with ``TAGS``."""
+def read_entries(
+    file: YamlFile,
+    where: tuple[str | int, ...],
+    known: Iterable[str],
+    rules: Rules,
+    today: date,
+    *,
+    all_known: bool = True,
+) -> Read:
+    """The entries of the list at ``where`` in a file that was read with ``TAGS``; ``known`` as of ``read_waivers``."""
     from jsonschema import Draft202012Validator
 
     schema = schemas.schema("waivers")
@@ -73,6 +84,8 @@ def read_entries(file: YamlFile, where: tuple[str | int, ...], known: Iterable[s
         wrong += _for_approvals(data, file, at)
         if not wrong:
             waiver = _waiver(data, file, at)
+            if waiver is not None and not all_known and not _is_known(waiver.guardrail, (*names, *LEVELS)):
+                continue
             wrong = [] if waiver is None else list(_mistakes(waiver, file, at, names, rules, today))
             wrong += _bad_dates(data, file, at)
             wrong += _twice(waiver, entries)
@@ -184,6 +197,11 @@ def _twice(waiver: Waiver | None, before: Mapping[str, Waiver]) -> list[InputErr
     return [InputError(f'the id "{waiver.id}" stands twice', place=waiver.place, remedy=remedy)]
 
 
+def _is_known(name: str, known: Iterable[str]) -> bool:
+    """Whether a name is that of a guardrail, or a glob that one fits."""
+    return any(fits(one, name) for one in known)
+
+
 def _mistakes(
     waiver: Waiver, file: YamlFile, at: tuple[str | int, ...], known: tuple[str, ...], rules: Rules, today: date
 ) -> Iterator[InputError]:
@@ -191,7 +209,7 @@ def _mistakes(
     place = file.place(*at, "guardrail")
     if name in LEVELS:
         yield InputError(f'"{name}" is about waivers and trust, and cannot be waived', place=place)
-    elif name not in known and not any(fits(one, name) for one in known):
+    elif not _is_known(name, known):
         remedy = did_you_mean(name, known) or "`spendgate guardrails` lists what there is."
         yield InputError(f'no guardrail "{name}" to waive', place=place, remedy=remedy)
     if waiver.granted is not None and waiver.expires < waiver.granted:

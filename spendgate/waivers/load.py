@@ -19,9 +19,15 @@ def shown(path: Path) -> str:
 
 
 def waivers_in(
-    rules: Rules, known: Iterable[str], now: datetime, *, shown_as: Callable[[Path], str] = shown
+    rules: Rules,
+    known: Iterable[str],
+    now: datetime,
+    *,
+    shown_as: Callable[[Path], str] = shown,
+    all_known: bool = True,
 ) -> Waivers:
-    """The waivers under some rules; none where there is no waivers file. ``known`` names all guardrails.
+    """The waivers under some rules; none where there is no waivers file. ``known`` names the guardrails: all of them,
+    unless a pack is missing (not ``all_known``).
 
     Nothing is raised: mistakes in the file are its ``faults``.
     """
@@ -34,7 +40,7 @@ def waivers_in(
     from spendgate.waivers.file import read_waivers
     from spendgate.waivers.signature import verified
 
-    read = read_waivers(path, shown_as(path), known, rules, now.astimezone(UTC).date())
+    read = read_waivers(path, shown_as(path), known, rules, now.astimezone(UTC).date(), all_known=all_known)
     faults = list(read.faults)
     entries = []
     for waiver in read.entries:
@@ -43,4 +49,4 @@ def waivers_in(
             waiver, unsound = verified(waiver, rules.approvals, now)
             faults.extend([unsound] if unsound else [])
         entries.append(waiver)
-    return Waivers(tuple(entries), rules, tuple(faults))
+    return Waivers(tuple(entries), rules, tuple(faults), all_known)

@@ -160,11 +160,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Waivers:
-    """All waivers that hold for a project, under their rules; ``faults`` are what is wrong with the others."""
+    """All waivers that hold for a project, under their rules; ``faults`` are what is wrong with the others. Where not
+    all guardrails are known (not ``all_known``), none is called unused because its guardrail is not asked."""
 
     entries: tuple[Waiver, ...] = ()
     rules: Rules = field(default_factory=Rules)
     faults: tuple[InputError, ...] = ()
+    all_known: bool = True
     index: Index = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

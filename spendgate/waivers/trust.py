@@ -168,16 +168,16 @@ def settings_in(
     trusted: Trusted, directory: Path, *, file: Path | None = None, packs: tuple[str, ...] = ()
 ) -> tuple[Config, Rules]:
     """The settings of the project in ``directory``, and the rules for its waivers, as the revision has them; every file
-    that they name is in the copy then. ``file`` and ``packs`` are those of ``load_config``.
+    that they name is in the copy then. ``file`` and ``packs`` are those of ``read_config``.
 
     Raises InputError for what is wrong in them, with places in the copy, and where one names a file of the checkout.
     """
-    from spendgate.config import USAGE_FILE, load_config
+    from spendgate.config import USAGE_FILE, read_config
     from spendgate.waivers.settings import rules_of
 
     there = trusted.of(directory)
     trusted.fetch(there / USAGE_FILE)
-    config = load_config(there, file=trusted.of(file) if file else None, packs=packs, packs_from=trusted.of(Path.cwd()))
+    config = read_config(there, file=trusted.of(file) if file else None, packs=packs, packs_from=trusted.of(Path.cwd()))
     rules = rules_of(config, there)
     for path in (rules.file, rules.approvals.allowed_signers, config.usage):
         trusted.fetch(path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, git
 
 BUCKET = "import pulumi_aws as aws\naws.s3.Bucket('data')\n"
 CONFIG = "apiVersion: spendgate.dev/v1\nkind: Config\n"
@@ -319,6 +320,51 @@ def test_what_is_wrong_with_one_guardrail_keeps_no_other_from_being_asked(
     assert said.count("error:") == 1
     assert "bucket-lifecycle  medium" in said
     assert "1 entry wrong and without effect" in said
+
+
+MISSING = """packs: [data-lifecycle, nowhere, ./gone.tar.gz, ./broken]
+policies: [away]
+guardrails: {mine: {}}
+budgets: {one: {monthlyUsd: 100, stacks: [dev]}}
+"""
+
+
+@pytest.mark.parametrize("trusted", [(), ("--trust-from", "main")])
+def test_packs_and_folders_that_are_not_there_keep_no_other_from_being_asked(
+    spendgate: Run, project: Callable[..., Path], trusted: tuple[str, ...]
+) -> None:
+    folder = project(BUCKET, spendgate__yaml=CONFIG + MISSING)
+    last = datetime.now(UTC).date() + timedelta(days=30)
+    (folder / "waivers.yaml").write_text(
+        "apiVersion: spendgate.dev/v1\nkind: Waivers\nwaivers:\n"
+        + "".join(
+            f"- {{id: {name}, guardrail: {name}, resource: x, expires: {last}, reason: r, owner: o, ticket: t}}\n"
+            for name in ("mine", "gpu-approved-models")  # of a pack that is missing, it may be
+        ),
+        "utf-8",
+    )
+    (folder / "broken").mkdir()
+    (folder / "broken" / "pack.yaml").write_text("kind: Pack\n", "utf-8")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "as it is")
+    said = refused(spendgate, "check", folder, *trusted)
+    assert 'spendgate.yaml:3:25: no pack "nowhere"' in said
+    assert 'spendgate.yaml:3:34: the pack "./gone.tar.gz": no such archive' in said
+    assert "broken/pack.yaml:1:1: the file lacks apiVersion, metadata, spec" in said
+    assert 'spendgate.yaml:4:12: no such folder of guardrails: "away"' in said
+    assert ("/spendgate-trusted-" in said, "mine" in said, "gpu-approved-models" in said) == (False, False, False)
+    assert "bucket-lifecycle  medium" in said
+
+
+def test_a_pack_that_is_not_there_is_not_replaced_by_another(spendgate: Run, project: Callable[..., Path]) -> None:
+    folder = project(
+        BUCKET, spendgate__yaml=f"{CONFIG}organization: org.yaml\nguardrails: {{bucket-lifecycle: {{}}}}\n"
+    )
+    (folder / "org.yaml").write_text(f"{CONFIG.replace('Config', 'Organization')}packs: [nowhere]\n", "utf-8")
+    said = refused(spendgate, "check", folder)
+    assert 'org.yaml:3:9: no pack "nowhere"' in said
+    assert ("bucket-lifecycle" in said, "required-tags" in said) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["spendgate.yaml", "waivers.yaml"])
