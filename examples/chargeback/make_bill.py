@@ -1,13 +1,10 @@
-"""Writes the bill and the usage tables of this example: prices out of the catalogue, everything else made up.
-
-python examples/chargeback/make_bill.py [FOLDER]
-"""
+"""Writes the bill and the usage tables of this example: prices out of the catalogue, everything else made up."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -165,4 +162,6 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent, help="default: beside this file")
+    main(parser.parse_args().folder)

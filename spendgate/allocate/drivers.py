@@ -212,11 +212,11 @@ def files_of(drivers: Mapping[str, Driver], given: Mapping[str, Path], rules: Pa
 
     Raises InputError for a driver without a file, and for a file of no driver.
     """
-    for name in given:
+    for name, file in given.items():
         if name not in drivers:
-            known = f"The rules have {', '.join(drivers)}." if drivers else "The rules split nothing by a driver."
+            known = f"They have {', '.join(drivers)}." if drivers else "They split nothing by a driver."
             remedy = did_you_mean(name, drivers) or known
-            raise InputError(f"no driver {name}", remedy=remedy)
+            raise InputError(f'the rules have no driver "{name}"', place=file, remedy=remedy)
     found: dict[str, Path] = {}
     for name, driver in drivers.items():
         if name in given:

@@ -98,10 +98,12 @@ def new_parser(
     """A parser for one command whose usage errors read like all other errors; ``mixed`` lets words stand between
     options. ``about`` is what it does, where it is no command of the list; ``examples`` end its help."""
     import argparse
+    import itertools
     import textwrap
 
     class Parser(argparse.ArgumentParser):
         def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+            self.given = list(args or ())
             # Words may stand between options: `config show --stack prod KEY`.
             return self.parse_intermixed_args(args, namespace) if mixed else super().parse_args(args, namespace)
 
@@ -112,8 +114,17 @@ def new_parser(
                 near = (did_you_mean(option, self._option_string_actions) for option in options)
                 remedy = next(filter(None, near), remedy)
             elif message.startswith("the following arguments are required:") and examples:
-                remedy = f"Such as: {examples[0]}"
+                remedy = f"{self.taken()}Such as: {examples[0]}"
             raise InputError(message, remedy=remedy)
+
+        def taken(self) -> str:
+            """What an option of several words took that may be what is missing, as a line before others; or nothing."""
+            for place, word in enumerate(self.given):
+                action = self._option_string_actions.get(word)
+                behind = list(itertools.takewhile(lambda other: other[:1] != "-", self.given[place + 1 :]))
+                if action is not None and action.nargs == "+" and len(behind) > 1:
+                    return f'{word} takes all words behind it, "{behind[-1]}" too; put that before the options.\n'
+            return ""
 
     return Parser(
         prog=f"spendgate {name}",

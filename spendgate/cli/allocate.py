@@ -12,6 +12,7 @@ from spendgate.cli import month
 from spendgate.cli.allocate_options import PARSERS as PARSERS
 from spendgate.cli.allocate_options import parser as parser
 from spendgate.cli.budget import terms_of
+from spendgate.cli.tables import tables_of
 from spendgate.errors import InputError, did_you_mean
 from spendgate.writing import write_whole
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         bills=tuple(map(Path, options.words)),
         rules=rules,
         rules_file=rules_file,
-        drivers=_drivers(options.drivers),
+        drivers=tables_of(options.drivers, "--drivers"),
         disputes=load_disputes(options.disputes) if options.disputes else (),
         month=month(options.month),
         currency=options.currency,
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             "--previous, --usage and --budgets are for the report of a folder", remedy="Give --output a folder."
         )
     held = _held(options)
-    usage = _drivers(options.usage)
+    usage = tables_of(options.usage, "--usage")
     check_usage(usage)
     drivers = files_of(request.rules.drivers, request.drivers, request.rules_file)
     keep_inputs(options.output, _inputs(options, drivers | usage))
@@ -222,7 +223,7 @@ def _kpis(options: argparse.Namespace) -> int:
             place=options.output,
             remedy="spendgate allocate kpis --output DIR",
         )
-    usage = _drivers(options.usage)
+    usage = tables_of(options.usage, "--usage")
     check_usage(usage)
     held = _held(options)
     summary = read_summary(options.output)
@@ -234,8 +235,3 @@ def _kpis(options: argparse.Namespace) -> int:
         write_report(connection, options.output, summary, earlier, kpis, budgets, new)
     print(json.dumps({"kpis": kpis}, indent=2, ensure_ascii=False) if options.format == "json" else to_text(kpis))
     return 0
-
-
-def _drivers(words: list[str]) -> dict[str, Path]:
-    named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in words]
-    return {name: Path(file) for name, _, file in named}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spendgate.cli import new_parser
 from spendgate.cli.budget import add_terms
+from spendgate.cli.tables import add_tables
 
 DIALECTS = ("duckdb", "pyspark", "bigquery", "snowflake", "trino")
 
@@ -34,14 +35,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE|NAME",
         help="allocation rules (YAML), or the name of shipped ones; repeat it for rules behind others",
     )
-    parser.add_argument(
-        "--drivers",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="[NAME=]FILE",
-        help="tables that shared pools are split by; without NAME, the file is named like its driver",
-    )
+    about = "tables that shared pools are split by; without NAME, the file is named like its driver"
+    add_tables(parser, "--drivers", about)
     parser.add_argument("--disputes", type=Path, metavar="FILE", help="lines whose owner is contested (YAML)")
     parser.add_argument("--month", metavar="YYYY-MM", help="charge periods that start in this month")
     parser.add_argument("--currency", metavar="CODE", help="lines of this currency alone")
@@ -75,13 +70,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     """What a folder's report takes, with the allocation or later."""
-    parser.add_argument(
-        "--usage",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="[NAME=]FILE",
-        help="tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md",
+    add_tables(
+        parser, "--usage", "tables for KPIs (gpu-hours, training-runs, inferences, tokens, …): docs/chargeback.md"
     )
     parser.add_argument(
         "--budgets",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spendgate.cli import new_parser
+from spendgate.cli.tables import add_tables, tables_of
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,14 +52,8 @@ def parser() -> argparse.ArgumentParser:
         default="exceeded",
         help="exit 1 for budgets that are exceeded (default), expected to be, or may be at the upper end of the range",
     )
-    parser.add_argument(
-        "--usage",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="[NAME=]FILE",
-        help="forecast by tokens, inferences, training-runs or gpu-hours: tables with a date and a count",
-    )
+    about = "forecast by tokens, inferences, training-runs or gpu-hours: tables with a date and a count"
+    add_tables(parser, "--usage", about)
     add_terms(parser)
     parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
     return parser
@@ -94,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     terms = terms_of(options)
     budgets = load_budgets(options.budgets, Path())
     with engine() as connection:
-        result = hold(connection, options.bills, budgets, _named(options.usage), terms, options.columns)
+        result = hold(connection, options.bills, budgets, tables_of(options.usage, "--usage"), terms, options.columns)
     if options.format == "json":
         print(json.dumps(to_json(result, options.fail_on), indent=2, ensure_ascii=False))
     else:
@@ -126,8 +121,3 @@ def _part(text: str | None) -> Decimal | None:
     plain = text.removesuffix("%")
     sign = -1 if plain.startswith("-") else 1
     return sign * _number(plain.lstrip("+-"), "a number of per cent") / 100
-
-
-def _named(words: list[str]) -> dict[str, Path]:
-    parts = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in words]
-    return {name: Path(file) for name, _, file in parts}

@@ -203,9 +203,9 @@ def _named_allocation(options: argparse.Namespace) -> Projection | None:
         remedy = "Name the file as allocation: in spendgate.yaml; it is then read from that revision."
         raise InputError("--allocation and --trust-from: the file could be the change's own", remedy=remedy)
     from spendgate.allocate.projected.project import load_projection
+    from spendgate.cli.tables import tables_of
 
-    named = [word.partition("=") if "=" in word else (Path(word).stem, "=", word) for word in options.drivers]
-    return load_projection(options.allocation, {name: Path(file) for name, _, file in named})
+    return load_projection(options.allocation, tables_of(options.drivers, "--drivers"))
 
 
 def _refuse_for_files(path: Path, options: argparse.Namespace) -> None:

@@ -498,3 +498,22 @@ def test_a_result_that_does_not_reconcile_says_by_how_much_and_exits_one(
     shown = " ".join(capsys.readouterr().out.split())
     assert "DOES NOT RECONCILE" in shown
     assert "The lines written differ from the bill by 2.250000000000 USD." in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--drivers", "use=use.csv", "b.csv"], ["required: BILL", '--drivers takes all words behind it, "b.csv" too']),
+        (["a.csv", "--drivers", "use=use.csv", "b.csv"], ['b.csv: the rules have no driver "b"', "They have use."]),
+        (["a.csv", "--drivers", "us=use.csv"], ['use.csv: the rules have no driver "us"', 'did you mean "use"?']),
+        (["a.csv", "--drivers", "use=a.csv", "--drivers", "use=b.csv"], ["names use twice, a.csv and b.csv"]),
+        (["a.csv", "--usage", "tokens=a.csv", "tokens.csv"], ["--usage names tokens twice, a.csv and tokens.csv"]),
+    ],
+)
+def test_no_table_is_taken_for_another_or_left_out_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: list[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(HEAD + RULES, encoding="utf-8")
+    assert main(["allocate", *words, "--rules", str(tmp_path / "rules.yaml"), "--output", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert [one for one in told if one not in said] == []

@@ -28,6 +28,13 @@ def test_the_bill_and_the_tables_are_what_the_program_writes(tmp_path: Path) -> 
     assert made == there
 
 
+def test_the_program_takes_no_option_for_a_folder(tmp_path: Path) -> None:
+    words = [sys.executable, str(EXAMPLE / "make_bill.py"), "--help"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "usage: make_bill.py" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_its_rules_are_tested(spendgate: Run, example: str) -> None:
     done = spendgate("test", f"examples/{example}", "--strict")
