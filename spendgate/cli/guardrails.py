@@ -4,29 +4,62 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
-from spendgate.cli import new_parser
+from spendgate.cli import new_parser, print_error
 from spendgate.errors import InputError, did_you_mean
+from spendgate.prices.tables import shown
 from spendgate.rules.guardrail import Guardrail
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate guardrails``."""
     parser = new_parser("guardrails")
-    parser.add_argument("name", nargs="?", help="explain this one")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="explain this one")
     parser.add_argument(
-        "--policies", action="append", default=[], type=Path, metavar="FOLDER", help="guardrails of your own"
+        "--policies",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="also those in this folder (repeatable); the packs and policies of spendgate.yaml are read anyway",
     )
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """List all guardrails, or explain one."""
-    from spendgate.rules.library import load_library
+    """List all guardrails, or explain one; 2 where one of them, or the settings that name them, are wrong."""
+    library, wrong = _library(options.policies)
+    for error in wrong:
+        print_error(error)
+    code = _show(options, library)
+    return 2 if wrong else code
 
-    library = load_library(options.policies)
+
+def _library(folders: Sequence[Path]) -> tuple[dict[str, Guardrail], Sequence[InputError]]:
+    """The shipped guardrails with those of the project here and of ``folders``, and what is wrong with any of them."""
+    from spendgate.config import read_config
+    from spendgate.rules.library import Faults, load_folders
+    from spendgate.shipped import policies_dir
+
+    faults = Faults()
+    named: tuple[Path, ...] = ()
+    try:
+        config = read_config(Path())
+        for error in config.faults:
+            faults.add(error)
+        named = (*(folder for pack in config.packs for folder in pack.policies), *config.policies)
+    except InputError as error:
+        faults.add(error)
+    # By where they lie: a folder may be named by the settings and here.
+    own = {folder.resolve(): folder for folder in (*named, *folders)}
+    return load_folders((policies_dir(), *own.values()), faults), faults.errors
+
+
+def _show(options: argparse.Namespace, library: dict[str, Guardrail]) -> int:
     if options.name is None:
         width = max(map(len, library), default=0)
         for guardrail in sorted(library.values(), key=lambda item: (item.category, item.name)):
@@ -52,15 +85,24 @@ def explain(guardrail: Guardrail) -> str:
     if guardrail.params:
         lines += ["", "Parameters:"]
         for name, rules in guardrail.params.items():
-            lines.append(f"  {name} ({rules['type']}): {' '.join(rules.get('description', '').split())}")
+            what = " ".join(rules.get("description", "").split())
+            lines += _wrapped(f"  {name} ({rules['type']})" + (": " if what else ""), what, "    ")
             if "default" in rules:
-                lines.append(f"    default: {json.dumps(rules['default'], ensure_ascii=False)}")
+                lines += _wrapped("    default: ", json.dumps(rules["default"], ensure_ascii=False))
     if guardrail.patches:
         sets = dict.fromkeys(rule.fact or f"{rule.path} of {', '.join(rule.types)}" for rule in guardrail.patches)
         lines += ["", "At level remediate it sets:", *(f"  {place}" for place in sets)]
-    lines += ["", f"File: {guardrail.place.file}"]
+    if guardrail.reference:
+        lines += ["", f"Read: {guardrail.reference}"]
+    lines += ["", f"File: {shown(Path(guardrail.place.file))}"]
     return "\n".join(lines)
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent=label, subsequent_indent=" " * len(label))
+def _wrapped(label: str, text: str, indent: str | None = None) -> list[str]:
+    """Text behind a label, as wide as the terminal and at most 100 columns."""
+    width = min(100, max(60, shutil.get_terminal_size((100, 40)).columns))
+    indent = " " * len(label) if indent is None else indent
+    lines = textwrap.wrap(
+        text, width, initial_indent=label, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [label.rstrip()]

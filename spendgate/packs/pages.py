@@ -95,6 +95,10 @@ def _when(guardrail: Guardrail) -> Iterable[str]:
     yield "## Demands"
     yield from (f"- `{_line(item.expression.text)}`" for item in guardrail.validations)
     yield ""
+    if guardrail.variables:
+        yield "## Variables"
+        yield from (f"- `{item.name}` is `{_line(item.text)}`" for item in guardrail.variables)
+        yield ""
 
 
 def _patches(item: Selected) -> Iterable[str]:

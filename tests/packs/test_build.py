@@ -120,7 +120,10 @@ def test_each_guardrail_has_a_page_with_the_values_of_the_pack_and_examples(
     ):  # fmt: skip
         assert said in own
     default = validate(folder).library["gpu-count-per-resource"].defaults["max"]
-    assert f"| `{default}` | `2` |" in files["docs/gpu-count-per-resource.md"].decode()
+    counted = files["docs/gpu-count-per-resource.md"].decode()
+    assert f"| `{default}` | `2` |" in counted
+    # What an expression names is told on the same page.
+    assert "- `variables.total <= params.max`\n\n## Variables\n- `total` is `facts.accelerator.count *" in counted
     done = spendgate("pack", "docs", folder, "-o", tmp_path / "pages")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "pages" / "volume-has-owner.md").read_text(encoding="utf-8") == own
