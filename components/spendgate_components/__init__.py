@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spendgate_components.budget_guard import BudgetGuard, BudgetGuardArgs
     from spendgate_components.checkpoint_store import CheckpointStore, CheckpointStoreArgs
+    from spendgate_components.clusters.model import ClusterPool, GpuClusterArgs, TeamQuota
     from spendgate_components.cost import CostRange, EstimatedCost
+    from spendgate_components.endpoints.model import InferenceEndpointArgs
     from spendgate_components.errors import ArgumentError
-    from spendgate_components.gpu_cluster import ClusterPool, GpuCluster, GpuClusterArgs, TeamQuota
-    from spendgate_components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, Nodes
+    from spendgate_components.gpu_cluster import GpuCluster
+    from spendgate_components.gpu_node_pool import GpuNodePool
     from spendgate_components.hours import OfficeHours
-    from spendgate_components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs
-    from spendgate_components.off_hours import OffHours, OffHoursArgs, ScaledWorkload, ScalingGroup
+    from spendgate_components.inference_endpoint import InferenceEndpoint
+    from spendgate_components.jobs.model import TrainingJobArgs
+    from spendgate_components.off_hours import OffHours
+    from spendgate_components.pools.model import GpuNodePoolArgs, Nodes
     from spendgate_components.replicas import Replicas
+    from spendgate_components.schedules.model import OffHoursArgs, ScaledWorkload, ScalingGroup
     from spendgate_components.tag_set import TagSet, TagSetArgs
     from spendgate_components.tags import WorkloadTags
-    from spendgate_components.training_job import TrainingJob, TrainingJobArgs
-    from spendgate_components.workspace import Workspace, WorkspaceArgs
+    from spendgate_components.training_job import TrainingJob
+    from spendgate_components.workspace import Workspace
+    from spendgate_components.workspaces.model import WorkspaceArgs
 
 _WHERE = {
     "ArgumentError": "errors",
@@ -26,30 +32,30 @@ _WHERE = {
     "BudgetGuardArgs": "budget_guard",
     "CheckpointStore": "checkpoint_store",
     "CheckpointStoreArgs": "checkpoint_store",
-    "ClusterPool": "gpu_cluster",
+    "ClusterPool": "clusters.model",
     "CostRange": "cost",
     "EstimatedCost": "cost",
     "GpuCluster": "gpu_cluster",
-    "GpuClusterArgs": "gpu_cluster",
+    "GpuClusterArgs": "clusters.model",
     "GpuNodePool": "gpu_node_pool",
-    "GpuNodePoolArgs": "gpu_node_pool",
+    "GpuNodePoolArgs": "pools.model",
     "InferenceEndpoint": "inference_endpoint",
-    "InferenceEndpointArgs": "inference_endpoint",
-    "Nodes": "gpu_node_pool",
+    "InferenceEndpointArgs": "endpoints.model",
+    "Nodes": "pools.model",
     "OffHours": "off_hours",
-    "OffHoursArgs": "off_hours",
+    "OffHoursArgs": "schedules.model",
     "OfficeHours": "hours",
-    "ScaledWorkload": "off_hours",
-    "ScalingGroup": "off_hours",
+    "ScaledWorkload": "schedules.model",
+    "ScalingGroup": "schedules.model",
     "Replicas": "replicas",
     "TagSet": "tag_set",
     "TagSetArgs": "tag_set",
-    "TeamQuota": "gpu_cluster",
+    "TeamQuota": "clusters.model",
     "TrainingJob": "training_job",
-    "TrainingJobArgs": "training_job",
+    "TrainingJobArgs": "jobs.model",
     "WorkloadTags": "tags",
     "Workspace": "workspace",
-    "WorkspaceArgs": "workspace",
+    "WorkspaceArgs": "workspaces.model",
 }
 
 __all__ = [

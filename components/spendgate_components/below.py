@@ -13,7 +13,7 @@ from pulumi import _types
 from spendgate.facts.table import load_mappings
 from spendgate_components.child import arguments_of
 from spendgate_components.errors import ArgumentError
-from spendgate_components.tags import aws_tags, azure_tags, gcp_labels, kubernetes_labels
+from spendgate_components.spelling import aws_tags, azure_tags, gcp_labels, kubernetes_labels
 
 Entry = tuple[str, str, Mapping[str, Any]]
 """Of a list of tags: the property that holds an entry's key, the one that holds its value, and what else it has."""

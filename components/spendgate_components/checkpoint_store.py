@@ -14,7 +14,8 @@ from spendgate_components import arguments, cost
 from spendgate_components.child import Child, Of, Transform
 from spendgate_components.component import KEYWORDS, CostAwareComponent, Limits, Plan, known_region, place_of
 from spendgate_components.errors import ArgumentError, one_of, whole_number
-from spendgate_components.tags import WorkloadTags, aws_tags, gcp_labels
+from spendgate_components.spelling import aws_tags, gcp_labels
+from spendgate_components.tags import WorkloadTags
 
 CLOUDS: Final = ("aws", "gcp")
 STAGE: Final = "data-stage"

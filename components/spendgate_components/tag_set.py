@@ -10,7 +10,8 @@ import pulumi
 from spendgate_components import arguments
 from spendgate_components.component import KEYWORDS
 from spendgate_components.errors import ArgumentError
-from spendgate_components.tags import WorkloadTags, aws_tags, azure_tags, gcp_labels, kubernetes_labels
+from spendgate_components.spelling import aws_tags, azure_tags, gcp_labels, kubernetes_labels
+from spendgate_components.tags import WorkloadTags
 
 _CLOUDS: Final[Mapping[str, Callable[[Mapping[str, str]], dict[str, str]]]] = {
     "aws": aws_tags,

@@ -21,7 +21,7 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate_components import ArgumentError, TrainingJobArgs, WorkloadTags
 from spendgate_components.child import declared
 from spendgate_components.component import Limits, judged
-from spendgate_components.tags import kubernetes_labels
+from spendgate_components.spelling import kubernetes_labels
 from spendgate_components.training_job import plan
 from tests.components.manifests import problems
 from tests.components.test_tags import WHO

@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from spendgate.rules.library import load_library
 from spendgate_components import ArgumentError, WorkloadTags
 from spendgate_components.checkpoint_store import CLASSES, SCRATCH_DAYS
-from spendgate_components.tags import (
-    _COST_CENTER,
-    _NAME,
-    _UNBOUNDED,
-    ENVIRONMENTS,
-    aws_tags,
-    azure_tags,
-    gcp_labels,
-    kubernetes_labels,
-)
+from spendgate_components.spelling import aws_tags, azure_tags, gcp_labels, kubernetes_labels
+from spendgate_components.tags import _COST_CENTER, _NAME, _UNBOUNDED, ENVIRONMENTS
 
 WHO: dict[str, Any] = {
     "project": "llm",

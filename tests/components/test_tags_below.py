@@ -13,7 +13,7 @@ import pytest
 from spendgate.errors import InputError
 from spendgate.sources.pulumi_program import run_program
 from spendgate_components import WorkloadTags
-from spendgate_components.tags import gcp_labels, kubernetes_labels
+from spendgate_components.spelling import gcp_labels, kubernetes_labels
 from tests.components.conftest import TAGS
 from tests.components.test_tags import WHO
 from tests.facts import sdk

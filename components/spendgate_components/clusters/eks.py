@@ -11,9 +11,9 @@ import pulumi_aws.iam as iam
 
 from spendgate_components.child import Child, Joined, Of
 from spendgate_components.clusters.kubeconfig import kubeconfig_text
-from spendgate_components.gpu_cluster import Whole
+from spendgate_components.clusters.model import Whole
 from spendgate_components.pools.eks import launch_template
-from spendgate_components.tags import aws_tags, kubernetes_labels
+from spendgate_components.spelling import aws_tags, kubernetes_labels
 
 NODE_POLICIES: Final = {
     "node-policy": "AmazonEKSWorkerNodePolicy",

@@ -10,9 +10,9 @@ import pulumi_gcp.serviceaccount as serviceaccount
 
 from spendgate_components.child import Child, Joined, Of
 from spendgate_components.clusters.kubeconfig import kubeconfig_text
+from spendgate_components.clusters.model import Whole
 from spendgate_components.errors import ArgumentError
-from spendgate_components.gpu_cluster import Whole
-from spendgate_components.tags import gcp_labels, kubernetes_labels
+from spendgate_components.spelling import gcp_labels, kubernetes_labels
 
 NODE_ROLES: Final = {
     "node-logs-and-metrics": "roles/container.defaultNodeServiceAccount",

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from spendgate_components.child import Child
+from spendgate_components.clusters.model import QUOTAS, TeamQuota, Whole
 from spendgate_components.errors import ArgumentError, one_of, whole_number
-from spendgate_components.gpu_cluster import QUOTAS, TeamQuota, Whole
-from spendgate_components.gpu_node_pool import Need
-from spendgate_components.tags import kubernetes_labels
+from spendgate_components.pools.model import Need
+from spendgate_components.spelling import kubernetes_labels
 
 KUEUE: Final = "kueue.x-k8s.io/v1beta2"
 PROVIDER: Final = "kubernetes"

@@ -11,9 +11,9 @@ from spendgate.errors import InputError
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.compare import parse_asked
 from spendgate_components.child import Child, Of
+from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.errors import ArgumentError
-from spendgate_components.inference_endpoint import Made, Served
-from spendgate_components.tags import gcp_labels
+from spendgate_components.spelling import gcp_labels
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pulumi_kubernetes.core.v1 import Service
 
 from spendgate_components import pods
 from spendgate_components.child import Child
+from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.endpoints.pod import NOTE, choice_of, kept, pod
 from spendgate_components.errors import ArgumentError, one_of
-from spendgate_components.inference_endpoint import Made, Served
-from spendgate_components.tags import kubernetes_labels
+from spendgate_components.spelling import kubernetes_labels
 
 
 def made(served: Served) -> Made:

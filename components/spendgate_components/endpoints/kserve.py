@@ -8,9 +8,9 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from spendgate_components import pods
 from spendgate_components.child import Child
+from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.endpoints.pod import NOTE, choice_of, kept, pod
-from spendgate_components.inference_endpoint import Made, Served
-from spendgate_components.tags import kubernetes_labels
+from spendgate_components.spelling import kubernetes_labels
 
 
 def made(served: Served) -> Made:

@@ -6,8 +6,8 @@ from typing import Any
 
 from spendgate_components import pods
 from spendgate_components.choice import Choice
+from spendgate_components.endpoints.model import Served
 from spendgate_components.errors import ArgumentError
-from spendgate_components.inference_endpoint import Served
 
 
 def choice_of(served: Served) -> Choice:

@@ -9,9 +9,9 @@ import pulumi_aws.cloudwatch as cloudwatch
 import pulumi_aws.sagemaker as sagemaker
 
 from spendgate_components.child import Child, Of
+from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.errors import ArgumentError
-from spendgate_components.inference_endpoint import Made, Served
-from spendgate_components.tags import aws_tags
+from spendgate_components.spelling import aws_tags
 
 _VARIANT = "main"
 _BACKLOG = 5

@@ -9,8 +9,8 @@ import pulumi_gcp.vertex as vertex
 
 from spendgate.prices.catalogue import Catalogue
 from spendgate_components.child import Child, Of
+from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.errors import ArgumentError
-from spendgate_components.inference_endpoint import Made, Served
 
 _PUBLISHED = re.compile(r"publishers/[^/]+/models/[^/]+")
 _HUGGING_FACE = re.compile(r"[^/\s]+/[^/\s]+")

@@ -9,9 +9,9 @@ import pulumi_aws.batch as batch
 
 from spendgate_components.child import Child, Of
 from spendgate_components.errors import ArgumentError
+from spendgate_components.jobs.model import Run
 from spendgate_components.pods import resources
-from spendgate_components.tags import aws_tags
-from spendgate_components.training_job import Run
+from spendgate_components.spelling import aws_tags
 
 
 def children(run: Run) -> tuple[Child, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 from pulumi_kubernetes.batch.v1 import Job
 
 from spendgate_components.child import Child
+from spendgate_components.jobs.model import Run
 from spendgate_components.jobs.pod import INTERRUPTED, SKIP_AWAIT, kept, labels, metadata, template
-from spendgate_components.training_job import Run
 
 
 def children(run: Run) -> tuple[Child, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from spendgate_components.child import Child
+from spendgate_components.jobs.model import Run
 from spendgate_components.jobs.pod import INTERRUPTED, environment, kept, labels, metadata, template
-from spendgate_components.training_job import Run
 
 _TEMPLATE = ("spec", "replicatedJobs", "0", "template")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spendgate_components.jobs.model import Run
 from spendgate_components.pods import NOTICE, node_selector, resources, tolerations
-from spendgate_components.tags import kubernetes_labels
-from spendgate_components.training_job import Run
+from spendgate_components.spelling import kubernetes_labels
 
 SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
 """An update does not wait for the end of the work: it would give up after ten minutes (pulumi-kubernetes, Job)."""

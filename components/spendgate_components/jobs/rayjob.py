@@ -8,8 +8,8 @@ from typing import Any, Final
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from spendgate_components.child import Child
+from spendgate_components.jobs.model import Run
 from spendgate_components.jobs.pod import environment, kept, labels, metadata, template
-from spendgate_components.training_job import Run
 
 _HEAD: Final = {"cpu": "2", "memory": "8Gi"}
 """What the head takes of a node without accelerators: it runs the command and Ray's own services."""

@@ -10,8 +10,8 @@ import pulumi_aws.sagemaker as sagemaker
 
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError, whole_number
-from spendgate_components.tags import aws_tags
-from spendgate_components.training_job import Run
+from spendgate_components.jobs.model import Run
+from spendgate_components.spelling import aws_tags
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,254}")
 

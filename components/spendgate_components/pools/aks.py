@@ -10,8 +10,8 @@ import pulumi
 
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError
-from spendgate_components.gpu_node_pool import Group, Need
-from spendgate_components.tags import azure_tags, kubernetes_labels
+from spendgate_components.pools.model import Group, Need
+from spendgate_components.spelling import azure_tags, kubernetes_labels
 
 REGION_LABEL: Final = "spendgate.dev/region"
 """An agent pool has no location of its own; this label of its nodes says it, to whom prices it as well."""

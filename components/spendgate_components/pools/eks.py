@@ -8,8 +8,8 @@ import pulumi_aws.ec2 as ec2
 import pulumi_aws.eks as eks
 
 from spendgate_components.child import Child, Of
-from spendgate_components.gpu_node_pool import Group, Need
-from spendgate_components.tags import aws_tags, kubernetes_labels
+from spendgate_components.pools.model import Group, Need
+from spendgate_components.spelling import aws_tags, kubernetes_labels
 
 ENCRYPTED: Final = ("blockDeviceMappings", "0", "ebs", "encrypted")
 """Where a launch template says that its disk is encrypted; stays so."""

@@ -9,8 +9,8 @@ import pulumi_gcp.container as container
 from spendgate.prices.catalogue import Catalogue
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError
-from spendgate_components.gpu_node_pool import Group, Need
-from spendgate_components.tags import gcp_labels, kubernetes_labels
+from spendgate_components.pools.model import Group, Need
+from spendgate_components.spelling import gcp_labels, kubernetes_labels
 
 
 def children(need: Need, location: str) -> tuple[Child, ...]:

@@ -9,8 +9,8 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError
-from spendgate_components.gpu_node_pool import Need
-from spendgate_components.tags import aws_tags, kubernetes_labels
+from spendgate_components.pools.model import Need
+from spendgate_components.spelling import aws_tags, kubernetes_labels
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 

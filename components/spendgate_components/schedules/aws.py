@@ -12,8 +12,8 @@ import pulumi_aws.iam as iam
 import pulumi_aws.scheduler as scheduler
 
 from spendgate_components.child import Child, Of
-from spendgate_components.off_hours import ScalingGroup, Stopped
-from spendgate_components.tags import aws_tags
+from spendgate_components.schedules.model import ScalingGroup, Stopped
+from spendgate_components.spelling import aws_tags
 
 
 def children(stopped: Stopped) -> tuple[Child, ...]:

@@ -12,7 +12,7 @@ import pulumi_gcp.compute as compute
 
 from spendgate_components.child import Child, Of
 from spendgate_components.errors import ArgumentError
-from spendgate_components.off_hours import Stopped
+from spendgate_components.schedules.model import Stopped
 
 
 def children(stopped: Stopped) -> tuple[Child, ...]:

@@ -12,8 +12,8 @@ from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 from spendgate_components import pods
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError, one_of
-from spendgate_components.off_hours import KINDS, SCHEDULERS, ScaledWorkload, Stopped
-from spendgate_components.tags import kubernetes_labels
+from spendgate_components.schedules.model import KINDS, SCHEDULERS, ScaledWorkload, Stopped
+from spendgate_components.spelling import kubernetes_labels
 
 
 def children(stopped: Stopped) -> tuple[Child, ...]:

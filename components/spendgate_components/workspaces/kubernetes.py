@@ -10,8 +10,8 @@ from pulumi_kubernetes.core.v1 import PersistentVolumeClaim, Service
 
 from spendgate_components import pods
 from spendgate_components.child import Child
-from spendgate_components.tags import kubernetes_labels
-from spendgate_components.workspace import Notebook
+from spendgate_components.spelling import kubernetes_labels
+from spendgate_components.workspaces.model import Notebook
 
 _HOME = "/home/jovyan/work"
 

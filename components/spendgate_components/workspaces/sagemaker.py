@@ -11,8 +11,8 @@ import pulumi_aws.sagemaker as sagemaker
 import pulumi_aws.scheduler as scheduler
 
 from spendgate_components.child import Child, Of
-from spendgate_components.tags import aws_tags
-from spendgate_components.workspace import Notebook
+from spendgate_components.spelling import aws_tags
+from spendgate_components.workspaces.model import Notebook
 
 _SCRIPT: Final = """#!/bin/bash
 # Stops this notebook instance after a time without use: asked every five minutes.

@@ -12,8 +12,8 @@ from spendgate.prices.catalogue import Catalogue
 from spendgate_components import pods
 from spendgate_components.child import Child
 from spendgate_components.errors import ArgumentError
-from spendgate_components.tags import gcp_labels
-from spendgate_components.workspace import Notebook
+from spendgate_components.spelling import gcp_labels
+from spendgate_components.workspaces.model import Notebook
 
 
 def children(notebook: Notebook) -> tuple[Child, ...]:
