@@ -1,13 +1,31 @@
-"""Bills of March 2026, written by hand from an estimate."""
+"""Programs, their estimates, and bills of March 2026 that are written by hand from those."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from spendgate.cli import main
 
 EC2 = "Amazon Elastic Compute Cloud"
 S3 = "Amazon Simple Storage Service"
+
+
+def write_program(folder: Path, text: str, config: str = "aws:region: us-east-1") -> Path:
+    """A project of the stack ``dev`` in a new folder."""
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: infra\nruntime: python\n", encoding="utf-8")
+    (folder / "Pulumi.dev.yaml").write_text(f"config: {{{config}}}\n", encoding="utf-8")
+    (folder / "__main__.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def checked(folder: Path, report: Path, *words: str) -> Path:
+    """The estimate of a program."""
+    main(["check", str(folder), "--stack", "dev", "--format", "json", "--output", str(report), *words])
+    return report
 
 
 def charge(

@@ -17,6 +17,7 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 from spendgate.cli import main
 from tests.allocate.bills import write_csv
 from tests.allocate.test_mapping import parquet
+from tests.reconcile.bills import checked, write_program
 
 GOOGLE = """
 import pulumi_gcp as gcp
@@ -49,30 +50,17 @@ azure.storage.StorageAccount("corpus", account_name="acmecorpus", resource_group
 """
 
 
-def program(folder: Path, text: str, config: str) -> Path:
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: infra\nruntime: python\n", encoding="utf-8")
-    (folder / "Pulumi.dev.yaml").write_text(f"config: {{{config}}}\n", encoding="utf-8")
-    (folder / "__main__.py").write_text(text, encoding="utf-8")
-    return folder
-
-
-def checked(folder: Path, report: Path, *words: str) -> Path:
-    main(["check", str(folder), "--stack", "dev", "--format", "json", "--output", str(report), *words])
-    return report
-
-
 @pytest.fixture(scope="module")
 def google(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("google")
-    infra = program(folder / "infra", GOOGLE, "gcp:project: ml-prod, gcp:region: us-central1")
+    infra = write_program(folder / "infra", GOOGLE, "gcp:project: ml-prod, gcp:region: us-central1")
     return checked(infra, folder / "estimate.json")
 
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("azure")
-    return checked(program(folder / "infra", AZURE, "azure-native:location: eastus"), folder / "estimate.json")
+    return checked(write_program(folder / "infra", AZURE, "azure-native:location: eastus"), folder / "estimate.json")
 
 
 def price(estimate: Path, name: str, item: str) -> Decimal:

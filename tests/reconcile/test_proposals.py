@@ -20,7 +20,7 @@ from spendgate.reconcile.compare import reconcile
 from spendgate.reconcile.model import Reconciled
 from spendgate.reconcile.usage_yaml import as_yaml, write_usage
 from tests.allocate.bills import write_csv
-from tests.reconcile.bills import charge, machine
+from tests.reconcile.bills import charge, checked, machine, write_program
 
 PROGRAM = """
 import pulumi_aws as aws
@@ -65,23 +65,14 @@ models:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("program") / "infra"
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: infra\nruntime: python\n", encoding="utf-8")
-    (folder / "Pulumi.dev.yaml").write_text("config: {aws:region: us-east-1}\n", encoding="utf-8")
-    (folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
+    folder = write_program(tmp_path_factory.mktemp("program") / "infra", PROGRAM)
     (folder.parent / "usage.yaml").write_text(USAGE, encoding="utf-8")
     return folder
 
 
-def checked(program: Path, usage: Path, report: Path) -> Path:
-    main(["check", str(program), "--stack", "dev", "--format", "json", "--output", str(report), "--usage", str(usage)])
-    return report
-
-
 @pytest.fixture(scope="module")
 def estimate(program: Path) -> Path:
-    return checked(program, program.parent / "usage.yaml", program.parent / "estimate.json")
+    return checked(program, program.parent / "estimate.json", "--usage", str(program.parent / "usage.yaml"))
 
 
 def price(estimate: Path, name: str, purchase: str = "on_demand", item: str = "") -> Decimal:
@@ -106,7 +97,7 @@ def fed_back(
     usage.write_text((program.parent / "usage.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     write_usage(usage, before.proposals)
     read_usage(usage)
-    after = reconcile(checked(program, usage, folder / "after.json"), [bill], through=date(2026, 3, 31))
+    after = reconcile(checked(program, folder / "after.json", "--usage", str(usage)), [bill], through=date(2026, 3, 31))
     return before, dict(proposal.figures), after
 
 

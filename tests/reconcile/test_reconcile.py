@@ -24,7 +24,7 @@ from spendgate.reconcile.text import to_markdown, to_text
 from spendgate.reconcile.usage_yaml import as_yaml, write_usage
 from spendgate.schemas import schema
 from tests.allocate.bills import write_csv
-from tests.reconcile.bills import EC2, S3, charge, machine, stored
+from tests.reconcile.bills import EC2, S3, charge, checked, machine, stored, write_program
 
 PROGRAM = """
 import pulumi_aws as aws
@@ -45,17 +45,7 @@ group = aws.eks.NodeGroup(
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("program") / "infra"
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: infra\nruntime: python\n", encoding="utf-8")
-    (folder / "Pulumi.dev.yaml").write_text("config: {aws:region: us-east-1}\n", encoding="utf-8")
-    (folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    return folder
-
-
-def checked(folder: Path, report: Path, *words: str) -> Path:
-    main(["check", str(folder), "--stack", "dev", "--format", "json", "--output", str(report), *words])
-    return report
+    return write_program(tmp_path_factory.mktemp("program") / "infra", PROGRAM)
 
 
 @pytest.fixture(scope="module")
