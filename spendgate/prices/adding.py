@@ -108,9 +108,11 @@ def add(
 def unit_of(catalogue: Catalogue, provider: str, item: str, unit: str | None, purchase: Purchase) -> str:
     """The unit an item is billed by. Raises InputError for an unknown item, and for a unit that is not its own."""
     own = _own_unit(catalogue, provider, item)
-    if own is None and unit not in (None, "hour") and "." in item and not catalogue.store.storage(provider):
-        # Nothing is known of this provider's storage, so there is nothing to hold the name against.
-        return unit or ""
+    if own is None and unit not in (None, "hour"):
+        # Estimates name more items of a service than have a public price: who says the unit as well means this one.
+        units = _units_of_service(catalogue, provider, item)
+        if units is None or unit in units:
+            return unit or ""
     if own is None:
         raise _unknown(catalogue, provider, item)
     if unit is not None and unit != own:
@@ -127,13 +129,26 @@ def _own_unit(catalogue: Catalogue, provider: str, item: str) -> str | None:
     return next((row["unit"] for row in store.storage(provider).get(item, {}).values()), None)
 
 
+def _units_of_service(catalogue: Catalogue, provider: str, item: str) -> list[str] | None:
+    """What the items of the same service (``ebs.*``) are billed by; None where no service of the provider is known."""
+    known = catalogue.store.storage(provider)
+    service, dot, _ = item.partition(".")
+    if dot and not known:
+        return None
+    rows = (row for name, rows in known.items() if dot and name.partition(".")[0] == service for row in rows.values())
+    return list(dict.fromkeys(row["unit"] for row in rows if row["unit"] != "hour"))
+
+
 def _unknown(catalogue: Catalogue, provider: str, item: str) -> InputError:
     near = catalogue.suggest(item, provider) or nearest(item, catalogue.store.storage(provider))
+    units = _units_of_service(catalogue, provider, item)
     elsewhere = [one for one in PROVIDERS if one != provider and _own_unit(catalogue, one, item)]
     if elsewhere:
         remedy = f"It is sold by {' and '.join(elsewhere)}."
     elif near:
         remedy = f'did you mean "{near}"?'
+        if units:
+            remedy += f" Where it is right as it is, say what it is billed by (--unit {' or '.join(units[:3])})."
     else:
         remedy = f"A type that is new gets a row in {provider}/instances of your catalogue first (docs/prices.md)."
     return InputError(f'no instance type or item "{item}" of {provider} in the catalogue', remedy=remedy)

@@ -269,6 +269,15 @@ def test_a_note_that_the_file_has_no_column_for_is_not_dropped(tmp_path: Path):
     assert add(tmp_path, "aws", "g5.xlarge", "us-east-1", "0.9").changed
 
 
+def test_an_item_that_only_estimates_name_is_added_with_its_unit(tmp_path: Path):
+    assert BUILTIN.storage_quote("aws", "fsx.lustre.persistent_250", "us-east-1").amount is None
+    done = add(tmp_path, "aws", "fsx.lustre.persistent_250", "us-east-1", "0.21", unit="GiB-month")
+    assert (done.changed, done.unit) == (True, "GiB-month")
+    changed = Catalogue.with_user(tmp_path)
+    assert changed.storage_quote("aws", "fsx.lustre.persistent_250", "us-east-1").amount == Decimal("0.21")
+    assert list(problems(changed)) == []
+
+
 @pytest.mark.parametrize(
     ("price", "options", "says"),
     [
@@ -276,7 +285,10 @@ def test_a_note_that_the_file_has_no_column_for_is_not_dropped(tmp_path: Path):
         (("aws", "p5.48xlarg", "us-east-1", "4"), {}, 'did you mean "p5.48xlarge"?'),
         (("gcp", "p5.48xlarge", "us-central1", "4"), {}, "It is sold by aws."),
         (("aws", "zz", "us-east-1", "4"), {}, "gets a row in aws/instances"),
-        (("aws", "ebs.gp4", "us-east-1", "4"), {"unit": "GiB-month"}, 'did you mean "ebs.gp'),
+        (("aws", "ebs.gp4", "us-east-1", "4"), {}, 'did you mean "ebs.gp'),
+        (("aws", "ebs.gp4", "us-east-1", "4"), {}, "what it is billed by (--unit GiB-month"),
+        (("aws", "ebs.gp4", "us-east-1", "4"), {"unit": "GB-month"}, 'did you mean "ebs.gp'),
+        (("aws", "esb.gp3", "us-east-1", "4"), {"unit": "GiB-month"}, 'did you mean "ebs.gp'),
         (("aws", "p5.48xlarge", "us-esat-1", "4"), {}, 'did you mean "us-east-1"?'),
         (("aws", "p5.48xlarge", "us-east-1", "-4"), {}, "above zero, not -4"),
         (("aws", "p5.48xlarge", "us-east-1", "0"), {}, "above zero, not 0"),
