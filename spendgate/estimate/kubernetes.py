@@ -80,6 +80,8 @@ def pod_lines(
         (*notes, f"{_ELSEWHERE}: counted as {told}"),
         Confidence.ASSUMED,
     )
+    if line.quote.reason is NoPrice.UNPRICED:
+        line = replace(line, quote=replace(line.quote, note=f"{_ELSEWHERE}, and {line.quote.note}"))
     attached = attached_lines(placed, catalogue, (node.name,), region, asked[3], nodes, running, Confidence.ASSUMED)
     return (line, *attached)
 
