@@ -11,7 +11,6 @@ from spendgate.estimate.carbon import CarbonOf, Footprint
 from spendgate.estimate.model import EXACT, ZERO, Cost, Estimate, Range
 from spendgate.estimate.savings import Group, Lines, Saving, find_savings
 from spendgate.facts.model import Workload
-from spendgate.gate import lines_by_resource, resource_subject, stack_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Quote
 from spendgate.resource import Declaration
@@ -20,6 +19,7 @@ from spendgate.rules.evaluate import Memo, ask
 from spendgate.rules.guardrail import Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext, carbon_values, cost_values
+from spendgate.subjects import lines_by_resource, resource_subject, stack_subject
 
 
 def cheaper_ways(

@@ -133,8 +133,9 @@ def judged(
     allocation: Projection | None = None,
 ) -> Checked:
     """One declaration through the gate, with its places as a user can open them."""
+    from spendgate.estimate.today import with_old_prices
     from spendgate.estimate.usage import NONE as NO_USAGE
-    from spendgate.gate import check, with_old_prices
+    from spendgate.gate import check
     from spendgate.prices.catalogue import Catalogue
     from spendgate.sources.positions import from_here
 
@@ -294,6 +295,8 @@ def _prepare_trusted(
         else waivers_in(rules, known, now, shown_as=trusted.shown, all_known=not faults.missing)
     )
     remark = f"settings, policies and waivers are those of {trusted.name} ({trusted.commit[:12]})"
+    if trusted.is_new:
+        remark += ", which does not hold this folder: those above it"
     return Prepared(
         config,
         compiled,

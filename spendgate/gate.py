@@ -5,47 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from spendgate.errors import InputError, Place
-from spendgate.estimate import estimate as estimate_of
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Discount, Term, in_force
-from spendgate.estimate.model import CostLine, Driver, Estimate, Range
+from spendgate.estimate.model import Estimate, Range
 from spendgate.estimate.storage import is_storage
+from spendgate.estimate.today import estimate_today
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import facts_of
-from spendgate.facts.model import Kind, Workload
-from spendgate.prices.age import is_fresh, old_price_note
-from spendgate.resource import Declaration, Resource, Value
+from spendgate.facts.model import Workload
+from spendgate.prices.age import is_fresh
+from spendgate.resource import Declaration, Resource
 from spendgate.rules.compiled import Compiled
 from spendgate.rules.evaluate import Asked, Memo, ask, ask_all
 from spendgate.rules.guardrail import Enforcement, Target
 from spendgate.rules.subject import Subject
 from spendgate.rules.totals import words_of
-from spendgate.rules.vocabulary import (
-    Shared,
-    StackContext,
-    resource_values,
-    unknown_costs,
-    unknown_facts,
-    unknown_run,
-    unknown_stack,
-)
+from spendgate.rules.vocabulary import Shared, StackContext
+from spendgate.subjects import drivers_by_resource, lines_by_resource, resource_subject, stack_subject
 from spendgate.verdict import Checked, Finding, Priced
 from spendgate.waivers.apply import Applied, apply, costs_by_address
 from spendgate.waivers.decide import Context
-from spendgate.waivers.model import Waivers
+from spendgate.waivers.model import NO_WAIVERS, Waivers
 
 if TYPE_CHECKING:
     from spendgate.allocate.projected.project import Projection
     from spendgate.prices.catalogue import Catalogue
-
-STACK_TYPE = "pulumi:pulumi:Stack"
-NO_WAIVERS = Waivers()
 
 
 def check(
@@ -211,21 +201,6 @@ def _names_of(resource: Resource, tags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([text for text in given if type(text) is str and text]))
 
 
-def estimate_today(
-    workloads: Sequence[Workload], catalogue: Catalogue, usage: Usage, discounts: Sequence[Term], now: datetime
-) -> Estimate:
-    """The estimate by the discounts and commitments that have not ended; a caution names those that have."""
-    terms, ended = in_force(discounts, now.date())
-    estimate = estimate_of(workloads, catalogue, usage=usage, discounts=terms)
-    return replace(estimate, cautions=(*estimate.cautions, *ended))
-
-
-def with_old_prices(estimate: Estimate, max_age: int | None, today: date) -> Estimate:
-    """The estimate with a caution that names the prices in it older than ``max_age`` days."""
-    note = None if max_age is None else old_price_note((line.quote for line in estimate.lines), max_age, today)
-    return estimate if note is None else replace(estimate, cautions=(*estimate.cautions, note))
-
-
 def with_waivers(
     waivers: Waivers,
     findings: Sequence[Finding],
@@ -299,61 +274,6 @@ def _reads(guardrails: Iterable[Compiled], *paths: tuple[str, ...]) -> bool:
     return any(path in paths for compiled in guardrails for path in compiled.reads)
 
 
-def lines_by_resource(estimate: Estimate) -> Mapping[str, tuple[CostLine, ...]]:
-    """Cost lines by the address of their resource."""
-    grouped: dict[str, list[CostLine]] = {}
-    for line in estimate.lines:
-        grouped.setdefault(line.resource, []).append(line)
-    return {address: tuple(lines) for address, lines in grouped.items()}
-
-
-def drivers_by_resource(estimate: Estimate) -> Mapping[str, tuple[Driver, ...]]:
-    """Unit costs by the address of their resource."""
-    found: dict[str, tuple[Driver, ...]] = {}
-    for driver in estimate.drivers:
-        found[driver.resource] = (*found.get(driver.resource, ()), driver)
-    return found
-
-
-def resource_subject(
-    workload: Workload,
-    lines: tuple[CostLine, ...],
-    shared: Mapping[str, Value],
-    currency: str,
-    carbon_of: CarbonOf | None = None,
-    drivers: tuple[Driver, ...] = (),
-    shown: Callable[[Place], Place] | None = None,
-    seen: Shared | None = None,
-) -> Subject:
-    """One workload as the guardrails are asked about it; with its carbon where one of them reads it.
-
-    ``seen`` keeps what they see of equal facts and costs.
-    """
-    own = Estimate(lines, currency, drivers=drivers)
-    carbon = carbon_of.footprint(lines) if carbon_of else None
-    resource, facts = workload.resource, workload.facts
-    own_values, alike = resource_values(workload, own, carbon, seen)
-    values = {**own_values, **shared}
-    runs = (
-        facts.kind is Kind.TRAINING_JOB or "max_runtime_hours" in facts.unknowns or facts.max_runtime_hours is not None
-    )
-    return Subject(
-        values=values,
-        unknown={
-            **unknown_facts(facts),
-            **unknown_costs(values["cost"]["undetermined"], "cost", runs=runs),
-            **unknown_run(lines),
-            **unknown_stack(values["stack"]),
-        },
-        address=resource.address,
-        type=resource.type,
-        name=resource.name,
-        location=shown(resource.position) if shown and resource.position else resource.position,
-        properties=resource.properties,
-        alike=alike,
-    )
-
-
 def stack_findings(
     declaration: Declaration,
     guardrails: Iterable[Compiled],
@@ -365,20 +285,3 @@ def stack_findings(
     for compiled in guardrails:
         if compiled.guardrail.target is Target.STACK:
             yield from ask(compiled, subject)
-
-
-def stack_subject(
-    declaration: Declaration, context: StackContext, shown: Callable[[Place], Place] | None = None
-) -> Subject:
-    """The stack as its guardrails are asked about it. Its place is the project file: a stack has no line of its own."""
-    name = f"{declaration.project}-{declaration.stack}"
-    place = Place("Pulumi.yaml", 1, 1)
-    values = context.values()
-    return Subject(
-        values=values,
-        unknown=unknown_stack(values["stack"]),
-        address=f"urn:pulumi:{declaration.stack}::{declaration.project}::{STACK_TYPE}::{name}",
-        type=STACK_TYPE,
-        name=name,
-        location=shown(place) if shown else place,
-    )

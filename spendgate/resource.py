@@ -15,6 +15,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from spendgate.errors import Place
 
+STACK_TYPE: Final = "pulumi:pulumi:Stack"
+"""The type of the resource that stands for the whole stack."""
+
 
 class Unknown:
     """A value that is computed and not known at preview. There is one: ``UNKNOWN``; it has no truth value."""

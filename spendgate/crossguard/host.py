@@ -25,20 +25,11 @@ from spendgate.errors import InputError
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import in_force
 from spendgate.estimate.model import Estimate
+from spendgate.estimate.today import estimate_today, with_old_prices
 from spendgate.estimate.usage import Usage
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.model import Workload
-from spendgate.gate import (
-    drivers_by_resource,
-    estimate_today,
-    lines_by_resource,
-    reads_carbon,
-    resource_subject,
-    stack_subject,
-    tag_words,
-    with_old_prices,
-    with_waivers,
-)
+from spendgate.gate import reads_carbon, tag_words, with_waivers
 from spendgate.remedy.alone import Alone
 from spendgate.remedy.model import Mended
 from spendgate.remedy.patching import NO_PATCH
@@ -50,6 +41,7 @@ from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
+from spendgate.subjects import drivers_by_resource, lines_by_resource, resource_subject, stack_subject
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.decide import Context, is_meant
 from spendgate.waivers.model import Waivers

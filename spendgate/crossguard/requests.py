@@ -14,8 +14,6 @@ from spendgate.resource import Options, Provider, Resource, Value
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings, with_environment
 from spendgate.sources.wire import decode_properties, secret
 
-STACK_TYPE: Final = "pulumi:pulumi:Stack"
-
 INTERNAL: Final = ("__defaults", "__internal", "__provider")
 """Entries that the engine, bridged providers and dynamic providers keep among the properties."""
 

@@ -14,18 +14,19 @@ from typing import Any, Final
 from spendgate.estimate.carbon import CarbonOf
 from spendgate.estimate.discounts import Commitment, Term
 from spendgate.estimate.model import Estimate
+from spendgate.estimate.today import estimate_today
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts import NOT_THE_WHOLE_STACK, facts_of
 from spendgate.facts.data import FACT as DATA_REGIONS
 from spendgate.facts.derive import Derived
 from spendgate.facts.model import Workload
-from spendgate.gate import estimate_today, resource_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import Declaration, Resource
 from spendgate.rules.evaluate import Memo
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import Shared, StackContext
+from spendgate.subjects import resource_subject
 
 STACK_FIGURES: Final = (
     "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous",

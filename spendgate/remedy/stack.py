@@ -15,7 +15,6 @@ from spendgate.estimate.model import Estimate
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.estimate.usage import Usage
 from spendgate.facts.model import Workload
-from spendgate.gate import NO_WAIVERS, drivers_by_resource, lines_by_resource, resource_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.remedy.alone import Alone
 from spendgate.remedy.mending import mend, remedy_of
@@ -28,9 +27,10 @@ from spendgate.rules.evaluate import ask
 from spendgate.rules.guardrail import Enforcement
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
+from spendgate.subjects import drivers_by_resource, lines_by_resource, resource_subject
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.decide import Context, is_meant
-from spendgate.waivers.model import Waivers
+from spendgate.waivers.model import NO_WAIVERS, Waivers
 
 AS_DECLARED: Final = "the program is judged as it is declared"
 SETTLED_LATER: Final = "what the rest of the stack says is not known when a resource is patched"

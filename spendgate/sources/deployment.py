@@ -9,13 +9,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from spendgate.errors import InputError
-from spendgate.resource import Assumption, Provider, Resource, Secret, Unanswered, Value
+from spendgate.resource import STACK_TYPE, Assumption, Provider, Resource, Secret, Unanswered, Value
 from spendgate.sources import providers
-
-STACK_TYPE: Final = "pulumi:pulumi:Stack"
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from spendgate.errors import InputError, Place
-from spendgate.resource import Unanswered, Value
+from spendgate.resource import STACK_TYPE, Unanswered, Value
 from spendgate.sources import registration, transforms
-from spendgate.sources.deployment import STACK_TYPE, Deployment, Goal
+from spendgate.sources.deployment import Deployment, Goal
 from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.invokes import Answers
 from spendgate.sources.positions import place_in, position

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from spendgate.errors import Place
-from spendgate.resource import Options, Provider, Resource
-from spendgate.sources.deployment import STACK_TYPE, Deployment
+from spendgate.resource import STACK_TYPE, Options, Provider, Resource
+from spendgate.sources.deployment import Deployment
 from spendgate.sources.positions import position
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings
 from spendgate.sources.wire import SECRET, SIGNATURE, UNKNOWN_TEXT, decode_properties, decode_text, secret

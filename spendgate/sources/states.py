@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from spendgate.crossguard.requests import INTERNAL, is_default_provider, provider_named
 from spendgate.errors import Place
-from spendgate.resource import UNKNOWN, Blob, Options, Provider, Reference, Resource, Secret, Value
+from spendgate.resource import STACK_TYPE, UNKNOWN, Blob, Options, Provider, Reference, Resource, Secret, Value
 from spendgate.sources.masking import MASK
 from spendgate.sources.positions import INSTALLED, located
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings
@@ -31,8 +31,6 @@ from spendgate.sources.wire import (
     decode_text,
     secret,
 )
-
-STACK_TYPE: Final = "pulumi:pulumi:Stack"
 
 MARKS: Final = (UNKNOWN_TEXT, SIGNATURE, MASK)
 """Texts of which one stands in every document that holds an unknown, a secret, an asset or a reference."""

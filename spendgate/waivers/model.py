@@ -171,3 +171,6 @@ class Waivers:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", Index(self.entries))
+
+
+NO_WAIVERS: Final = Waivers()

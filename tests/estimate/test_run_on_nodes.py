@@ -9,9 +9,9 @@ import pytest
 
 from spendgate.estimate import estimate
 from spendgate.facts.model import Workload
-from spendgate.gate import resource_subject
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.model import Purchase
+from spendgate.subjects import resource_subject
 from tests.estimate.building import workload
 
 CATALOGUE = Catalogue.builtin()

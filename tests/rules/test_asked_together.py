@@ -20,7 +20,7 @@ from spendgate.estimate.usage_file import read_usage
 from spendgate.facts import derive, facts_of
 from spendgate.facts.model import Workload
 from spendgate.facts.table import load_mappings
-from spendgate.gate import drivers_by_resource, lines_by_resource, resource_findings, resource_subject, tag_words
+from spendgate.gate import resource_findings, tag_words
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration, Options, Provider, Resource, Secret
 from spendgate.rules.compiled import Compiled, compile_all
@@ -28,6 +28,7 @@ from spendgate.rules.evaluate import ask
 from spendgate.rules.guardrail import Selected, Target
 from spendgate.rules.library import load_folders, load_library
 from spendgate.rules.vocabulary import StackContext
+from spendgate.subjects import drivers_by_resource, lines_by_resource, resource_subject
 from spendgate.verdict import Finding
 from tests.facts.test_derived_together import changed, declared, in_one_stack, moved
 

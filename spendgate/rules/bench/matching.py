@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from spendgate.gate import STACK_TYPE
+from spendgate.resource import STACK_TYPE
 from spendgate.rules.bench.cases import Expected
 from spendgate.verdict import Finding
 
