@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spendgate import __version__
@@ -102,19 +102,50 @@ def new_parser(
     import textwrap
 
     class Parser(argparse.ArgumentParser):
+        words: Mapping[str, argparse.ArgumentParser] = {}
+        given: Sequence[str] = ()
+
         def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
             self.given = list(args or ())
             # Words may stand between options: `config show --stack prod KEY`.
             return self.parse_intermixed_args(args, namespace) if mixed else super().parse_args(args, namespace)
 
+        def add_subparsers(self, **options: Any) -> Any:
+            # What the list says of a word, the word's own help says too.
+            found: Any = super().add_subparsers(**options)
+            self.words = found.choices
+            add = found.add_parser
+
+            def add_parser(word: str, **given: Any) -> Any:
+                says = str(given.get("help", ""))
+                about = textwrap.fill(says if says.endswith("?") else f"{says}.", 79)
+                return add(word, **{"description": about, "allow_abbrev": False, **given})
+
+            found.add_parser = add_parser
+            return found
+
+        def _check_value(self, action: argparse.Action, value: Any) -> None:
+            if action.choices is None or value in action.choices:
+                return
+            known = [str(one) for one in action.choices]
+            remedy = did_you_mean(str(value), known) or f"There are: {', '.join(known)}."
+            what = next(iter(action.option_strings), action.dest)
+            if action.nargs == argparse.PARSER:
+                what, value = "command", f"{name} {value}"
+            raise InputError(f'no {what} "{value}"', remedy=remedy)
+
         def error(self, message: str) -> NoReturn:
-            remedy = f"`spendgate {name} --help` tells the options."
+            remedy = f"`{self.prog} --help` tells the options."
             if message.startswith("unrecognized arguments:"):
                 options = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
-                near = (did_you_mean(option, self._option_string_actions) for option in options)
-                remedy = next(filter(None, near), remedy)
-            elif message.startswith("the following arguments are required:") and examples:
-                remedy = f"{self.taken()}Such as: {examples[0]}"
+                known = {*self._option_string_actions}
+                for command in self.words.values():
+                    known |= {*command._option_string_actions}
+                remedy = next(filter(None, (did_you_mean(option, known) for option in options)), remedy)
+            elif message.startswith("the following arguments are required:"):
+                # Of `pack diff` the example that is its own; of `pack` the first.
+                own = [example for example in examples if example.startswith(self.prog)]
+                remedy = f"{self.taken()}Such as: {own[0]}" if own else remedy
             raise InputError(message, remedy=remedy)
 
         def taken(self) -> str:

@@ -25,7 +25,14 @@ FORMATS = ("terminal", "json", "markdown")
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate check``."""
-    parser = new_parser("check")
+    parser = new_parser(
+        "check",
+        examples=(
+            "spendgate check infra --stack prod",
+            "pulumi preview --json --show-sames | spendgate check -",
+            "spendgate check --trust-from origin/main --format markdown --output spendgate.md",
+        ),
+    )
     parser.add_argument(
         "inputs",
         nargs="*",
@@ -38,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", "-c", action="append", default=[], metavar="KEY=VALUE", help="set a configuration value"
     )
-    parser.add_argument("--pack", action="append", default=[], metavar="PACK", help="packs instead of the configured")
+    parser.add_argument(
+        "--pack", action="append", default=[], metavar="PACK", help="in the place of the configured packs (repeatable)"
+    )
     parser.add_argument("--settings", type=Path, metavar="FILE", help="another file than the project's spendgate.yaml")
     parser.add_argument(
         "--engine", choices=("auto", "embedded", "pulumi"), default="auto", help="what runs the program"

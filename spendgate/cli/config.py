@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate config``."""
-    parser = new_parser("config", mixed=True)
-    parser.add_argument("action", choices=("show",), help="what to do")
+    parser = new_parser(
+        "config",
+        mixed=True,
+        examples=("spendgate config show", "spendgate config show infra budgets --stack prod"),
+    )
+    parser.add_argument("command", choices=("show",), metavar="show", help="show the settings")
     parser.add_argument(
-        "words", nargs="*", metavar="[DIR] [KEY]", help="project (default: here), and the start of a key to show only"
+        "words",
+        nargs="*",
+        default=[],
+        metavar="DIR|KEY",
+        help="a project (default: here), then a key to show alone (budgets, guardrails.run-budget)",
     )
     parser.add_argument("--stack", "-s", help="stack whose environment applies")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="another file than the project's spendgate.yaml")
-    parser.add_argument("--pack", action="append", default=[], metavar="PACK", help="packs instead of the configured")
+    parser.add_argument(
+        "--pack", action="append", default=[], metavar="PACK", help="in the place of the configured packs (repeatable)"
+    )
     parser.add_argument("--json", action="store_true", help="as `spendgate schema config-show` describes it")
     return parser
 

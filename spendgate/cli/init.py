@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate init``."""
-    parser = new_parser("init")
+    parser = new_parser("init", examples=("spendgate init", "spendgate init infra --stack dev --print"))
     parser.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="Pulumi project")
     parser.add_argument("--stack", "-s", help="stack whose configuration applies")
     parser.add_argument(

@@ -21,10 +21,17 @@ _ACTIONS = "new|validate|test|docs|build|verify|push|pull|diff"
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate pack``."""
-    parser = new_parser("pack")
+    parser = new_parser(
+        "pack",
+        examples=(
+            "spendgate pack new team-costs",
+            "spendgate pack test team-costs --strict",
+            "spendgate pack diff gpu-baseline team-costs --on ../service-a",
+        ),
+    )
     commands = parser.add_subparsers(dest="action", required=True, metavar=_ACTIONS)
     new = commands.add_parser("new", help="write a new pack that validates, tests and runs as it is")
-    new.add_argument("name")
+    new.add_argument("name", metavar="NAME", help="of the pack: lower case, such as team-costs")
     new.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the name, here")
     validate = commands.add_parser("validate", help="everything that is wrong with a pack's folder")
     test = commands.add_parser("test", help="its tests, with the levels and parameters of the pack")
@@ -40,10 +47,10 @@ def parser() -> argparse.ArgumentParser:
     for command in (validate, test, docs, build):
         command.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: here")
     verify = commands.add_parser("verify", help="is an archive what its publisher built?")
-    verify.add_argument("file", type=Path, metavar="FILE")
+    verify.add_argument("file", type=Path, metavar="FILE", help="as `spendgate pack build` wrote it")
     push = commands.add_parser("push", help="put an archive into an OCI registry")
-    push.add_argument("file", type=Path, metavar="FILE")
-    push.add_argument("reference", metavar="oci://REGISTRY/NAME:VERSION")
+    push.add_argument("file", type=Path, metavar="FILE", help="as `spendgate pack build` wrote it")
+    push.add_argument("reference", metavar="REFERENCE", help="where: oci://REGISTRY/NAME:VERSION")
     push.add_argument("--force", action="store_true", help="although the registry has another pack of that version")
     pull = commands.add_parser("pull", help="fetch a pack, verify it, and write its folder")
     pull.add_argument("reference", metavar="PACK", help="oci://…, git+…, python:… or an archive")
@@ -52,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         _signature_options(command)
     diff = commands.add_parser("diff", help="what a new version refuses that the old one allowed")
     diff.add_argument("old", metavar="OLD", help="a pack: folder, archive, name or reference")
-    diff.add_argument("new", metavar="NEW")
+    diff.add_argument("new", metavar="NEW", help="the other version of it")
     diff.add_argument(
         "--on",
         nargs="+",

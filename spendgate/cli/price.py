@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate price``."""
-    parser = new_parser("price")
+    parser = new_parser(
+        "price",
+        examples=("spendgate price p5.48xlarge --region us-east-1 --hours 12", "spendgate price --compare H100x8"),
+    )
     parser.add_argument("name", metavar="TYPE", nargs="?", help="instance type, such as p5.48xlarge")
     parser.add_argument(
         "--compare", metavar="MODELxCOUNT", help="where one gets so many: H100x8, A100-80GBx8, L4 (one of them)"
     )
     parser.add_argument("--region", "-r", help="one region (default: all, cheapest first)")
-    parser.add_argument("--provider", "-p", choices=("aws", "gcp", "azure"), help="where the name exists at several")
+    parser.add_argument("--provider", "-p", choices=("aws", "gcp", "azure"), help="where several have the name")
     parser.add_argument(
-        "--purchase", choices=("on_demand", "spot", "reserved", "capacity_block"), help="purchase option"
+        "--purchase", choices=("on_demand", "spot", "reserved", "capacity_block"), help="only this way to buy it"
     )
-    parser.add_argument("--hours", help="price this many hours")
-    parser.add_argument("--count", help="price this many instances")
+    parser.add_argument("--hours", metavar="HOURS", help="and for so many hours")
+    parser.add_argument("--count", metavar="COUNT", help="and for so many instances")
     parser.add_argument("--catalogue", type=Path, metavar="DIR", help="prices of your own there, not the project's")
-    parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
+    parser.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal", help="of the answer")
     return parser
 
 
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _answer(options: argparse.Namespace, catalogue: Catalogue) -> str:
     if options.name is None:
-        raise InputError("a TYPE or --compare is missing", remedy="`spendgate price --help` tells the options.")
+        raise InputError("a TYPE or --compare is missing", remedy="Such as: spendgate price p5.48xlarge")
     from spendgate.prices.command import lookup, to_json
     from spendgate.prices.text import to_text
 

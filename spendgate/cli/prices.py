@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     add = actions.add_parser("add", help="write a price of your own, in USD", allow_abbrev=False)
     add.add_argument("provider", metavar="PROVIDER", help="aws, gcp or azure")
     add.add_argument("type", metavar="TYPE", help="instance type, accelerator or item (p5.48xlarge, ebs.gp3)")
-    add.add_argument("region", metavar="REGION")
+    add.add_argument("region", metavar="REGION", help="as the provider names it (us-east-1)")
     add.add_argument("amount", metavar="AMOUNT", help="USD for one unit")
     add.add_argument("--purchase", default="on_demand", help="on_demand (default), spot, reserved or capacity_block")
     add.add_argument("--unit", help="what the amount is for (default: what the item is billed by, such as hour)")

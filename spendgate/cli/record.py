@@ -11,13 +11,15 @@ from spendgate.errors import InputError
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate record``."""
-    parser = new_parser("record")
+    parser = new_parser("record", examples=("spendgate record infra --stack dev",))
     parser.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="Pulumi project")
     parser.add_argument("--stack", "-s", help="stack to preview")
     parser.add_argument(
         "--config", "-c", action="append", default=[], metavar="KEY=VALUE", help="set a configuration value"
     )
-    parser.add_argument("--token", "-t", action="append", default=[], help="record this function only (repeatable)")
+    parser.add_argument(
+        "--token", "-t", action="append", default=[], metavar="FUNCTION", help="record this function only (repeatable)"
+    )
     parser.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS", help="end the preview after this")
     return parser
 

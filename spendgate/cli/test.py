@@ -24,7 +24,14 @@ Stamps = dict[Path, tuple[int, int]]
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate test``."""
-    parser = new_parser("test")
+    parser = new_parser(
+        "test",
+        examples=(
+            "spendgate test policies --strict",
+            'spendgate test own/volume-size.test.yaml -k "large"',
+            "spendgate test --format junit --output tests.xml",
+        ),
+    )
     parser.add_argument(
         "paths",
         nargs="*",

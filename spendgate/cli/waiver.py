@@ -27,7 +27,13 @@ _DAYS = re.compile(r"([1-9]\d{0,4})d")
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate waiver``."""
-    parser = new_parser("waiver")
+    parser = new_parser(
+        "waiver",
+        examples=(
+            "spendgate waiver add gpu-approved-models trainer --reason trial --owner nlp --ticket ML-7 --expires 30d",
+            "spendgate waiver list",
+        ),
+    )
     commands = parser.add_subparsers(dest="action", required=True, metavar="add|list|sign|verify")
     add = commands.add_parser("add", help="write an entry into waivers.yaml")
     add.add_argument("guardrail", help="name of the guardrail, or a glob")

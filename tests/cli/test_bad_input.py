@@ -400,6 +400,15 @@ def test_a_guardrail_of_the_project_that_nothing_selects_is_noted(spendgate: Run
         ("allocate explain bill.csv:1 --output march --month 2026-03", "`spendgate allocate explain --help`"),
         ("allocate kpis --output nowhere", "nowhere: KPIs are of a folder that an allocation wrote"),
         ("reconcile estimate.json", "required: BILL|Such as: spendgate reconcile estimate.json bill/"),
+        ("pack biuld", 'no command "pack biuld"|did you mean "build"?'),
+        ("schema guardrial", 'no schema "guardrial"|did you mean "guardrail"?'),
+        ("check --format jsn", 'no --format "jsn"|did you mean "json"?'),
+        ("price --provider ibm p5.48xlarge", 'no --provider "ibm"|There are: aws, gcp, azure.'),
+        ("pack build --kye me", 'unrecognized arguments: --kye|did you mean "--key"?'),
+        ("pack verify a.tar.gz --allowed signers", "unrecognized arguments: --allowed"),
+        ("pack diff gpu-baseline", "required: NEW|Such as: spendgate pack diff gpu-baseline team-costs"),
+        ("pack push a.tar.gz", "required: REFERENCE|`spendgate pack push --help` tells"),
+        ("config", "required: show|Such as: spendgate config show"),
         ("budget check", "required: BILL|DIR|Such as: spendgate budget check march --budgets budgets.yaml"),
     ],
 )
@@ -407,6 +416,16 @@ def test_a_mistyped_command_says_what_to_type(spendgate: Run, words: str, says: 
     said = refused(spendgate, *words.split())
     for part in says.split("|"):
         assert part in said
+
+
+def test_the_help_of_a_word_says_what_the_list_says_of_it(spendgate: Run) -> None:
+    assert "\n\nput an archive into an OCI registry.\n" in spendgate("pack", "push", "--help").stdout
+    assert "\n\ndo the approvals count?\n" in spendgate("waiver", "verify", "--help").stdout
+
+
+def test_the_help_of_schema_fits_a_terminal(spendgate: Run) -> None:
+    said = spendgate("schema", "--help", env={"COLUMNS": "80"}).stdout
+    assert max(len(line) for line in said.splitlines()) <= 80
 
 
 @pytest.mark.parametrize("words", ["allocate", "allocate explain", "allocate kpis", "budget check", "reconcile"])
