@@ -17,7 +17,7 @@ from spendgate.rules.guardrail import Guardrail
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate guardrails``."""
-    parser = new_parser("guardrails")
+    parser = new_parser("guardrails", examples=("spendgate guardrails", "spendgate guardrails required-tags"))
     parser.add_argument("name", nargs="?", metavar="NAME", help="explain this one")
     parser.add_argument(
         "--policies",
