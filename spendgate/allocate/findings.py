@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgate.allocate.bill.focus import LINE
@@ -113,20 +114,38 @@ def said_of_rules(rules: RuleSet, disputes: Iterable[Dispute], decided: Containe
 def hint(tags: str | None, asked: Mapping[str, str]) -> str:
     """What tag would have told who pays: one that is there under another spelling, else those that rules look for,
     beside those that are there."""
+    told, there = _hint(tags, asked)
+    return f"{told} (there: {there})" if there else told
+
+
+def by_hint(rows: Iterable[Mapping[str, Any]], asked: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Lines without an owner, the largest first, as one row for each reason, service, account and hint: lines of one
+    service may lack different tags. What is there is told of the first."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = (*(row[name] for name in ("reason", "rule", "service", "account")), _hint(row["tags"], asked)[0])
+        group = found.setdefault(key, {**row, "lines": 0, "cost": Decimal(), "hint": hint(row["tags"], asked)})
+        group["lines"] += row["lines"]
+        group["cost"] += row["cost"]
+    return sorted(found.values(), key=lambda row: -abs(row["cost"]))
+
+
+def _hint(tags: str | None, asked: Mapping[str, str]) -> tuple[str, str]:
+    """What would tell, and other tags that are there."""
     own = _tags(tags)
     plain = {_plain(key): key for key in own}
     for key, rule in asked.items():
         other = plain.get(_plain(key))
         if other is not None and other != key:
-            return f'"{other}" is there; {rule} reads "{key}"'
+            return f'"{other}" is there; {rule} reads "{key}"', ""
     missing = [key for key in asked if own.get(key) in (None, "")]
     if asked and not missing:
         key, rule = next(iter(asked.items()))
-        return f'"{key}" is there; {rule} asks for more'
+        return f'"{key}" is there; {rule} asks for more', ""
     others = [key if key == key.strip() else f'"{key}"' for key in own if key not in missing]
-    if not others or not missing:
-        return ", ".join(missing)
-    return f"{', '.join(missing)} (there: {', '.join([*others[:_THERE], *(['…'] if len(others) > _THERE else [])])})"
+    if not missing:
+        return "", ""
+    return ", ".join(missing), ", ".join([*others[:_THERE], *(["…"] if len(others) > _THERE else [])])
 
 
 def _tags(tags: str | None) -> Mapping[str, Any]:

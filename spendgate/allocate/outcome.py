@@ -11,7 +11,7 @@ from spendgate.allocate.bill.files import noticed
 from spendgate.allocate.bill.focus import LINE_ID, READ_AS, TAGS
 from spendgate.allocate.bill.tags import AddTags
 from spendgate.allocate.engine import Engine, Outcome, Request, Rest
-from spendgate.allocate.findings import hint, overlaps, said_of_rules, tags_asked
+from spendgate.allocate.findings import by_hint, overlaps, said_of_rules, tags_asked
 from spendgate.allocate.model import OWNER, in_order
 from spendgate.allocate.plan import UNALLOCATED, Plan
 from spendgate.money import show_money
@@ -23,6 +23,12 @@ OWNERS: Final = 1000
 """Owners that the outcome lists, the largest: rules may give each resource one of its own."""
 
 UNOWNED: Final = 20
+SHAPES: Final = 1000
+"""Groups of lines without an owner that are looked at for what they lack, the largest."""
+
+_SHAPE: Final = f"""CASE WHEN x_Rule IS NULL THEN regexp_replace({TAGS}, ':\\s*"(?:[^"\\\\]|\\\\.)+"', ':', 'g') END"""
+"""Which tags a line has, whatever they say; an empty one is none. Where a rule decided, the tags tell nothing more."""
+
 LOST: Final = 50
 
 
@@ -77,14 +83,20 @@ def outcome_of(
         f"SELECT {owner}, x_Idle AS idle, sum(x_AllocatedCost) AS cost FROM {source} "
         f"WHERE x_Layer <> '{UNALLOCATED}' GROUP BY ALL",
     )
-    unowned = largest(
+    ordered = in_order(request.rules)
+    shapes = largest(
         "unowned",
-        UNOWNED,
-        "abs(cost) DESC, reason, rule, service, account",
+        SHAPES,
+        "abs(cost) DESC, reason, rule, service, account, tags",
         "SELECT x_Reason AS reason, x_Rule AS rule, ServiceName AS service, SubAccountId AS account, "
-        f"min(CAST({TAGS} AS VARCHAR)) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost "
+        f"{_SHAPE} AS shape, min({TAGS}) AS tags, count(*) AS lines, sum(x_AllocatedCost) AS cost "
         f"FROM {source} WHERE x_Layer = '{UNALLOCATED}' GROUP BY ALL",
     )
+    groups = by_hint(shapes, tags_asked(ordered))
+    unowned = tuple({name: row[name] for name in row if name != "shape"} for row in groups[:UNOWNED])
+    if shapes:
+        beyond = sum((row["cost"] for row in groups[UNOWNED:]), rest["unowned"].cost)
+        rest["unowned"] = Rest(rest["unowned"].rows + len(groups[UNOWNED:]), beyond)
     lost = largest(
         "lost",
         LOST,
@@ -102,8 +114,6 @@ def outcome_of(
             GROUP BY {LINE_ID} HAVING count(*) > 1 ORDER BY id LIMIT 10""")
         duplicates = tuple(str(row["id"]) for row in twice)
     matched = {row["rule"] for row in by_rule}
-    ordered = in_order(request.rules)
-    asked = tags_asked(ordered)
     return Outcome(
         currency=counted["currency"],
         lines=counted["lines"],
@@ -115,7 +125,7 @@ def outcome_of(
         rounding=Decimal(counted["exact"]) - Decimal(counted["total"]),
         by_rule=by_rule,
         by_owner=by_owner,
-        unowned=tuple({**row, "hint": hint(row["tags"], asked)} for row in unowned),
+        unowned=unowned,
         never=tuple(rule.name for rule in ordered if rule.name not in matched),
         overlaps=overlaps(engine, lines, counted["lines"], ordered, written.add_tags),
         lost=lost,
@@ -173,6 +183,8 @@ _ASKED: Final = (
 def _narrow(written: Written) -> str:
     """The written lines with what the outcome asks of them, be it that the bill lacks it; a column of the bill's own
     named cost or team would stand in the way of the names that answers have."""
-    there = written.plan.table.columns
-    columns = (name if name in there else f"CAST(NULL AS VARCHAR) AS {name}" for name in _ASKED)
+    there = written.plan.table.schema()
+    columns = [name if name in there else f"CAST(NULL AS VARCHAR) AS {name}" for name in _ASKED]
+    if TAGS in there and not there[TAGS].is_string():
+        columns[columns.index(TAGS)] = f"CAST(to_json({TAGS}) AS VARCHAR) AS {TAGS}"
     return f"(SELECT {', '.join(columns)} FROM {written.source}) AS written"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip install 'spendgate[allocate]'")
 
+from spendgate.allocate.engine import Rest
 from spendgate.allocate.findings import hint
-from tests.allocate.bills import HEAD, line, write_csv
+from spendgate.allocate.load import load_rules
+from spendgate.allocate.run import Request, allocate, engine
+from tests.allocate.bills import HEAD, line, run, write_csv
 from tests.conftest import Run
 
 ASKED = {"team": "team-tag", "cost-center": "cost-centres"}
@@ -48,3 +52,46 @@ def test_where_no_rule_finds_an_owner_there_is_no_empty_table(spendgate: Run, tm
     assert "Nobody pays: no rule gave any line an owner." in done.stdout
     assert "Who pays" not in done.stdout
     assert "team (there: env)" in done.stdout
+
+
+BY_TEAM = "rules: [{name: t, layer: direct, match: 'tags.team != \"\"', owner: {team: tags.team}}]\n"
+LACKING: list[tuple[str, dict[str, str]]] = [
+    ("10", {"Team": "nlp"}),
+    *[("3", {"env": "prod", "run": f'job "{number}"'}) for number in range(30)],
+    ("2", {"env": "dev", "team": ""}),
+    ("-1", {}),
+    ("4", {"Team": "vision", "run": "x"}),
+]
+
+
+def test_lines_of_one_service_that_lack_different_tags_are_told_apart_with_their_amounts(tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path, [line(cost, tags=tags) for cost, tags in LACKING], BY_TEAM)
+    told = [(row["hint"], row["lines"], row["cost"]) for row in outcome.unowned]
+    assert told == [("team (there: env, run)", 32, 91), ('"Team" is there; t reads "team"', 2, 14)]
+
+
+def test_lines_that_a_rule_decided_are_told_by_it_and_not_by_their_tags(tmp_path: Path) -> None:
+    rules = "rules: [{name: t, layer: direct, match: 'true', owner: {team: tags.team}}]\n"
+    outcome, _ = run(tmp_path, [line("1", tags={"a": "x"}), line("2", tags={"b": "x"})], rules)
+    (row,) = outcome.unowned
+    assert (row["reason"], row["lines"], row["cost"]) == ("the rule names no owner", 2, 3)
+
+
+def test_groups_beyond_the_bound_are_counted_with_their_amount(tmp_path: Path) -> None:
+    rows = [line(str(cost), tags={"Team": "nlp"}, ServiceName=f"service {cost}") for cost in range(1, 26)]
+    outcome, _ = run(tmp_path, rows, BY_TEAM)
+    assert (len(outcome.unowned), outcome.rest["unowned"]) == (20, Rest(5, Decimal(15)))
+
+
+def test_tags_of_a_map_are_told_like_those_of_a_text(tmp_path: Path) -> None:
+    import duckdb
+
+    bill, rules = tmp_path / "bill.parquet", tmp_path / "rules.yaml"
+    rules.write_text(HEAD + BY_TEAM, encoding="utf-8")
+    duckdb.sql(
+        f"""COPY (SELECT 1.0 AS BilledCost, 'USD' AS BillingCurrency, TIMESTAMP '2026-03-01' AS ChargePeriodStart,
+        MAP {{'Team': 'nlp'}} AS Tags) TO '{bill}'"""
+    )
+    with engine() as connection:
+        outcome = allocate(Request((bill,), load_rules(rules), rules), tmp_path / "out.parquet", connection)
+    assert [row["hint"] for row in outcome.unowned] == ['"Team" is there; t reads "team"']
