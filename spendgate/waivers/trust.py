@@ -4,13 +4,11 @@ them. A change that is judged cannot then write its own waiver, raise its own bu
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Final
 
 from spendgate.errors import InputError, InputErrors, Place
@@ -19,6 +17,7 @@ from spendgate.shipped import packs_dir, policies_dir
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.load import shown
 from spendgate.waivers.model import FILE_NAME, TRUST_CHANGED, Rules
+from spendgate.waivers.repository import as_named, commit_of, git, root_of
 
 if TYPE_CHECKING:
     from spendgate.config import Config
@@ -37,16 +36,22 @@ _ENDS: Final = (".yaml", ".yml", ".tar.gz", ".tgz", "signers")
 @dataclass(frozen=True, slots=True)
 class Trusted:
     """A revision of the repository at ``root``: its settings and policies lie in ``copy``. ``name`` is the revision as
-    it was asked for, ``commit`` its hash."""
+    it was asked for, ``commit`` its hash; ``is_new`` where it does not hold the folder that is judged."""
 
     name: str
     commit: str
     root: Path
     copy: Path
+    is_new: bool = False
 
     def of(self, path: Path) -> Path:
-        """The same path in the copy; one outside the repository as it is."""
-        path = path.absolute() if path.is_symlink() else path.resolve()
+        """The same path in the copy, as it is named: where links of the checkout lead, the change may have altered. One
+        outside the repository as it is."""
+        named = as_named(path)
+        for top in reversed((named, *named.parents)):
+            if top.resolve() == self.root:
+                return self.copy / named.relative_to(top)
+        path = path.resolve()
         return self.copy / path.relative_to(self.root) if path.is_relative_to(self.root) else path
 
     def shown(self, path: str | Path) -> str:
@@ -88,25 +93,23 @@ def trusted_copy(directory: Path, revision: str | None, asked_by: str = "--trust
     if revision is None:
         yield None
         return
-    if not revision or revision.startswith("-"):
-        raise InputError(f'{asked_by} "{revision}" is no revision', remedy="Name one, such as origin/main.")
-    folder = directory.resolve()
+    folder = as_named(directory)
     while not folder.is_dir():
         folder = folder.parent
-    root = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel")).rstrip("\n")).resolve()
-    try:
-        commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
-    except InputError:
-        remedy = "Fetch it first: git fetch origin main."
-        raise InputError(f'{asked_by} "{revision}": no such revision in {root.name}', remedy=remedy) from None
+    root = root_of(folder, asked_by)
+    commit = commit_of(root, revision, asked_by)
     with tempfile.TemporaryDirectory(prefix="spendgate-trusted-") as temporary:
         copy = Path(temporary).resolve()
         (copy / ".git").mkdir()  # the search for a spendgate.yaml ends at the root of a repository
         trusted = Trusted(revision, commit, root, copy)
         _copy_files(trusted, None)
-        # The working directory may be new in the change: it is where the search for settings starts.
-        trusted.of(folder).mkdir(parents=True, exist_ok=True)
-        yield trusted
+        try:
+            # The working directory may be new in the change: it is where the search for settings starts.
+            is_new = not (there := trusted.of(folder)).is_dir()
+            there.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise InputError(f"is no folder in {revision}", place=folder, remedy="Merge it there first.") from None
+        yield replace(trusted, is_new=is_new)
 
 
 def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
@@ -115,7 +118,7 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
     entries = []
     folders = set()
     total = 0
-    for line in _git(trusted.root, "ls-tree", "-r", "-z", "-l", "--full-tree", trusted.commit).split(b"\0"):
+    for line in git(trusted.root, "ls-tree", "-r", "-z", "-l", "--full-tree", trusted.commit).split(b"\0"):
         if not line:
             continue
         head, _, name = line.partition(b"\t")
@@ -131,7 +134,7 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
         (trusted.copy / folder).mkdir(parents=True, exist_ok=True)
     if not entries:
         return
-    answers = _git(trusted.root, "cat-file", "--batch", text="".join(f"{blob}\n" for _, _, blob in entries).encode())
+    answers = git(trusted.root, "cat-file", "--batch", text="".join(f"{blob}\n" for _, _, blob in entries).encode())
     at = 0
     for path, mode, _ in entries:
         end = answers.index(b"\n", at)
@@ -241,18 +244,18 @@ def changed_files(trusted: Trusted, directory: Path, config: Config, rules: Rule
     named = [path for path in (*_files(config), rules.file, rules.approvals.allowed_signers) if path is not None]
     # Of a link, what it leads to counts as well.
     paths = {_in_repository(trusted, one) for path in named for one in (path, path.resolve())}
-    folder = directory.resolve()
-    while folder.is_relative_to(trusted.root):
-        paths |= {_in_repository(trusted, folder / name) for name in (_CONFIG, FILE_NAME, _OWN_FOLDER)}
-        folder = folder.parent
+    for folder in (trusted.of(directory), directory.resolve()):
+        while folder.is_relative_to(trusted.root) or folder.is_relative_to(trusted.copy):
+            paths |= {_in_repository(trusted, folder / name) for name in (_CONFIG, FILE_NAME, _OWN_FOLDER)}
+            folder = folder.parent
     wanted = sorted(path for path in paths if path)
     try:
-        base = _git(trusted.root, "merge-base", trusted.commit, "HEAD").decode().strip()
+        base = git(trusted.root, "merge-base", trusted.commit, "HEAD").decode().strip()
     except InputError:
         base = trusted.commit
     plainly = ("--no-ext-diff", "--no-textconv", "--no-renames")
-    altered = _git(trusted.root, "diff", "--name-only", "-z", *plainly, base, "--", *wanted)
-    new = _git(trusted.root, "ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
+    altered = git(trusted.root, "diff", "--name-only", "-z", *plainly, base, "--", *wanted)
+    new = git(trusted.root, "ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
     return tuple(sorted({os.fsdecode(name) for name in (altered + new).split(b"\0") if name}))
 
 
@@ -284,16 +287,3 @@ def changed_finding(trusted: Trusted, changed: tuple[str, ...], level: Enforceme
             location=Place(first, 1),
         ),
     )
-
-
-def _git(folder: Path, *arguments: str, text: bytes | None = None) -> bytes:
-    program = which("git")
-    if program is None:
-        raise InputError("git is not on PATH, and --trust-from reads a revision with it")
-    environment = {**os.environ, "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    command = [program, "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, input=text, capture_output=True, env=environment, check=False)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise InputError(f"git {arguments[0]}: {said[0] if said else 'failed'}", place=folder)
-    return done.stdout
