@@ -308,7 +308,7 @@ class Catalogue:
                 raise InputError(f"{item} is billed by {unit}, not by {own.unit}", place=own.place)
             return quote_of(own)
         if not listed:
-            return unpriced("no public price is in the catalogue")
+            return unpriced("the catalogue has none")
         if place is None:
             return unpriced(self._no_region(provider, region))
         row = listed.get(place)

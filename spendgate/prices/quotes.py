@@ -300,7 +300,7 @@ def _missing(store: Store, provider: str, item: str, region: str, purchase: Purc
             return no_price(provider, item, region, purchase, NoPrice.NOT_OFFERED_IN_REGION, note, source)
         note = f"no price of {region} is in the catalogue ({other}: {row['on_demand']} {row['currency']} an hour)"
         return no_price(provider, item, region, purchase, NoPrice.UNPRICED, note, source)
-    return no_price(provider, item, region, purchase, NoPrice.UNPRICED, "no public price is in the catalogue")
+    return no_price(provider, item, region, purchase, NoPrice.UNPRICED, "the catalogue has none")
 
 
 def _renamed(quote: Quote, item: str) -> Quote:

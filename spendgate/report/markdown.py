@@ -62,7 +62,8 @@ def _input(checked: Checked) -> list[str]:
     if checked.findings:
         lines += ["", "| | guardrail | where | what | how to fix it |", "|---|---|---|---|---|"]
         for group in grouped_findings(checked.findings):
-            lines += [_finding(findings) for findings in by_message(group, MOST_PLACES).values()]
+            rows = by_message(group, MOST_PLACES).values()
+            lines += [_finding(findings, again=index > 0) for index, findings in enumerate(rows)]
             if len(group) > MOST_PLACES:
                 lines.append(f"| | {group[0].guardrail} | and {plural(len(group) - MOST_PLACES, 'more place')} | | |")
     lines += _patches(checked)
@@ -157,15 +158,16 @@ def _savings(checked: Checked) -> list[str]:
     return lines
 
 
-def _finding(findings: list[Finding]) -> str:
-    """One row for findings of one guardrail that say the same."""
+def _finding(findings: list[Finding], *, again: bool = False) -> str:
+    """One row for findings of one guardrail that say the same; ``again`` where the row above has the same remedy."""
     first = findings[0]
+    fix = _text(first.remediation) if len(remedies(first)) == 1 and first.waiver is None else _remedies(first)
     cells = (
         "❌" if first.denies else "➖" if first.waiver else "⚠️",
         f"{_text(first.guardrail)} ({first.severity}, {first.status})",
         "<br>".join(_place(finding) for finding in findings),
         _text(first.message),
-        _text(first.remediation) if len(remedies(first)) == 1 and first.waiver is None else _remedies(first),
+        "as above" if again else fix,
     )
     return f"| {' | '.join(cells)} |"
 

@@ -67,6 +67,10 @@ MOST_LINES = 60
 MOST_PLACES = 25
 """What a person reads; the JSON report holds everything."""
 
+WIDE = 100
+"""Columns from which on the region of a cost line has a column of its own."""
+_TOTAL = "total, expected"
+
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _MARKS = {Status.VIOLATION: "✗", Status.UNDETERMINED: "?", Status.ERROR: "!", Status.WAIVED: "~"}
 
@@ -151,20 +155,24 @@ def _error(console: Console, text: str) -> None:
 
 def _cost(console: Console, checked: Checked) -> None:
     estimate = checked.estimate
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column("resource", overflow="fold", max_width=40)
+    wide = console.width >= WIDE
+    # On a narrow terminal the region stands behind what is bought: words that are folded letter by letter are no words.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="bold")
+    table.add_column("resource", overflow="fold", min_width=len(_TOTAL), max_width=40 if wide else 24)
     table.add_column("what", overflow="fold")
-    table.add_column("where", overflow="fold")
+    if wide:
+        table.add_column("where", overflow="fold")
     carbon = carbon_by_line(checked)
     for name in ("per hour", "per day", "per month", *(("kg CO2e",) if checked.footprint else ())):
         table.add_column(name, justify="right", no_wrap=True)
     shown = largest(estimate.lines, MOST_LINES)
     for index in shown:
+        name, what, where, figures = _cost_line(estimate.lines[index], checked, estimate.currency)
         drawn = (carbon.get(index, "–"),) if checked.footprint else ()
-        _cost_line(table, estimate.lines[index], checked, estimate.currency, drawn)
+        table.add_row(*_cells(name, what, where, wide), *figures, *drawn)
     if len(shown) < len(estimate.lines):
         rest = plural(len(estimate.lines) - len(shown), "smaller line")
-        table.add_row(Text(f"and {rest}, in the total", style="dim"), "", "", "", "", "")
+        table.add_row(Text(f"and {rest}, in the total", style="dim"))
     if all(line.cost is None for line in estimate.lines):
         console.print(Padding(table, (0, 0, 0, 1)))
         return
@@ -173,16 +181,28 @@ def _cost(console: Console, checked: Checked) -> None:
     figures = [_figure(part, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
     if checked.footprint:
         figures.append(show_figure(checked.footprint.kg.expected))
-    table.add_row(Text("total, expected", style="bold"), "", "", *(Text(text, style="bold") for text in figures))
+    blank = ("", "") if wide else ("",)
+    table.add_row(Text(_TOTAL, style="bold"), *blank, *(Text(text, style="bold") for text in figures))
     if total.monthly.low != total.monthly.high:
         lows = [show_money(part.low, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
         highs = [show_money(part.high, estimate.currency) for part in (total.hourly, total.daily, total.monthly)]
         if checked.footprint:
             lows.append(show_figure(checked.footprint.kg.low))
             highs.append(show_figure(checked.footprint.kg.high))
-        table.add_row(Text("  at least", style="dim"), "", "", *(Text(text, style="dim") for text in lows))
-        table.add_row(Text("  at most", style="dim"), "", "", *(Text(text, style="dim") for text in highs))
+        table.add_row(Text("  at least", style="dim"), *blank, *(Text(text, style="dim") for text in lows))
+        table.add_row(Text("  at most", style="dim"), *blank, *(Text(text, style="dim") for text in highs))
     console.print(Padding(table, (0, 0, 0, 1)))
+
+
+def _cells(name: Text, what: Sequence[Text], where: str, wide: bool) -> list[Text]:
+    """The words of a cost line: the item, and below it what else is said of it."""
+    item, *more = what
+    if where and not wide:
+        item = item.append(f", {where}")
+    told = Text()
+    for index, line in enumerate((item, *more)):
+        told.append_text(Text("\n" if index else "")).append_text(line)
+    return [name, told, Text(where)] if wide else [name, told]
 
 
 def _scenarios(console: Console, checked: Checked) -> None:
@@ -216,20 +236,20 @@ def _owners(console: Console, checked: Checked) -> None:
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
 
 
-def _cost_line(table: Table, line: CostLine, checked: Checked, currency: str, carbon: Sequence[str] = ()) -> None:
-    name = checked.names.get(line.resource, line.resource)
-    what = Text(line_item(line))
+def _cost_line(line: CostLine, checked: Checked, currency: str) -> tuple[Text, list[Text], str, list[str]]:
+    """Resource, item with what else is said of it, region, and the figures."""
+    name = Text(checked.names.get(line.resource, line.resource))
+    what = [Text(line_item(line))]
     where = line.quote.region or ""
     if line.cost is None:
-        what.append(f"\n{no_price(line)}", style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
-        table.add_row(Text(name), what, where, "–", "–", "–", *carbon)
-        return
+        why = Text(no_price(line), style="dim" if line.quote.reason == "paid_by_nodes" else "yellow")
+        return name, [*what, why], where, ["–", "–", "–"]
     if line.cost.run is not None:
-        what.append(f"\n{show_range(line.cost.run, currency)} a run", style="dim")
+        what.append(Text(f"{show_range(line.cost.run, currency)} a run", style="dim"))
     if told := reduced(line, currency):
-        what.append(f"\n{told}", style="dim")
+        what.append(Text(told, style="dim"))
     parts = (line.cost.hourly, line.cost.daily, line.cost.monthly)
-    table.add_row(Text(name), what, where, *(_figure(part, currency) for part in parts), *carbon)
+    return name, what, where, [_figure(part, currency) for part in parts]
 
 
 def _figure(range_: Range, currency: str) -> str:

@@ -245,9 +245,11 @@ def notes(checked: Checked) -> list[str]:
         result.append(f"priced by your own catalogue: {own}")
     if checked.assumptions:
         tokens = ", ".join(sorted({item.token.split(":")[-1] for item in checked.assumptions}))
-        result.append(f"assumed answers to data sources: {tokens} (record them in spendgate.yaml to be exact)")
-    said = [text for text in checked.messages if not any(item.token in text for item in checked.unanswered)]
-    result += [f"the program says: {' '.join(text.split())}" for text in said[:MOST_MESSAGES]]
+        result.append(f"assumed answers to data sources: {tokens} (`spendgate record` writes down the real ones)")
+    heard = (text for text in checked.messages if not any(item.token in text for item in checked.unanswered))
+    said = Counter(" ".join(text.split()) for text in heard)
+    for text, times in list(said.items())[:MOST_MESSAGES]:
+        result.append(f"the program says{f' ({times} times)' if times > 1 else ''}: {text}")
     if len(said) > MOST_MESSAGES:
         result.append(f"the program says {len(said) - MOST_MESSAGES} things more (--format json)")
     return result

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from spendgate.errors import InputError, Place
+from spendgate.estimate.carbon import Footprint
 from spendgate.estimate.model import Cost, CostLine, Estimate, Range
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice, Purchase, Quote
@@ -209,6 +210,35 @@ def test_what_the_program_said_is_shown() -> None:
     said = Verdict((replace(checked, messages=("warning: quota is low",)),))
     assert "the program says: warning: quota is low" in terminal.render(said)
     assert "quota is low" in markdown.render(said)
+
+
+def test_what_the_program_said_again_is_shown_once_and_counted() -> None:
+    again = Verdict((replace(verdict().inputs[0], messages=("quota is low", "b", "quota  is low")),))
+    text = terminal.render(again)
+    assert text.count("quota is low") == 1
+    assert "the program says (2 times): quota is low" in text
+    assert "the program says: b" in text
+
+
+def test_what_mends_several_findings_stands_once_in_a_comment() -> None:
+    other = replace(FINDING, name="cpu", message="accelerator V100 is not approved")
+    rows = [row for row in markdown.render(verdict(FINDING, other)).splitlines() if "is not approved" in row]
+    assert [row.split(" | ")[-1] for row in rows] == ["Use an approved one. |", "as above |"]
+
+
+@pytest.mark.parametrize("carbon", [False, True])
+def test_words_of_the_cost_table_are_whole_on_a_narrow_terminal(carbon: bool) -> None:
+    large = replace(PRICED, item="p5.48xlarge")
+    value = verdict(lines=(PRICED, large, UNPRICED))
+    if carbon:
+        value = Verdict((replace(value.inputs[0], footprint=Footprint((None, None, None))),))
+    narrow, wide = (terminal.render(value, width=columns) for columns in (80, 120))
+    assert max(len(line) for line in narrow.splitlines()) <= 80
+    for text in (narrow, wide):
+        assert "total, expected" in text
+        assert {"g5.xlarge", "p5.48xlarge"} <= set(text.replace(",", "").split())
+        assert "us-east-1" in text
+    assert (" where " in wide, " where " in narrow) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["terminal", "markdown"])
