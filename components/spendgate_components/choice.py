@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from spendgate.errors import InputError
+from spendgate.prices.asked import parse_asked
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.compare import Offer, compare, parse_asked
+from spendgate.prices.compare import Offer, compare
 from spendgate.prices.model import Accelerator, InstanceType, Purchase, Quote
 from spendgate_components.errors import ArgumentError
 

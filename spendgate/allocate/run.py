@@ -163,7 +163,7 @@ def sql_of(request: Request, connection: Any, dialect: str) -> str:
     tables = Tables(connection.table("spendgate_rules"), connection.table("spendgate_shares"))
     found = plan(lines, request.rules, tables, engine_.add_tags, request.disputes).table
     if dialect == "pyspark":
-        from spendgate.allocate.spark.run import sql as sql_of_spark
+        from spendgate.allocate.spark.statement import sql as sql_of_spark
 
         return sql_of_spark(found)
     return sql(found, dialect)

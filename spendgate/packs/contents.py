@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spendgate.errors import InputError, raise_together
 
@@ -27,6 +28,14 @@ _PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 
 Files = Mapping[str, bytes]
 """Content by path, relative to the pack, with slashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The files of a pack as they came, and what was noted of where they came from."""
+
+    files: Files
+    record: dict[str, Any]
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

@@ -14,8 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from spendgate.errors import InputError
-from spendgate.packs.contents import MAX_FILE, MAX_FILES, MAX_TOTAL, belongs, name_fault
-from spendgate.packs.locate import Fetched
+from spendgate.packs.contents import MAX_FILE, MAX_FILES, MAX_TOTAL, Fetched, belongs, name_fault
 
 SECONDS: Final = 120.0
 _SCHEMES: Final = ("https", "ssh", "file")
@@ -69,7 +68,7 @@ def fetch(wanted: Wanted) -> Fetched:
         _git(folder, "init", "--quiet", "--bare", "--template=", ".")
         commit = _commit(folder, wanted)
         files = _files(folder, commit, wanted)
-    shown = re.sub(r"://[^/@]*@", "://", wanted.url)
+    shown = re.sub(r"://[^/]*@", "://", wanted.url)
     origin = f"git+{shown}@{commit}" + (f"#{wanted.subfolder}" if wanted.subfolder else "")
     return Fetched(files, {"origin": origin, "commit": commit})
 
@@ -162,7 +161,7 @@ def _git(folder: Path, *arguments: str, text: bytes | None = None) -> bytes:
     if done.returncode:
         said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
         told = next((line for line in said if line.startswith(("fatal: ", "error: "))), said[0] if said else "failed")
-        why = re.sub(r"://[^/@\s]*@", "://…@", told.removeprefix("fatal: ").removeprefix("error: "))
+        why = re.sub(r"://[^/\s]*@", "://…@", told.removeprefix("fatal: ").removeprefix("error: "))
         raise InputError(f"git {arguments[0]}: {why}", remedy="Is the repository there, and may you read it?")
     return done.stdout
 

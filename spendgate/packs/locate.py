@@ -17,7 +17,7 @@ from typing import Any, Final
 from spendgate.errors import InputError, InputErrors, Place
 from spendgate.packs import cache
 from spendgate.packs.archive import ENDS, read_archive
-from spendgate.packs.contents import MANIFEST, SIGNATURE, Files, read_folder
+from spendgate.packs.contents import MANIFEST, SIGNATURE, Fetched, Files, read_folder
 from spendgate.packs.signing import Demand
 from spendgate.packs.verify import Verified, verify_files
 
@@ -33,14 +33,6 @@ class Located:
     origin: str
     source: Path | None = None
     verified: Verified | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The files of a pack as they came, and what was noted of where they came from."""
-
-    files: Files
-    record: dict[str, Any]
 
 
 def locate(reference: str, base: Path, place: Place | None = None, demand: Demand | None = None) -> Located:
@@ -63,22 +55,24 @@ def locate(reference: str, base: Path, place: Place | None = None, demand: Deman
 def _of(reference: str, error: InputError, place: Place | None) -> InputError:
     where = f" ({error.place})" if error.place and str(error.place) not in error.message else ""
     if error.place is None and place is None:
-        return InputError(f"{_masked(reference)}: {error.message}", remedy=error.remedy, detail=error.detail)
+        return InputError(f"{masked(reference)}: {error.message}", remedy=error.remedy, detail=error.detail)
     if place is None:
         return InputError(error.message, place=error.place, remedy=error.remedy, detail=error.detail)
-    message = f'the pack "{_masked(reference)}": {error.message}{where}'
+    message = f'the pack "{masked(reference)}": {error.message}{where}'
     return InputError(message, place=place, remedy=error.remedy, detail=error.detail)
 
 
-def _masked(reference: str) -> str:
-    """Without the password that a URL may hold."""
-    return re.sub(r"://[^/@\s]*@", "://…@", reference)
+def masked(reference: str) -> str:
+    """Without the password that a URL may hold, be there an @ in it."""
+    return re.sub(r"://[^/\s]*@", "://…@", reference)
 
 
 def _archive(reference: str, base: Path, demand: Demand | None) -> Located:
     match = _PIN.fullmatch(reference)
     path, pin = (match[1], match[2]) if match else (reference, None)
     file = (base / path).resolve()
+    if "://" in path:
+        raise InputError("an archive is named by its path", remedy="Fetch the file first, or push it to a registry.")
     if not file.is_file():
         raise InputError("no such archive", place=path, remedy="`spendgate pack build` writes one.")
     verified = verify_files(read_archive(file, path), path, demand)
@@ -120,7 +114,8 @@ def _kept(
             f"is not in the cache, and {cache.OFFLINE} is set", remedy=f"Fetch it once without {cache.OFFLINE}."
         )
     fetched = fetch()
-    verified = verify_files(fetched.files, _masked(reference), demand) if MANIFEST in fetched.files else None
+    bare = demand is None and MANIFEST not in fetched.files
+    verified = None if bare else verify_files(fetched.files, masked(reference), demand)
     folder = cache.store(fetched.files)
     kept = {"manifest": MANIFEST, "sig": SIGNATURE}
     generated = {key: fetched.files[name].decode("utf-8") for key, name in kept.items() if name in fetched.files}

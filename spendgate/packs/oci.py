@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.errors import InputError
+from spendgate.packs import manifest as manifests
 from spendgate.packs.archive import MAX_ARCHIVE, read_archive, unpack
-from spendgate.packs.contents import MANIFEST
-from spendgate.packs.locate import Fetched
+from spendgate.packs.contents import MANIFEST, Fetched, Files
 from spendgate.packs.verify import verify_files
+from spendgate.packs.version import parse as parse_version
 
 ARTIFACT: Final = "application/vnd.spendgate.pack.v1"
 CONFIG: Final = "application/vnd.spendgate.pack.manifest.v1+json"
@@ -84,9 +85,21 @@ def fetch(wanted: Wanted) -> Fetched:
     if wanted.digest is not None and digest != wanted.digest:
         raise InputError(f"the registry gave {digest} for {wanted.digest}", remedy=_ALTERED)
     layer = _layer(content)
-    blob = client.blob(layer["digest"], layer["size"])
-    origin = f"{wanted}@{digest}"
-    return Fetched(unpack(blob, str(wanted)), {"origin": origin, "digest": digest})
+    files = unpack(client.blob(layer["digest"], layer["size"]), str(wanted))
+    _hold_version(wanted, files)
+    return Fetched(files, {"origin": f"{wanted}@{digest}", "digest": digest})
+
+
+def _hold_version(wanted: Wanted, files: Files) -> None:
+    """Raise InputError where the tag is a version and the pack another one: an older one is soundly signed too."""
+    if MANIFEST not in files:
+        raise InputError(f"holds no {MANIFEST}", remedy=_NO_PACK)
+    version = manifests.read(files[MANIFEST], f"{wanted}:{MANIFEST}").version
+    if parse_version(wanted.tag) is not None and version != wanted.tag:
+        raise InputError(
+            f"the registry has version {version} of the pack under {wanted.tag}",
+            remedy=f"Ask whoever publishes it; {version} is asked for by its own tag.",
+        )
 
 
 def push(file: Path, reference: str, *, force: bool = False) -> str:

@@ -54,7 +54,6 @@ def validate(folder: Path) -> Validated:
         errors.extend(_in_metadata(file))
         errors.extend(_in_files(folder))
         errors.extend(_in_selection(file))
-        errors.extend(_in_policies(file, folder))
         found = _guardrails(folder, file)
         errors.extend(_in_tests(found))
     except InputError as error:
@@ -126,17 +125,6 @@ def _in_selection(file: YamlFile) -> Iterator[InputError]:
         if (before := seen.setdefault(setting["name"], place)) is not place:
             yield InputError(
                 f'"{setting["name"]}" is selected twice', place=place, remedy=f"It is selected at {before} already."
-            )
-
-
-def _in_policies(file: YamlFile, folder: Path) -> Iterator[InputError]:
-    for index, name in enumerate(file.data["spec"].get("policies", ())):
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            yield InputError(
-                f'"{name}" lies outside of the pack, and would not come with it',
-                place=file.place("spec", "policies", index),
-                remedy="Move it into the pack's folder.",
             )
 
 

@@ -91,7 +91,7 @@ def lookup(
 def _devices(catalogue: Catalogue, name: str, purchase: Purchase, *, anywhere: bool) -> tuple[Quote, ...]:
     """The price of one accelerator wherever it is, for a name that is a model (``H100``, ``A100-80GB``): one quote a
     memory size. Nothing for any other name. Raises InputError where it is asked for somewhere, or for several."""
-    from spendgate.prices.compare import parse_asked
+    from spendgate.prices.asked import parse_asked
 
     try:
         model, sizes, count = parse_asked(name, catalogue)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -11,13 +10,13 @@ from fractions import Fraction
 from typing import Any, Final
 
 from spendgate.errors import InputError
+from spendgate.prices.asked import parse_asked
 from spendgate.prices.catalogue import Catalogue
 from spendgate.prices.command import number, purchase_from, quote_value
 from spendgate.prices.committed import terms_of
 from spendgate.prices.model import Accelerator, NoPrice, Purchase, Quote
 from spendgate.prices.naming import PROVIDERS, nearest
 
-_ASKED = re.compile(r"(?P<model>.+?)(?:[-_ ](?P<memory>\d+)\s*(?:G|GB|GiB))?(?:x(?P<count>\d+(?:[./]\d+)?))?", re.I)
 _TELLING: Final = (
     NoPrice.RESERVATION_ONLY,
     NoPrice.UNPRICED,
@@ -126,37 +125,8 @@ class _Carrier:
         return Offer(quote, replace(self.device, count=count), self.attached)
 
 
-def parse_asked(asked: str, catalogue: Catalogue) -> tuple[str, tuple[str, ...], float]:
-    """Model, memory sizes (as the table writes them) and count. Raises InputError for what the catalogue lacks."""
-    found = _ASKED.fullmatch(asked.strip())
-    known: dict[str, str] = {}
-    sizes: dict[str, list[str]] = {}
-    for model, memory in catalogue.store.accelerators():
-        known[_plain(model)] = model
-        sizes.setdefault(model, []).append(memory)
-    if found is None or _plain(found["model"]) not in known:
-        near = nearest(_plain(found["model"]), known) if found else None
-        remedy = f'did you mean "{known[near]}"?' if near else "Ask for a model and a count, such as H100x8."
-        raise InputError(f'no accelerator "{found["model"] if found else asked}" in the catalogue', remedy=remedy)
-    model, memory = known[_plain(found["model"])], found["memory"]
-    if memory is not None and memory not in sizes[model]:
-        remedy = f"It has {' or '.join(size or 'no stated' for size in sizes[model])} GiB."
-        raise InputError(f"no {model} with {memory} GiB in the catalogue", remedy=remedy)
-    try:
-        count = float(Fraction(found["count"] or 1))
-    except ZeroDivisionError:
-        count = 0.0
-    if count <= 0:
-        raise InputError(f"a count of accelerators is above zero, not {found['count']}")
-    return model, (memory,) if memory else tuple(sizes[model]), count
-
-
 def _same(one: float, other: float) -> bool:
     return abs(one - other) < 1e-9
-
-
-def _plain(model: str) -> str:
-    return re.sub(r"[\s_-]", "", model).lower()
 
 
 def _carriers(catalogue: Catalogue, providers: Iterable[str], model: str, sizes: Sequence[str]) -> Iterator[_Carrier]:

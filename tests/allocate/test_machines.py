@@ -191,7 +191,7 @@ def test_azure_counts_single_hours_also_where_the_price_is_of_a_hundred(tmp_path
 
 @pytest.mark.xdist_group("spark")
 def test_spark_asks_the_same_and_gets_the_same(tmp_path: Path, spark: Any) -> None:
-    from spendgate.allocate.spark.run import sql
+    from spendgate.allocate.spark.statement import sql
 
     rows: Sequence[Mapping[str, str]] = [
         focus("10.123456789"),

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pulumi_gcp.cloudrunv2 as cloudrunv2
 
 from spendgate.errors import InputError
+from spendgate.prices.asked import parse_asked
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.compare import parse_asked
 from spendgate_components.child import Child, Of
 from spendgate_components.endpoints.model import Made, Served
 from spendgate_components.errors import ArgumentError

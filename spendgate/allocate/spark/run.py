@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -28,6 +28,7 @@ from spendgate.allocate.spark import files
 from spendgate.allocate.spark.faults import first_line
 from spendgate.allocate.spark.mapping import SPARK, TIME, type_name
 from spendgate.allocate.spark.patterns import java
+from spendgate.allocate.spark.statement import sql
 from spendgate.errors import InputError
 from spendgate.rules.cel.syntax import Call, Constant, everything
 
@@ -205,23 +206,6 @@ class Spark:
         if isinstance(error, InputError) or not type(error).__module__.startswith(("pyspark", "py4j", "grpc")):
             return error
         return InputError(f"Spark could not allocate the bill: {first_line(error)}", place=place)
-
-
-def sql(table: ir.Table) -> str:
-    """The statement, with patterns as Java reads them."""
-    import ibis
-    import ibis.expr.operations as ops
-
-    def replaced(node: Any, given: Mapping[str, Any] | None) -> Any:
-        made = node.__recreate__(given) if given else node
-        if isinstance(made, ops.RegexSearch) and isinstance(made.pattern, ops.Literal):
-            pattern = made.pattern.value
-            if pattern != TIME:
-                return ops.RegexSearch(made.arg, ops.Literal(java(pattern), made.pattern.dtype))
-        return made
-
-    ibis.pyspark  # noqa: B018 - its options are there once it is named
-    return str(ibis.to_sql(table.op().replace(replaced).to_expr(), dialect="pyspark"))
 
 
 def _hold_pattern(call: Call, expression: Expression) -> None:
