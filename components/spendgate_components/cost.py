@@ -13,9 +13,9 @@ import pulumi
 
 from spendgate.estimate.discounts import Discount, Term
 from spendgate.estimate.model import Estimate, Range
+from spendgate.estimate.today import estimate_today
 from spendgate.estimate.usage import NONE as NO_USAGE
 from spendgate.facts import facts_of
-from spendgate.estimate.today import estimate_today
 from spendgate.prices.catalogue import Catalogue
 from spendgate_components.child import Child, declared
 from spendgate_components.errors import ArgumentError
