@@ -120,6 +120,11 @@ def load_pack(
         found = locate(reference, relative_to or Path.cwd(), place, demand)
         return replace(_load(found.folder), origin=found.origin, source=found.source)
     folder = _find_pack(reference, relative_to)
+    if folder is None and "://" in reference:
+        from spendgate.packs.locate import masked
+
+        remedy = "A git repository is git+https://HOST/PATH.git@COMMIT#FOLDER, a registry oci://HOST/NAME:VERSION."
+        raise InputError(f'no pack "{masked(reference)}"', place=place, remedy=remedy)
     if folder is None:
         shipped = sorted(path.parent.name for path in packs_dir().glob("*/pack.yaml"))
         remedy = did_you_mean(reference, shipped) or f"Shipped packs: {', '.join(shipped)}; a folder works as well."
@@ -135,6 +140,15 @@ def _load(folder: Path) -> Pack:
         InputError(f'no such folder of guardrails: "{path}"', place=file.place("spec", "policies", index))
         for index, path in enumerate(spec.get("policies", ()))
         if not (folder / path).is_dir()
+    ]
+    errors += [
+        InputError(
+            f'"{path}" lies outside of the pack, and would not come with it',
+            place=file.place("spec", "policies", index),
+            remedy="Move it into the pack's folder.",
+        )
+        for index, path in enumerate(spec.get("policies", ()))
+        if not (folder / path).resolve().is_relative_to(folder.resolve())
     ]
     raise_together(errors)
     if needs := spec.get("requires", {}).get("spendgate"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spendgate.errors import InputError
+from spendgate.errors import InputError, Place
 from spendgate.packs.contents import content_hash, read_folder
 from spendgate.packs.locate import locate
 from spendgate.rules.selection import load_pack
@@ -120,6 +120,33 @@ def test_a_missing_archive_says_how_one_is_made(tmp_path: Path) -> None:
 
 
 @needs_ssh_keygen
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://user:p@ss@127.0.0.1:9/x.git",
+        "https://user:p@ss@127.0.0.1:9/x.tar.gz",
+        "git+https://user:p@ss@127.0.0.1:9/x.git@v1",
+        "git+https://user:p@ss@127.0.0.1:9/x.git",
+        "oci://user:p@ss@127.0.0.1:9/x:1.0.0",
+    ],
+)
+def test_no_error_shows_a_password(reference: str, tmp_path: Path) -> None:
+    for place in (None, Place("spendgate.yaml", 3, 9)):
+        with pytest.raises(InputError) as raised:
+            load_pack(reference, tmp_path, place)
+        assert "ss@" not in str(raised.value)
+        assert "127.0.0.1:9/x" in str(raised.value)
+
+
+@pytest.mark.parametrize("folder", ["/etc", "../other", "policies/../../other", "linked"])
+def test_a_pack_reads_nothing_outside_of_it(pack: PackIn, folder: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    made = pack(**{"pack.yaml": ("policies: [policies]", f"policies: [{folder}]")})
+    (made / "linked").symlink_to(tmp_path / "other")
+    with pytest.raises(InputError, match=f'"{folder}" lies outside of the pack'):
+        load_pack(str(made))
+
+
 def test_a_demanded_signer_holds_when_a_pack_is_fetched(
     archive: Archive, key: Keys, tmp_path: Path, spendgate: Run
 ) -> None:

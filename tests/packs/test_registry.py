@@ -15,6 +15,9 @@ import pytest
 
 from spendgate.errors import InputError
 from spendgate.packs import oci
+from spendgate.packs.archive import write_archive
+from spendgate.packs.contents import read_folder
+from spendgate.packs.signing import Demand
 from spendgate.rules.selection import load_pack
 from tests.conftest import Run
 from tests.packs.conftest import Keys, PackIn, Registry, needs_registry, needs_ssh_keygen, public, running_registry
@@ -195,6 +198,38 @@ def test_a_layer_that_is_no_archive_of_a_pack_is_told(repository: str) -> None:
     put_manifest(repository, "1.0.0", image)
     with pytest.raises(InputError, match="is no archive of a pack"):
         load_pack(f"{repository}:1.0.0")
+
+
+def put_layer(repository: str, tag: str, content: bytes) -> None:
+    """What a hostile publisher puts there: any archive, under any tag."""
+    config, layer = put_blob(repository, b"{}"), put_blob(repository, content)
+    image = {
+        "schemaVersion": 2,
+        "mediaType": oci.IMAGE,
+        "config": {"mediaType": oci.CONFIG, **config},
+        "layers": [{"mediaType": oci.LAYER, **layer}],
+    }
+    put_manifest(repository, tag, image)
+
+
+@needs_ssh_keygen
+def test_an_archive_without_a_manifest_gets_past_no_demand_for_a_signature(
+    pack: PackIn, repository: str, key: Keys, tmp_path: Path
+) -> None:
+    (tmp_path / "allowed_signers").write_text(f"platform@example.com {public(key('a'))}\n", encoding="utf-8")
+    put_layer(repository, "0.1.0", write_archive(read_folder(pack())))
+    for demand in (Demand(tmp_path / "allowed_signers"), None):
+        with pytest.raises(InputError, match=r"holds no manifest\.json"):
+            load_pack(f"{repository}:0.1.0", None, None, demand)
+
+
+def test_a_tag_that_has_an_older_version_is_refused(archive: Archive, repository: str) -> None:
+    content = archive().read_bytes()
+    for tag in ("0.2.0", "latest"):
+        put_layer(repository, tag, content)
+    with pytest.raises(InputError, match=r"the registry has version 0\.1\.0 of the pack under 0\.2\.0"):
+        load_pack(f"{repository}:0.2.0")
+    assert load_pack(f"{repository}:latest").version == "0.1.0"
 
 
 def test_a_registry_that_is_away_is_told_at_the_line_that_names_it(spendgate: Run, tmp_path: Path) -> None:
