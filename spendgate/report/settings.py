@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from spendgate.config.effective import Effective
     from spendgate.rules.guardrail import Origin
 
-NAME_WIDTH = 32
-VALUE_WIDTH = 36
+LONGEST = 36
+"""Characters that a name and a value have at most; on a narrow terminal a value has fewer, and at least SHORTEST."""
+SHORTEST = 18
 _TITLES = {
     "packs": "packs",
     "environments": "environments (the first that holds a stack counts)",
@@ -22,13 +24,17 @@ _TITLES = {
     "guardrails": "guardrails",
 }
 
-Row = tuple[str, str, str]
+Row = tuple[str, Any, str]
+"""Name, value, and where it is from."""
 
 
-def render(values: Sequence[Effective], where: str, *, whole: bool = False, color: bool = False) -> str:
-    """The values as text; ``whole`` shows long ones in full."""
+def render(
+    values: Sequence[Effective], where: str, *, whole: bool = False, color: bool = False, width: int | None = None
+) -> str:
+    """The values as text, as wide as the terminal where they can be; ``whole`` shows long ones in full."""
+    columns = width or shutil.get_terminal_size((110, 40)).columns
     selected_by = {value.key.rpartition(".")[0]: value.origin for value in values if value.key.endswith(".selected")}
-    lines = [_style(where, "1", color)]
+    lines: list[str | Row] = [_style(where, "1", color)]
     title: str | None = None
     for value in values:
         section, _, name = value.key.partition(".")
@@ -38,47 +44,65 @@ def render(values: Sequence[Effective], where: str, *, whole: bool = False, colo
         if heading != title:
             lines += ["", *([_style(heading, "1", color)] if heading else [])]
             title = heading
-        lines.append(_line(_row(section, name or section, value, selected_by, whole), color))
-    return "\n".join(line.translate(_CONTROL).rstrip() for line in lines) + "\n"
+        lines.append(_row(section, name or section, value, selected_by))
+    rows = [line for line in lines if not isinstance(line, str)]
+    names = min(LONGEST, max((len(name) for name, _, _ in rows), default=0))
+    room = columns - names - 6
+
+    def fits(source: str) -> int:
+        # Where the source alone fills the line, nothing is won by a shorter value.
+        return min(LONGEST, room - len(source)) if room - len(source) >= SHORTEST else LONGEST
+
+    aligned = min((fits(source) for _, _, source in rows), default=0)
+    texts = []
+    for line in lines:
+        if not isinstance(line, str):
+            name, value, source = line
+            # One long source does not shorten the values of all: only the column begins where all have room.
+            shown = _shown(value, None if whole else fits(source))
+            line = f"  {name:<{names}}  {shown:<{aligned}}  {_style(source, '2', color)}"
+        texts.append(line)
+    return "\n".join(text.translate(_CONTROL).rstrip() for text in texts) + "\n"
 
 
 # All but what ends a line and what begins a colour.
 _CONTROL = dict.fromkeys((*range(9), *range(11, 27), *range(28, 32), *range(127, 160)), "\ufffd")
 
 
-def _row(section: str, name: str, value: Effective, selected_by: Mapping[str, Origin], whole: bool) -> Row:
+def _row(section: str, name: str, value: Effective, selected_by: Mapping[str, Origin]) -> Row:
     source = _source(value.origin)
     if section == "guardrails":
         guardrail, _, part = name.partition(".")
         chosen = selected_by.get(f"guardrails.{guardrail}")
         if part != "enforcement":
-            return f"  {part.removeprefix('params.')}", _shown(value.value, whole), source
+            return f"  {part.removeprefix('params.')}", value.value, source
         if chosen is not None and chosen.layer is not value.origin.layer:
-            source = f"{source}; selected by {_source(chosen)}"
-        return guardrail, _shown(value.value, whole), source
+            source = f"{source}; by {_source(chosen)}"
+        return guardrail, value.value, source
     if section == "budgets" and isinstance(value.value, dict):
         scope = [*value.value.get("environments", ()), *value.value.get("stacks", ())]
         return name, f"{value.value['amount']:,}" + (f"  of {', '.join(scope)}" if scope else ""), source
     if section == "environments":
         name = name.removesuffix(".stacks")
-    return name, _shown(value.value, whole), source
+    return name, value.value, source
 
 
-def _shown(value: Any, whole: bool) -> str:
+def _shown(value: Any, fits: int | None) -> str:
+    """A value in at most so many characters, or in full."""
     if value is None:
         return "none"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return _shortened(value, whole) if value else "[]"
+        return _shortened(value, fits) if value else "[]"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if whole or len(text) <= VALUE_WIDTH else text[: VALUE_WIDTH - 1] + "…"
+    return text if fits is None or len(text) <= fits else text[: fits - 1] + "…"
 
 
-def _shortened(items: Sequence[str], whole: bool) -> str:
+def _shortened(items: Sequence[str], fits: int | None) -> str:
     """As many of a list as there is room for, and how many more there are."""
     for many in range(len(items), 0, -1):
         more = len(items) - many
         text = ", ".join(items[:many]) + (f", … {more} more" if more else "")
-        if whole or len(text) <= VALUE_WIDTH:
+        if fits is None or len(text) <= fits:
             return text
     return f"{len(items)} values"
 
@@ -104,11 +128,6 @@ def _source(origin: Origin) -> str:
 def _nearer(file: str) -> Path:
     path = Path(file)
     return path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
-
-
-def _line(row: Row, color: bool) -> str:
-    name, value, source = row
-    return f"  {name:<{NAME_WIDTH}}  {value:<{VALUE_WIDTH}}  {_style(source, '2', color)}"
 
 
 def _style(text: str, code: str, color: bool) -> str:

@@ -85,10 +85,18 @@ def test_a_reader_sees_value_and_source_on_one_line(spendgate: Run, project: Pat
     done = spendgate("config", "show", project)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0] == f"{project}, stack dev (environment development)"
-    assert "required-tags advisory " + f"{project}/spendgate.yaml:6; selected by pack gpu-baseline" in lines
+    assert "required-tags advisory " + f"{project}/spendgate.yaml:6; by pack gpu-baseline" in lines
     assert f"approved L4 {project}/org.yaml:7 (organization), locked" in lines
     assert f"monthly_usd 1500 {project}/spendgate.yaml:8 (budget exploration)" in lines
     assert f"exploration.monthlyUsd 1,500 of development {project}/spendgate.yaml:8" in lines
+
+
+def test_it_is_as_wide_as_the_terminal(spendgate: Run, project: Path) -> None:
+    for columns in (80, 120):
+        said = spendgate("config", "show", cwd=project, env={"COLUMNS": str(columns)}).stdout
+        titles = {line for line in said.splitlines() if line[:1] != " "}
+        longest = max(len(line) for line in said.splitlines() if line not in titles)
+        assert columns - 20 < longest <= columns
 
 
 def test_a_key_shows_its_value_in_full(spendgate: Run, project: Path) -> None:
