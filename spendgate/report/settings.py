@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST = 36
 """Characters that a name and a value have at most; on a narrow terminal a value has fewer, and at least SHORTEST."""
-SHORTEST = 18
+SHORTEST = 12
 _TITLES = {
     "packs": "packs",
     "environments": "environments (the first that holds a stack counts)",
