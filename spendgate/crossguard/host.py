@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from spendgate import __version__
-from spendgate.crossguard import answers, requests, waived
+from spendgate.crossguard import answers, waived
 from spendgate.crossguard.settings import Configured, PackSettings, load_catalogue, load_settings
 from spendgate.errors import InputError
 from spendgate.estimate.carbon import CarbonOf
@@ -41,6 +41,7 @@ from spendgate.rules.guardrail import Enforcement, Selected, Target
 from spendgate.rules.selection import Pack
 from spendgate.rules.subject import Subject
 from spendgate.rules.vocabulary import StackContext
+from spendgate.sources import analyzed
 from spendgate.subjects import drivers_by_resource, lines_by_resource, resource_subject, stack_subject
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.decide import Context, is_meant
@@ -162,7 +163,7 @@ class PackHost:
 
         with self.lock:
             try:
-                resource = requests.resource_of(request)
+                resource = analyzed.resource_of(request)
                 self.run.seen[resource.address] = resource
                 self._mended(resource)  # why what is left was not patched
                 findings = list(self._early_findings(resource))
@@ -190,7 +191,7 @@ class PackHost:
 
         with self.lock:
             try:
-                resource = requests.resource_of(request)
+                resource = analyzed.resource_of(request)
                 mended = self._mended(resource)
                 made = answers.remediations(mended.remedies, request.properties, self.pack, self.descriptions)
             except Exception:  # the analysis that follows meets the same fault, and tells it
@@ -249,12 +250,12 @@ class PackHost:
     def _declaration(self, request: Any, run: Run) -> Declaration:
         """The stack in the order of its registration; the engine sends it in none."""
         order = {urn: index for index, urn in enumerate(run.seen)}
-        found = [requests.resource_of(message) for message in request.resources]
+        found = [analyzed.resource_of(message) for message in request.resources]
         found.sort(key=lambda item: (order.get(item.address, len(order)), item.address))
         resources = tuple(
-            requests.with_inputs(item, run.seen.get(item.address))
+            analyzed.with_inputs(item, run.seen.get(item.address))
             for item in found
-            if not requests.is_default_provider(item)
+            if not analyzed.is_default_provider(item)
         )
         return Declaration(self.project, self.stack, Path(), resources, self.organization, engine="pulumi")
 

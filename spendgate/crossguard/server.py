@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from spendgate.errors import InputError
+from spendgate.sources.wire import UNLIMITED
 
 if TYPE_CHECKING:
     from spendgate.crossguard.host import PackHost
-
-UNLIMITED: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-"""A large stack is one message."""
 
 WATCH_SECONDS: Final = 2.0
 

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import __version__
-from spendgate.crossguard import requests
 from spendgate.errors import InputError
 from spendgate.resource import Declaration, Resource
-from spendgate.sources import pulumi_cli
+from spendgate.sources import analyzed, pulumi_cli
 from spendgate.sources.ending import quiet_grpc
 from spendgate.sources.masking import mask
 from spendgate.sources.project import Project, read_project
 from spendgate.sources.stack_config import StackConfig, load_config, select_stack
 from spendgate.sources.states import Providers, messages_of, placed, resource_of, value_of
+from spendgate.sources.wire import UNLIMITED
 
 LISTENER: Final = """\
 import os
@@ -82,7 +82,7 @@ class _Heard:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def analyze(self, request: Any) -> None:
-        resource = requests.resource_of(request)
+        resource = analyzed.resource_of(request)
         with self.lock:
             self.seen[resource.address] = resource
             count = len(self.seen)
@@ -91,7 +91,7 @@ class _Heard:
 
     def analyze_stack(self, request: Any) -> None:
         with self.lock:
-            self.stack = {message.urn: requests.resource_of(message) for message in request.resources}
+            self.stack = {message.urn: analyzed.resource_of(message) for message in request.resources}
 
 
 @contextmanager
@@ -100,8 +100,6 @@ def _listener(heard: _Heard) -> Iterator[Path]:
     quiet_grpc()
     import grpc
     from pulumi.runtime.proto import analyzer_pb2_grpc
-
-    from spendgate.crossguard.server import UNLIMITED
 
     server = grpc.server(ThreadPoolExecutor(max_workers=4), options=UNLIMITED)
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(_servicer(heard), server)
@@ -171,8 +169,8 @@ def _declaration(
     states = _states(digest)
     with heard.lock:
         known = {**heard.seen, **heard.stack}
-        declared = [requests.with_inputs(known[urn], heard.seen.get(urn)) for urn in [*heard.seen, *known]]
-    unique = {item.address: item for item in declared if not requests.is_default_provider(item)}
+        declared = [analyzed.with_inputs(known[urn], heard.seen.get(urn)) for urn in [*heard.seen, *known]]
+    unique = {item.address: item for item in declared if not analyzed.is_default_provider(item)}
     # The engine shows no pack what the program only reads.
     providers = Providers({urn: item.properties for urn, item in known.items()}, {})
     for urn, state in states.items():

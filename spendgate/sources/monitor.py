@@ -22,6 +22,7 @@ from spendgate.sources.invokes import Answers
 from spendgate.sources.positions import place_in, position
 from spendgate.sources.project import NeedsEngine
 from spendgate.sources.wire import (
+    UNLIMITED,
     decode_properties,
     decode_text,
     encode_properties,
@@ -335,7 +336,7 @@ def serve(monitor: Monitor) -> Iterator[str]:
     import grpc
     from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
-    server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=transforms.CHANNEL_OPTIONS)
+    server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS), options=UNLIMITED)
     servicer: Any = _Servicer(monitor)
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(servicer, server)
     engine_pb2_grpc.add_EngineServicer_to_server(servicer, server)

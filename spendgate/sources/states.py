@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from spendgate.crossguard.requests import INTERNAL, is_default_provider, provider_named
 from spendgate.errors import Place
 from spendgate.resource import STACK_TYPE, UNKNOWN, Blob, Options, Provider, Reference, Resource, Secret, Value
+from spendgate.sources.analyzed import INTERNAL, is_default_provider, provider_named
 from spendgate.sources.masking import MASK
 from spendgate.sources.positions import INSTALLED, located
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings

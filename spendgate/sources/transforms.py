@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from spendgate.errors import InputError
-from spendgate.sources.wire import OUTPUT, SECRET, SIGNATURE, UNKNOWN_TEXT, from_struct, to_struct
-
-CHANNEL_OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+from spendgate.sources.wire import OUTPUT, SECRET, SIGNATURE, UNKNOWN_TEXT, UNLIMITED, from_struct, to_struct
 
 
 class Callbacks:
@@ -43,7 +41,7 @@ class Callbacks:
 
         with self._lock:
             if target not in self._stubs:
-                channel = grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
+                channel = grpc.insecure_channel(target, options=UNLIMITED)
                 self._channels.append(channel)
                 self._stubs[target] = callback_pb2_grpc.CallbacksStub(channel)
             return self._stubs[target]

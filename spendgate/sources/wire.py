@@ -14,6 +14,9 @@ from spendgate.resource import UNKNOWN, Blob, Reference, Secret, Unknown, Value
 if TYPE_CHECKING:
     from google.protobuf import struct_pb2
 
+UNLIMITED: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+"""Options of a gRPC server or channel: a large stack is one message."""
+
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the protocol writes a value that is not known."""
 
