@@ -194,6 +194,15 @@ def _caret(text: str, place: Place) -> str | None:
     return f"  {lines[place.line - 1]}\n  {' ' * (place.column - 1)}^"
 
 
+def _refuse_halves(text: str, place: Place) -> None:
+    """Raise InputError for half of a character (``"\\uD800"``): no file and no signature can hold it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04X}"
+        raise InputError(f"{half} is half of a character", place=place, remedy="Write the character itself.") from None
+
+
 class _Builder:
     """Turns ruamel's node tree into plain data and places in one pass."""
 
@@ -230,6 +239,8 @@ class _Builder:
             return self._mapping(node, path)
         if node.id == "sequence":
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        if not node.value.isascii():
+            _refuse_halves(node.value, place)
         if (tag := str(node.tag)) == _TEXT:
             return node.value
         try:
@@ -244,6 +255,7 @@ class _Builder:
             if key_node.id != "scalar":
                 raise InputError("a key is plain text", place=place)
             key = str(key_node.value)
+            _refuse_halves(key, place)
             if key in result:
                 raise InputError(f'the key "{key}" stands twice', place=place, remedy="Keep one of them.")
             self.key_places[(*path, key)] = place

@@ -74,3 +74,10 @@ def test_a_pipe_is_read_to_its_end_and_one_that_nobody_writes_to_is_refused(
     monkeypatch.setattr(yamlfile, "PIPE_SECONDS", 0.01)
     with pytest.raises(InputError, match="is a pipe or device, and nothing came from it"):
         read_yaml(pipe)
+
+
+@pytest.mark.parametrize("text", ['a: "x\\uD800"\n', '"x\\uD800": a\n', 'a: ["\\uDFFF"]\n'])
+def test_half_of_a_character_is_told_with_its_place(text: str) -> None:
+    with pytest.raises(InputError, match=r"given\.yaml:1:\d+: \\uD[8F][0F][0F] is half of a character"):
+        parse_yaml(text, "given.yaml")
+    assert parse_yaml('a: "\\U0001F600 é 東"\n', "given.yaml").data == {"a": "😀 é 東"}

@@ -94,6 +94,7 @@ def read(content: bytes, shown: str) -> Manifest:
         raise InputError(f"has {len(content):,} bytes; at most {MAX_BYTES:,} are read", place=place)
     try:
         data = json.loads(content.decode("utf-8"))
+        json.dumps(data, ensure_ascii=False).encode("utf-8")  # half of a character is none
     except (ValueError, RecursionError) as error:
         raise InputError(f"is no JSON: {error}", place=place, remedy="Build the pack again.") from None
     schemas.validate(YamlFile(shown, data, {}, {}), "pack-manifest")

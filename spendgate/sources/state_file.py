@@ -103,7 +103,18 @@ def _parse(text: str, path: Path) -> Mapping[str, Any]:
         raise InputError("is nested too deeply to be a preview or a stack", place=path, remedy=MAKE_ONE) from None
     if not isinstance(document, dict):
         raise InputError("is not a preview or a stack: it holds no object", place=path, remedy=MAKE_ONE)
+    if ("\\ud" in text or "\\uD" in text) and _holds_half(document):
+        raise InputError("holds half of a character (\\uD800 to \\uDFFF)", place=path, remedy=MAKE_ONE)
     return document
+
+
+def _holds_half(document: Mapping[str, Any]) -> bool:
+    """Whether a text in it is none that could be written again: no report could name what it is called."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

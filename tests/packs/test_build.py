@@ -356,3 +356,9 @@ def test_the_page_of_a_guardrail_that_patches_says_what_it_sets_where_to_what_an
     assert "  - `storageType` of `aws:rds/instance:Instance`" in volume
     assert "  - the keys that are not there yet" in files["docs/required-tags.md"].decode()
     assert "## Patch" not in files["docs/gpu-priced.md"].decode()
+
+
+def test_a_manifest_that_no_file_can_hold_is_refused(archive: Callable[..., Path]) -> None:
+    content = read_archive(archive())["manifest.json"].replace(b'"title": "', b'"title": "\\ud800', 1)
+    with pytest.raises(InputError, match="is no JSON"):
+        read(content, "manifest.json")

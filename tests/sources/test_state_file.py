@@ -134,6 +134,7 @@ def test_what_waits_to_be_deleted_is_not_declared(read: Any) -> None:
         ("<html>", "is not JSON"),
         ("[1]", "holds no object"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"steps": [{"op": "create", "urn": "x\\ud800"}]}', "holds half of a character"),
         ('{"planned_values": {}}', "Terraform plan"),
         ('{"resourcePlans": {}}', "saved update plan"),
         ('{"hello": 1}', "neither a preview nor an exported stack"),
