@@ -71,7 +71,7 @@ def parse(reference: str) -> Wanted:
     match = _REFERENCE.fullmatch(reference)
     if match is None or not (match["tag"] or match["digest"]):
         raise InputError(
-            "names no version" if match else "is no reference of a registry",
+            "the reference names no version" if match else "this is no reference of a registry",
             remedy="oci://REGISTRY/NAME:VERSION, pinned by @sha256:DIGEST after it.",
         )
     return Wanted(match["host"], match["name"], match["tag"] or "", match["digest"])
@@ -190,7 +190,7 @@ class _Client:
             from requests.adapters import HTTPAdapter
         except ModuleNotFoundError as error:
             raise InputError(
-                f"registries are reached by oras, which is not installed ({error.name})",
+                f"registries are reached by oras, and {error.name} is not installed",
                 remedy="pip install 'spendgate[oci]'",
             ) from None
         logging.getLogger("oras").setLevel(logging.CRITICAL + 1)  # what it would print is told as an error
@@ -227,7 +227,8 @@ class _Client:
             answer = self.registry.do_request(
                 f"{self.base}{self.wanted.name}/manifests/{reference}", "GET", headers={"Accept": _ACCEPT}, stream=True
             )
-            self._check(answer, f"no pack {self.wanted.name} with {reference}")
+            mark = "@" if reference.startswith("sha256:") else ":"
+            self._check(answer, f"no pack {self.wanted.name}{mark}{reference}")
             kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
             content = self._read(answer, MAX_MANIFEST)
         if kind != IMAGE:

@@ -349,7 +349,7 @@ class TestOddRegistries:
             (503, b"", oci.IMAGE, "answered 503"),
             (401, b"", oci.IMAGE, "wants credentials"),
             (403, b"", oci.IMAGE, "wants credentials"),
-            (404, b"", oci.IMAGE, "has no pack team/costs with 1.0.0"),
+            (404, b"", oci.IMAGE, "has no pack team/costs:1.0.0"),
         ],
     )
     def test_an_odd_answer_is_an_input_error(
