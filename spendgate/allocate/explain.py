@@ -54,10 +54,11 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
     first = rows[0]
     currency = first["BillingCurrency"]
     cost, column = _cost(rows)
+    end = f" to {first['ChargePeriodEnd']}" if first.get("ChargePeriodEnd") else ""
     lines = [
         f"line      {first[LINE_ID]}",
         f"charge    {first.get('ChargeDescription') or first.get('ServiceName') or ''}",
-        f"period    {first['ChargePeriodStart']} to {first.get('ChargePeriodEnd') or ''}",
+        f"period    {first['ChargePeriodStart']}{end}",
         f"resource  {first.get('ResourceId') or 'none'}",
         f"tags      {first.get(TAGS) or 'none'}",
         f"cost      {cost:f} {currency} ({column})",

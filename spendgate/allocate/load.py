@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -157,6 +158,9 @@ def _idle_words(file: YamlFile) -> Iterator[InputError]:
                 )
     for index, body in enumerate(file.data["rules"]):
         named = f'rule "{body["name"]}"'
+        yield from _no_names(file, index, "platform")
+        for at in range(len(body.get("shares", ()))):
+            yield from _no_names(file, index, "shares", at)
         for key in body.keys() & _OF_LAYERS.keys():
             if body["layer"] not in _OF_LAYERS[key]:
                 layers = " and ".join(_OF_LAYERS[key])
@@ -186,6 +190,21 @@ def _idle_words(file: YamlFile) -> Iterator[InputError]:
                 if key in share and key != split:
                     text = f"{named} is split {split}: {key} says nothing"
                     yield InputError(text, place=file.key_place("rules", index, "shares", at, key))
+
+
+_AS_CEL: Final = re.compile(r"""(["']).*\1|(tags|line|columns)[.\[].*""")
+
+
+def _no_names(file: YamlFile, index: int, *at: str | int) -> Iterator[InputError]:
+    """Who is named where names stand, and was written as an expression: the owner would be called ``"nlp"``."""
+    body: Any = file.data["rules"][index]
+    for part in at:
+        body = body.get(part, {}) if isinstance(part, str) else body[part]
+    for key in (name for name in OWNER if name in body):
+        if _AS_CEL.fullmatch(str(body[key])):
+            text = f"{body[key]} is an expression: under {at[0]} names stand as they are"
+            remedy = "Write the name without quotes inside; a direct rule works owners out."
+            yield InputError(text, place=file.place("rules", index, *at, key), remedy=remedy)
 
 
 def _faults(rules: RuleSet) -> Iterator[InputError]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from rich import box
@@ -15,6 +16,7 @@ from rich.table import Table
 from spendgate.allocate.engine import Rest
 from spendgate.allocate.findings import SAMPLE
 from spendgate.allocate.model import OWNER
+from spendgate.allocate.report.shown import per_cent
 from spendgate.allocate.run import Outcome
 from spendgate.money import show_money
 from spendgate.report.terminal import Text
@@ -78,7 +80,7 @@ def to_text(outcome: Outcome, output: str, *, color: bool = False, width: int | 
             "bold",
         )
     )
-    part = "" if not outcome.billed else f" ({abs(outcome.unallocated) / abs(outcome.billed):.1%})"
+    part = "" if not outcome.billed else f" ({per_cent(outcome.unallocated / outcome.billed)})"
     console.print(
         Text(
             f"allocated {show_money(outcome.allocated, currency)}, "
@@ -108,7 +110,7 @@ def notes(outcome: Outcome) -> list[str]:
         told.append(f"The bill's columns were read as {outcome.read_as}; --columns says another format.")
     if outcome.billed != outcome.allocated + outcome.unallocated:
         gap = outcome.billed - outcome.allocated - outcome.unallocated
-        told.append(f"The lines written differ from the bill by {gap} {outcome.currency}.")
+        told.append(f"The lines written differ from the bill by {gap:f} {outcome.currency}.")
     told += outcome.noticed
     if outcome.bad_tags:
         shown = ", ".join(outcome.bad_tags[:5]) + (", …" if len(outcome.bad_tags) > 5 else "")
@@ -116,7 +118,7 @@ def notes(outcome: Outcome) -> list[str]:
     if outcome.duplicates:
         told.append(f"Line ids stand more than once, so lines may count twice: {', '.join(outcome.duplicates)}.")
     if outcome.rounding:
-        told.append(f"The bill has {outcome.rounding} {outcome.currency} beyond twelve decimals.")
+        told.append(f"The bill has {outcome.rounding.normalize():f} {outcome.currency} beyond twelve decimals.")
     sampled = outcome.lines > SAMPLE
     of_all = f" of about {SAMPLE:,} that were looked at" if sampled else ""
     for row in outcome.overlaps:
@@ -134,11 +136,7 @@ def notes(outcome: Outcome) -> list[str]:
         told.append(f"{'No line was left for' if sampled else 'No line matched'}: {', '.join(never)}.")
     for name, columns in outcome.missing.items():
         told.append(f"{name} reads {', '.join(columns)}, which this bill does not have: it counts as absent.")
-    for row in outcome.lost:
-        told.append(
-            f"{row['rule']}: nobody used pool {row['pool']} on {row['day']}; "
-            f"{show_money(row['cost'], outcome.currency)} stay unallocated."
-        )
+    told += _lost(outcome)
     lost = outcome.rest.get("lost", Rest())
     if lost.rows:
         told.append(
@@ -155,6 +153,16 @@ def notes(outcome: Outcome) -> list[str]:
         lines = plural(row["lines"], "line")
         told.append(f"In dispute, {row['dispute']}: {lines}, {show_money(row['cost'], outcome.currency)}.")
     return told
+
+
+def _lost(outcome: Outcome) -> Iterator[str]:
+    """Pools that nobody used, each in one sentence, however many days it was."""
+    for (rule, pool), rows in groupby(outcome.lost, key=lambda row: (row["rule"], row["pool"])):
+        found = list(rows)
+        first, last = found[0]["day"], found[-1]["day"]
+        days = f"{first}" if len(found) == 1 else f"{len(found):,} days from {first} to {last}"
+        cost = sum((row["cost"] for row in found), Decimal())
+        yield f"{rule}: nobody used pool {pool} on {days}; {show_money(cost, outcome.currency)} stay unallocated."
 
 
 def _owners(outcome: Outcome) -> Table:

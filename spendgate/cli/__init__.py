@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -173,7 +174,13 @@ def print_error(error: InputError) -> None:
         mark = f"\x1b[1;31m{mark}\x1b[0m"
     errors = getattr(error, "errors", (error,))
     for one in errors:
-        print(f"{mark} {one}", file=sys.stderr)
+        print(f"{mark} {_still(str(one))}", file=sys.stderr)
+
+
+def _still(text: str) -> str:
+    """What an error quotes, without colours and without what steers a terminal: a bill or a program may hold it."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]", "\ufffd", plain)
 
 
 def _fault(error: Exception) -> int:

@@ -517,3 +517,38 @@ def test_no_table_is_taken_for_another_or_left_out_in_silence(
     assert main(["allocate", *words, "--rules", str(tmp_path / "rules.yaml"), "--output", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert [one for one in told if one not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (
+            "platform: {team: '\"ops\"'}",
+            'rules.yaml:4:83: "ops" is an expression: under platform names stand as they are',
+        ),
+        ("platform: {team: tags.team}", "tags.team is an expression: under platform names"),
+        (
+            "shares: [{team: ops, percent: 50}, {team: \"'nlp'\", percent: 50}]",
+            "'nlp' is an expression: under shares names",
+        ),
+    ],
+)
+def test_an_expression_where_a_name_stands_is_refused(tmp_path: Path, where: str, told: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    split = "percent" if where.startswith("shares") else "central"
+    rules.write_text(f"{HEAD}rules: [{{name: tax, layer: fixed, match: 'true', split: {split}, {where}}}]\n")
+    with pytest.raises(InputError) as refused:
+        load_rules(rules)
+    assert told in str(refused.value)
+
+
+def test_an_error_that_quotes_a_bill_does_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [{**NLP, "Id": "a\x1b[2J\rb"}])
+    out = str(tmp_path / "out")
+    assert main(["allocate", str(bill), "--rules", "by-tags", "--line-id", "Id", "--output", out]) == 0
+    assert main(["allocate", "explain", "\x1b[31mnone", "--output", out]) == 2
+    said = capsys.readouterr().err
+    assert 'no line "none"' in said
+    assert 'such as "a\ufffd[2J\ufffdb"' in said

@@ -14,6 +14,7 @@ from spendgate.allocate.engine import Rest
 from spendgate.allocate.findings import hint
 from spendgate.allocate.load import load_rules
 from spendgate.allocate.run import Request, allocate, engine
+from spendgate.allocate.text import notes, to_text
 from tests.allocate.bills import HEAD, line, run, write_csv
 from tests.conftest import Run
 
@@ -95,3 +96,24 @@ def test_tags_of_a_map_are_told_like_those_of_a_text(tmp_path: Path) -> None:
     with engine() as connection:
         outcome = allocate(Request((bill,), load_rules(rules), rules), tmp_path / "out.parquet", connection)
     assert [row["hint"] for row in outcome.unowned] == ['"Team" is there; t reads "team"']
+
+
+def test_a_pool_that_nobody_used_for_days_is_told_in_one_sentence(tmp_path: Path) -> None:
+    rules = """
+drivers: {use: {unit: hours, value: row.hours}}
+rules: [{name: p, layer: proportional, match: 'true', pool: tags.pool, driver: use}]
+"""
+    rows = [line("2", f"2026-03-0{day}", tags={"pool": pool}) for day in (1, 2, 4) for pool in "ab"]
+    used = [{"date": f"2026-03-0{day}", "pool": "b", "team": "nlp", "hours": "1"} for day in (1, 2)]
+    outcome, _ = run(tmp_path, rows, rules, {"use": used})
+    assert notes(outcome) == [
+        "p: nobody used pool a on 3 days from 2026-03-01 to 2026-03-04; $6.00 stay unallocated.",
+        "p: nobody used pool b on 2026-03-04; $2.00 stay unallocated.",
+    ]
+
+
+def test_what_lies_beyond_twelve_decimals_is_written_out_and_little_is_not_nothing(tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path, [line("100000"), line("0.0000000000049", tags={"team": "nlp"}), line("-1")], BY_TEAM)
+    assert "The bill has -0.0000000000001 USD beyond twelve decimals." in notes(outcome)
+    outcome, _ = run(tmp_path, [line("100000", tags={"team": "nlp"}), line("1")], BY_TEAM)
+    assert "unallocated $1.00 (<0.1%) on 1 line" in to_text(outcome, "out")

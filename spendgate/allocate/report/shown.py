@@ -72,7 +72,7 @@ def per_cent(part: Decimal) -> str:
     >>> per_cent(Decimal("0.99999"))
     '>99.9%'
     """
-    shown = f"{abs(part):.1%}"
+    shown = f"{abs(part):,.1%}"
     if shown == "0.0%" and part:
         shown = "<0.1%"
     elif shown == "100.0%" and abs(part) != 1:
@@ -97,7 +97,7 @@ def signed(report: Report, amount: Decimal) -> str:
 
 def growth(one: Decimal, two: Decimal) -> str:
     """From one to two in per cent; what was nothing is new."""
-    return f"{(two - one) / abs(one):+.1%}" if one else "new" if two else ""
+    return f"{(two - one) / abs(one):+,.1%}" if one else "new" if two else ""
 
 
 def count(number: int, what: str) -> str:
