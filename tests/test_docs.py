@@ -1,0 +1,94 @@
+"""README and docs: what they link to is there, and what they tell one to type is what the command takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from spendgate.cli import COMMANDS
+from spendgate.errors import InputError
+from tests.conftest import ROOT, Run
+
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/*.md", "examples/*/README.md", "packs/*/README.md", "components/*.md")
+    for page in ROOT.glob(pattern)
+)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#{1,6} (.+)$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_to_a_page_and_a_heading_that_are_there(name: str) -> None:
+    page = ROOT / name
+    text = re.sub(r"`[^`]*`", "", FENCE.sub("", page.read_text("utf-8")))
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def commands(text: str) -> Iterator[str]:
+    """The commands of a page: lines of its blocks, continued ones as one, and those in a sentence."""
+    for block in FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in line.split(" | "):
+                if found := re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(spendgate [a-z].*)", part):
+                    yield found[1]
+    for inline in re.findall(r"`(spendgate [a-z][^`]*)`", FENCE.sub("", text)):
+        # `waiver add|list` are two.
+        yield from alternatives(inline.replace("\\|", "|"))
+
+
+def alternatives(command: str) -> list[str]:
+    """The commands of which one is written with ``|`` between its words."""
+    several = re.search(r"\b[a-z]+(?:\|[a-z]+)+\b", command)
+    if several is None:
+        return [command]
+    return [command.replace(several[0], one) for one in several[0].split("|")]
+
+
+def words_of(command: str) -> list[str]:
+    """The words behind ``spendgate``; a remark ends them, and so does what goes on with another command."""
+    return shlex.split(re.split(r" #|;|&&| > | 2>", command)[0], comments=False)[1:]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
+def test_every_command_is_one_that_there_is_with_the_options_that_it_has(name: str) -> None:
+    for command in commands((ROOT / name).read_text("utf-8")):
+        words = ["guardrail" if word == "NAME" else word for word in words_of(command)]
+        assert words[0] in COMMANDS, command
+        module = import_module(f"spendgate.cli.{words[0]}")
+        own = getattr(module, "PARSERS", {}).get(words[1] if words[1:] else "")
+        options, given = (module.parser(), words[1:]) if own is None else (own(), words[2:])
+        try:
+            options.parse_args(given)
+        except SystemExit:
+            assert "--help" in given, command
+        except InputError as error:
+            # In a sentence a command may stand without all of its words; never with one that it does not take.
+            assert "are required" in error.message or "is missing" in error.message, f"{command}: {error}"
+
+
+def test_the_report_of_the_readme_is_what_the_example_gives(spendgate: Run) -> None:
+    (block,) = re.findall(r"```\n\$ (spendgate check .*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    command, _, rest = block.partition("\n")
+    done = spendgate(*command.split()[1:], env={"COLUMNS": "110"})
+    shown, _, after = rest.partition("$ echo $?\n")
+    assert after.strip() == str(done.returncode)
+    for part in re.split(r"\n\n(?=  [✗…])|\n\n(?=REFUSED)", shown.strip("\n")):
+        if not part.strip().startswith("…"):
+            assert part.strip("\n") in done.stdout
