@@ -26,6 +26,12 @@ FAIL_ON: Final = {
 }
 """Which budgets make the command exit 1."""
 
+_SAID: Final = {
+    "exceeded": "exceeded",
+    "projected": "exceeded, or expected to be,",
+    "at-risk": "exceeded, expected to be, or at risk",
+}
+
 FILE: Final = "budgets.json"
 """What was held against budgets, in the folder of an allocation."""
 
@@ -58,9 +64,9 @@ def to_text(result: Result, fail_on: str) -> str:
     failed = result.failed(fail_on)
     lines = [
         f"{len(failed)} of {len(result.checked)} budgets {'are' if len(failed) != 1 else 'is'} "
-        f"{' or '.join(FAIL_ON[fail_on])} on {result.as_of}"
+        f"{_SAID[fail_on]} on {result.as_of}"
         if failed
-        else f"no budget is {' or '.join(FAIL_ON[fail_on])} on {result.as_of}"
+        else f"no budget is {_SAID[fail_on]} on {result.as_of}"
     ]
     lines += [line for checked in result.checked for line in _budget(checked, result.currency)]
     lines += ["", f"The whole bill: {_rate(result.whole, result.currency)}", f"  Method: {METHOD}."]
@@ -96,7 +102,7 @@ def _rate(rate: RunRate, currency: str) -> str:
     bounds = (
         f" ({_money(rate.low, currency)} to {_money(rate.high, currency)})"
         if rate.low is not None and rate.high is not None
-        else f" (no range from {rate.days} days)"
+        else f" (no range from {plural(rate.days, 'day')})"
     )
     return (
         f"{_money(rate.spent, currency)} spent, {_money(rate.daily, currency)} a day, "
