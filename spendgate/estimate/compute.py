@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
 from spendgate.estimate.lines import cheapest_to_dearest, hourly_line, without_price
@@ -11,7 +12,7 @@ from spendgate.estimate.running import decimal, exactly, running_of
 from spendgate.estimate.usage import UNTOLD, Use
 from spendgate.facts.model import Facts, Kind
 from spendgate.prices.catalogue import Catalogue
-from spendgate.prices.model import Accelerator, NoPrice, Purchase
+from spendgate.prices.model import Accelerator, NoPrice, Purchase, Quote
 
 _WRONG = (
     ": expected ", "no instance type is declared", "no possible number", "refuses it", "is below the minimum",
@@ -21,6 +22,11 @@ _WRONG = (
 
 _UNNAMED = {"gpu": "GPU", "tpu": "TPU", "fpga": "FPGA"}
 """What stands for accelerators whose model nobody says."""
+
+_MOST_SAVED = Decimal("0.9")
+"""What managed spot training saves at most: Amazon SageMaker AI Developer Guide, "Managed Spot Training" (2026-11)."""
+
+_SETTLED = "SageMaker publishes no spot rates: counted on demand, which is the most; low is 90% less, the most it names"
 
 _NO_TYPE = "no instance type is declared: it is set elsewhere, or billed by use"
 
@@ -50,12 +56,23 @@ def compute_lines(facts: Facts, catalogue: Catalogue, use: Use = UNTOLD) -> tupl
     share, told = _spot_share(facts, purchase, use)
     lines: list[CostLine] = []
     for option, part, mixed in _purchases(facts, purchase, quantity, share):
-        quote, choice = cheapest_to_dearest([catalogue.quote(facts.provider, name, region, option) for name in types])
+        quote, choice = cheapest_to_dearest([_quote(catalogue, facts.provider, name, region, option) for name in types])
+        if option is Purchase.SPOT and quote.purchase is not option:
+            choice = (*choice, _SETTLED)
         lines.append(
             hourly_line(quote, part, running, (*notes, *told, *mixed, *choice), confidence, use.get("spotAvailability"))
         )
         lines += attached_lines(facts, catalogue, types, region, option, part, running, confidence)
     return tuple(lines)
+
+
+def _quote(catalogue: Catalogue, provider: str, name: str, region: str | None, option: Purchase) -> Quote:
+    """The price of an instance; of managed spot training, which has none, its bounds: no more than on demand."""
+    quote = catalogue.quote(provider, name, region, option)
+    if quote.amount is not None or option is not Purchase.SPOT or (provider, name[:3]) != ("aws", "ml."):
+        return quote
+    listed = catalogue.quote(provider, name, region, Purchase.ON_DEMAND)
+    return quote if listed.amount is None else replace(listed, low=listed.amount * (1 - _MOST_SAVED))
 
 
 def impossible(facts: Facts) -> str | None:

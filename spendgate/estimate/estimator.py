@@ -25,6 +25,7 @@ from spendgate.facts.model import ITEM, Facts, Kind, Part, Workload
 from spendgate.prices.catalogue import Catalogue
 
 _HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPOINT, Kind.NOTEBOOK, Kind.DATABASE})
+_ON_NODES = frozenset({Kind.WORKLOAD, Kind.TRAINING_JOB})
 _POD = "pod"
 _MILLIONTH = Decimal("0.000001")
 
@@ -183,8 +184,8 @@ def _lines_of_one(
         if facts.kind in (Kind.WORKLOAD, Kind.TRAINING_JOB, Kind.COMPUTE, Kind.ENDPOINT):
             return pod_lines(facts, payers.pools, catalogue, use)
         return ()
-    if facts.kind is Kind.WORKLOAD and facts.accelerator is not None and not facts.instance_type:
-        return pod_lines(facts, payers.pools, catalogue, use)  # tasks that run on instances: those are paid for
+    if facts.kind in _ON_NODES and facts.accelerator is not None and not facts.instance_type:
+        return pod_lines(facts, payers.pools, catalogue, use)  # tasks and jobs on instances: those are paid for
     if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and facts.instance_type):
         return reserved_lines(facts, payers.reservations, catalogue, use) or compute_lines(facts, catalogue, use)
     if facts.kind is Kind.NETWORK:

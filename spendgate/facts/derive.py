@@ -164,12 +164,21 @@ class _Derivation:
                 self._joined[name] = self.index.joined(self.resource, join, self.row.types)
         return self._joined[name]
 
+    def family_types(self, name: str, path: str) -> Outcome:
+        provider, catalogue = self.row.provider, self.catalogue
+        if catalogue.instance(provider, name) is not None:
+            return Known(name, path)
+        types = [other for other in catalogue.names(provider) if other.startswith(f"{name}.")]
+        return Known([other for other in types if catalogue.instance(provider, other)] or name, path)
+
     def fact(self, name: str) -> Outcome:
+        if name in self.hardware.bounds:
+            return Known(self.hardware.bounds[name])
         if name in self.hardware.differing:
             return Unclear(self.hardware.differing[name])
         if name in self.hardware.unknowns:
             return Unclear(self.hardware.unknowns[name])
-        value = getattr(self.hardware, name)
+        value = getattr(self.hardware, name, None)
         return ABSENT if value is None else Known(value)
 
     def zone_region(self, zone: str, path: str) -> Outcome:

@@ -54,6 +54,10 @@ class Scope(Protocol):
         """A region, or the region of a zone."""
         ...
 
+    def family_types(self, name: str, path: str) -> Outcome:
+        """The instance types of a family; the name itself where it is none that is known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -229,6 +233,10 @@ def _conversion(name: str) -> Callable[[Any, str, Scope], Outcome]:
     if name == "place":
         return lambda value, path, scope: (
             scope.place(value, path) if isinstance(value, str) else wrong_type(path, "a region or zone", value)
+        )
+    if name == "family_types":
+        return lambda value, path, scope: (
+            scope.family_types(value, path) if isinstance(value, str) else wrong_type(path, "a text", value)
         )
     if name not in CONVERSIONS:
         raise TableError(f'"{name}" is no conversion')

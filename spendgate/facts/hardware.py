@@ -19,6 +19,7 @@ class InstanceCatalogue(Protocol):
     def attachable(self, provider: str, name: str) -> Accelerator | None: ...
     def gpu_product(self, label: str) -> Accelerator | None: ...
     def region_of_zone(self, provider: str, zone: str) -> str | None: ...
+    def names(self, provider: str) -> tuple[str, ...]: ...
     def suggest(self, name: str, provider: str | None = None) -> str | None: ...
 
 
@@ -26,7 +27,8 @@ class InstanceCatalogue(Protocol):
 class Hardware:
     """What one instance carries; ``unknowns`` by fact path. A model that is not known is an empty text there.
 
-    ``models`` are all that it may be one of; ``differing`` says of a fact how the types it may be one of differ.
+    ``models`` are all that it may be one of; ``differing`` says of a fact how the types it may be one of differ, and
+    ``bounds`` what its bound is then (``least_vcpu``).
     """
 
     accelerator: Accelerator | None = None
@@ -35,6 +37,7 @@ class Hardware:
     unknowns: dict[str, str] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     differing: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, float] = field(default_factory=dict)
 
     def unclear(self, reason: str, *facts: str) -> None:
         """Note facts as unknown."""
@@ -63,8 +66,23 @@ def of_types(provider: str, names: Sequence[str], catalogue: InstanceCatalogue) 
             hardware.differing[fact] = f"the instance types differ ({listed})"
     hardest = max(types, key=lambda found: weight_of(found.accelerator))
     hardware.vcpu, hardware.memory_gib = hardest.vcpu, hardest.memory_gib
+    hardware.bounds = _vcpu_bounds(types, hardest)
     unite(hardware, [found.accelerator for found in types if found.accelerator is not None])
     return hardware
+
+
+def _vcpu_bounds(types: Sequence[InstanceType], hardest: InstanceType) -> dict[str, float]:
+    """The vCPUs beside as many accelerators as the hardest type has, where the fewest come with them.
+
+    A number of vCPUs divided by it is how many instances there can be at most: in instances of the hardest type,
+    so that their accelerators are as many as the densest type has. Empty where a type's vCPUs are not known.
+    """
+    if any(not found.vcpu for found in types):
+        return {}
+    whole = hardest.accelerator.count if hardest.accelerator else 0.0
+    each = [(found.vcpu or 0.0, found.accelerator.count if found.accelerator else 0.0) for found in types]
+    beside = [vcpu * whole / count for vcpu, count in each if count] if whole else [vcpu for vcpu, _ in each]
+    return {"least_vcpu": min(beside)}
 
 
 def unite(hardware: Hardware, accelerators: Sequence[Accelerator]) -> None:
@@ -137,7 +155,10 @@ SHARED_PRODUCT: Final = "-SHARED"
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """What a pod asks for: units by resource name, and what names the model of the node it runs on."""
+    """What a pod asks for: units by resource name, and what names the model of the node it runs on.
+
+    ``unnamed`` is said where nothing names it; empty where nothing can, and the nodes are asked in its place.
+    """
 
     units: Mapping[str, Outcome]
     products: Outcome
@@ -221,7 +242,8 @@ def requested(
     accelerator = Accelerator(device.vendor, "", None, total, device.kind)
     models = _models(device, known[0][0], asked, catalogue)
     if isinstance(models, str):
-        hardware.unknowns["accelerator.model"] = models
+        if models:
+            hardware.unknowns["accelerator.model"] = models
         hardware.accelerator = accelerator
     else:
         model = max(models, key=lambda one: one.memory_gib or 0.0)
@@ -234,7 +256,7 @@ def _asks_for_shared(products: Outcome) -> bool:
 
 
 def _models(device: Device, name: str, asked: Requested, catalogue: InstanceCatalogue) -> list[Accelerator] | str:
-    """The models that it may be, or why they are not known."""
+    """The models that it may be, or why they are not known; an empty text where that is no matter of the pod."""
     if device.product:
         product = catalogue.gpu_product(device.product)
         return [product] if product is not None else f'"{device.product}" is not in the catalogue'
@@ -255,7 +277,7 @@ def _models(device: Device, name: str, asked: Requested, catalogue: InstanceCata
     if len(models) < len(candidates):
         return next(one for one in candidates if isinstance(one, str))
     if not models:
-        return f"{name} is requested, but {asked.unnamed}"
+        return f"{name} is requested, but {asked.unnamed}" if asked.unnamed else ""
     return models
 
 

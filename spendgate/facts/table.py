@@ -99,7 +99,8 @@ class ScheduleRow:
 @dataclass(frozen=True, slots=True)
 class RequestRow:
     """Where devices are asked for: in containers, there at ``places`` of which the first that names a device counts;
-    or by expressions, by device name. The others say which model the devices are; ``unnamed`` is said where none does.
+    or by expressions, by device name. The others say which model the devices are; ``unnamed`` is said where none does;
+    without it the model is no matter of what asks, and the machines that it runs on are asked in its place.
     """
 
     containers: Reader | None
@@ -511,7 +512,7 @@ def _requests(spec: Mapping[str, Any], compiler: Compiler) -> RequestRow:
         products=compiler.expression(spec.get("products", [])),
         instance_types=compiler.expression(spec.get("instance_types", [])),
         shared_by=compiler.expression(spec.get("shared_by", [])),
-        unnamed=spec["unnamed"],
+        unnamed=spec.get("unnamed", ""),
     )
 
 

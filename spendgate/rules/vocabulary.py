@@ -15,7 +15,7 @@ from spendgate.estimate.drivers import REQUESTS, TOKENS
 from spendgate.estimate.model import ZERO, Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
-from spendgate.prices.model import NoPrice
+from spendgate.prices.model import Accelerator, NoPrice
 from spendgate.rules import cel
 from spendgate.rules.totals import (
     COMMITMENT,
@@ -336,6 +336,8 @@ def _readers(cls: type) -> _Readers:
 
     fields = cel.schema_of_dataclass(cls).fields
     _READERS[cls] = {name: reader(type_) for name, type_ in fields.items() if name not in ("unknowns", "defaults")}
+    if cls is Accelerator:
+        _READERS[cls] = {**_READERS[cls], "model": lambda model: model or "accelerator"}  # only its machines name it
     return _READERS[cls]
 
 

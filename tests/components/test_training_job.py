@@ -169,12 +169,14 @@ def test_a_job_without_checkpoints_is_on_demand_and_an_approval_lifts_its_limit(
     assert estimate.total.run.high > 1
 
 
-def test_managed_spot_training_has_no_price_and_says_so() -> None:
-    _, estimate, warnings = judge(job(**SAGEMAKER_ARGS, spot=True))
-    assert estimate.unpriced
-    assert "there is no price of ml.g6.xlarge" in warnings[0]
-    with pytest.raises(ArgumentError, match="there is no price of ml"):
-        judge(job(**SAGEMAKER_ARGS, spot=True, max_cost_per_run=100))
+def test_managed_spot_training_costs_no_more_than_on_demand_and_is_held_to_that() -> None:
+    _, estimate, _ = judge(job(**SAGEMAKER_ARGS, spot=True))
+    run = estimate.total.run
+    assert not estimate.unpriced
+    assert run is not None
+    assert run.high == run.expected > run.low > 0
+    with pytest.raises(ArgumentError, match="max_cost_per_run"):
+        judge(job(**SAGEMAKER_ARGS, spot=True, max_cost_per_run=1))
 
 
 def test_a_pipeline_stops_resumes_and_is_retried() -> None:
