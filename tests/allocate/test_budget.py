@@ -416,13 +416,13 @@ def test_a_day_of_25_hours_is_a_day(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_what_failed_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bill = str(write_csv(tmp_path / "bill.csv", days("12", 1)))
-    (tmp_path / "b.yaml").write_text(BUDGETS, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(f"{BUDGETS}  all: {{monthly: 200}}\n", encoding="utf-8")
     for fail_on, said in (
         ("exceeded", "no budget is exceeded on 2026-03-01"),
-        ("projected", "budget is exceeded, or expected to be, on 2026-03-01"),
-        ("at-risk", "budget is exceeded, expected to be, or at risk on 2026-03-01"),
+        ("projected", "1 of 1 budgets is exceeded, or expected to be, on 2026-03-01"),
+        ("at-risk", "1 of 1 budgets is exceeded, expected to be, or at risk on 2026-03-01"),
     ):
         main(["budget", "check", bill, "--budgets", str(tmp_path / "b.yaml"), "--fail-on", fail_on])
         told = capsys.readouterr().out
-        assert said in told.replace("budgets is", "budget is").replace("budgets are", "budget is")
+        assert said in told
         assert "(no range from 1 day)" in told
