@@ -256,17 +256,20 @@ def _others(pack: Pack, config: Config) -> tuple[Pack, ...]:
 def project_folder(project: str) -> Path | None:
     """The folder of the Pulumi program that is analysed.
 
-    The engine does not tell it, and starts a pack in the pack's own folder. It is looked for where ``pulumi`` was
-    started and where the pack's parent process works, and taken only where a ``Pulumi.yaml`` names ``project``.
+    The engine does not tell it, and starts a pack in the pack's own folder. It is looked for where the pack's parent
+    process works, which is the program's folder also with ``pulumi -C``, then where ``pulumi`` was started, and taken
+    only where a ``Pulumi.yaml`` names ``project``.
     """
     named = os.environ.get(PROJECT_VARIABLE)
     if named:
         return Path(named)
-    for start in (os.environ.get("PWD"), _working_directory(os.getppid())):
-        folder = _with_project_file(Path(start), project) if start else None
-        if folder is not None:
-            return folder
-    return None
+    parent, shell = (
+        _with_project_file(Path(start), project) if start else None
+        for start in (_working_directory(os.getppid()), os.environ.get("PWD"))
+    )
+    if parent is None or (shell is not None and shell.samefile(parent)):
+        return shell  # as the user calls it
+    return parent
 
 
 def _with_project_file(start: Path, project: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from spendgate.cli import main
+from spendgate.crossguard.settings import project_folder
 from tests.conftest import ROOT, git
 from tests.crossguard.conftest import BASELINE, Pack, started
 from tests.crossguard.test_waivers import GPU, HEAD, INSTANCE, entry, told_of
@@ -130,6 +132,25 @@ def test_a_revision_without_the_programs_folder_starts_no_pack(tmp_path: Path) -
     said = refusal(tmp_path, SPENDGATE_TRUST_FROM="main")
     assert "SPENDGATE_TRUST_FROM is set, and the folder of the program demo is not found" in said
     assert "SPENDGATE_PROJECT" in said
+
+
+def test_a_project_of_the_same_name_above_is_not_taken_for_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pulumi -C infra`` in a repository to whose root a change adds a Pulumi.yaml."""
+    infra = tmp_path / "infra"
+    infra.mkdir()
+    for folder in (tmp_path, infra):
+        (folder / "Pulumi.yaml").write_text("name: demo\nruntime: python\n", encoding="utf-8")
+    (tmp_path / "way").symlink_to("infra")
+    with subprocess.Popen(["sleep", "60"], cwd=infra) as engine:
+        try:
+            monkeypatch.setattr("os.getppid", lambda: engine.pid)
+            for shell, found in ((tmp_path, infra), (tmp_path / "way", tmp_path / "way"), (Path("/"), infra)):
+                monkeypatch.setenv("PWD", str(shell))
+                assert project_folder("demo") == found
+        finally:
+            engine.kill()
 
 
 def test_nothing_is_left_behind_when_the_engine_kills_the_pack(infra: Path, tmp_path_factory: Any) -> None:
