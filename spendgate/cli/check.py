@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--savings", action="store_true", help="also cheaper ways that the guardrails allow")
     parser.add_argument("--carbon", action="store_true", help="also kWh and kg CO2e a month, with their assumptions")
     parser.add_argument("--format", "-f", choices=FORMATS, default="terminal", help="of the report")
-    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write the report there, not here")
     return parser
 
 
@@ -119,6 +119,10 @@ def _run(options: argparse.Namespace) -> int:
     nothing_read = all(checked.error and not checked.project for checked in verdict.inputs)
     if not (nothing_read and options.format == "terminal"):
         _write(_renderer(options.format, options.output)(verdict), options.output)
+        if options.output is not None:
+            from spendgate.report.wording import summary
+
+            print(f"{summary(verdict)}\nthe report is in {options.output}")
     for report in dict.fromkeys(report for checked in verdict.inputs for report in checked.reports):
         _write(_renderer(report.format, report.output)(verdict), report.output, in_new_folders=True)
     return int(verdict.exit_code)

@@ -211,6 +211,12 @@ def headline(verdict: Verdict) -> str:
     return ", ".join(tally)
 
 
+def summary(verdict: Verdict) -> str:
+    """``REFUSED  6 violations; $1,391.90 expected a month ($537.57 – $4,076.61)``, the last line of a report."""
+    cost = f"; {monthly(verdict.estimate)}" if verdict.estimate.lines else ""
+    return f"{'PASSED' if verdict.passed else 'REFUSED'}  {headline(verdict)}{cost}"
+
+
 def plural(count: int, word: str) -> str:
     """``1 resource``, ``3 resources``."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -44,3 +44,11 @@ def test_a_report_outside_the_working_directory_is_refused(spendgate: Run, proje
     assert done.returncode == 2
     assert "spendgate.yaml:3:" in done.stderr
     assert "below the folder in which the command runs" in done.stderr
+
+
+@pytest.mark.parametrize("format", ["terminal", "json", "markdown"])
+def test_a_report_in_a_file_leaves_its_verdict_on_the_terminal(spendgate: Run, project: Path, format: str) -> None:
+    shown = spendgate("check", "stack.json", cwd=project, env={"COLUMNS": "140"}).stdout.splitlines()[-1]
+    done = spendgate("check", "stack.json", "--format", format, "--output", "report", cwd=project)
+    assert done.stdout == f"{shown}\nthe report is in report\n"
+    assert "10 GiB" in (project / "report").read_text("utf-8") or format == "json"
