@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any, Final
 
 from spendgate.errors import InputError
@@ -44,6 +46,9 @@ _ACCEPT: Final = ", ".join(
 MAX_MANIFEST: Final = 1024 * 1024
 TIMEOUT: Final = (10.0, 60.0)
 """Seconds to connect, and between two answers."""
+
+SECONDS: Final = 300.0
+"""Longer than this nothing is fetched."""
 
 _REFERENCE: Final = re.compile(
     r"oci://(?P<host>[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?)"
@@ -78,8 +83,28 @@ def parse(reference: str) -> Wanted:
 
 
 def fetch(wanted: Wanted) -> Fetched:
-    """The files of a pack. Raises InputErrors where the registry does not give it, where it is no pack, and where
-    anything is other than its digest says."""
+    """The files of a pack. Raises InputErrors where the registry does not give it in time, where it is no pack, and
+    where anything is other than its digest says."""
+    done: Queue[Fetched | BaseException] = Queue()
+
+    def run() -> None:
+        try:
+            done.put(_fetch(wanted))
+        except BaseException as error:
+            done.put(error)
+
+    # A registry that gives a byte now and then would hold whoever waits for it for ever.
+    Thread(target=run, daemon=True).start()
+    try:
+        found = done.get(timeout=SECONDS)
+    except Empty:
+        raise InputError(f"{wanted.host} gave no whole pack in {SECONDS:g} s", remedy="Try again later.") from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def _fetch(wanted: Wanted) -> Fetched:
     client = _Client(wanted)
     content, digest = client.manifest(wanted.digest or wanted.tag)
     if wanted.digest is not None and digest != wanted.digest:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -358,6 +358,33 @@ class TestOddRegistries:
         with pytest.raises(InputError) as raised:
             load_pack(odd(status, body, kind))
         assert said in str(raised.value)
+
+    @pytest.mark.parametrize("slow", ["/v2/", "manifests"])
+    def test_one_that_gives_a_byte_now_and_then_is_not_waited_for(
+        self, slow: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended = Event()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", oci.IMAGE)
+                self.end_headers()
+                while slow in self.path and not ended.wait(0.05):
+                    self.wfile.write(b" ")
+
+            def log_message(self, *words: Any) -> None:
+                """Silent."""
+
+        monkeypatch.setattr(oci, "SECONDS", 0.5)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(InputError, match=r"127\.0\.0\.1:\d+ gave no whole pack in 0\.5 s"):
+                load_pack(f"oci://127.0.0.1:{server.server_port}/team/costs:1.0.0")
+        finally:
+            ended.set()
+            server.shutdown()
 
     def test_a_digest_other_than_asked_for_is_refused(self, odd: Callable[..., str]) -> None:
         with pytest.raises(InputError, match="the registry gave sha256:"):
