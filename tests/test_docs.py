@@ -105,3 +105,13 @@ def test_the_jobs_of_the_docs_are_yaml_that_writes_the_report_which_they_show() 
         (check,) = [line for line in lines if line.startswith("spendgate check")]
         written = check.partition("--output ")[2]
         assert sum(written in line for line in lines) > 1
+
+
+def test_the_guardrail_of_the_docs_passes_its_tests(spendgate: Run, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "guardrails.md").read_text("utf-8")
+    guardrail, *_, tests = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "pool-accelerators.yaml").write_text(guardrail, "utf-8")
+    (tmp_path / "pool-accelerators.test.yaml").write_text(tests, "utf-8")
+    done = spendgate("test", tmp_path, "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 cases: 3 passed, 0 failed" in done.stdout
