@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from spendgate.cli import COMMANDS
 from spendgate.errors import InputError
 from tests.conftest import ROOT, Run
+from tests.rules.bench_files import PASSING, case, write_folder
 
 PAGES = sorted(
     page
@@ -115,3 +116,12 @@ def test_the_guardrail_of_the_docs_passes_its_tests(spendgate: Run, tmp_path: Pa
     done = spendgate("test", tmp_path, "--strict")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 cases: 3 passed, 0 failed" in done.stdout
+
+
+def test_what_the_docs_show_of_a_test_is_what_it_shows(spendgate: Run, tmp_path: Path) -> None:
+    failing = case("large is refused", "500", '[{resource: data, status: violation, contains: "900"}]')
+    write_folder(tmp_path / "own", PASSING, failing)
+    shown = spendgate("test", "own", cwd=tmp_path).stdout
+    (told,) = re.findall(r"```\n(✗ volume-size.*?)```", (ROOT / "docs" / "testing.md").read_text("utf-8"), re.DOTALL)
+    seconds = re.compile(r"\(\d+\.\d s\)")
+    assert seconds.sub("", told) == seconds.sub("", shown)
