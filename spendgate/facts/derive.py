@@ -11,6 +11,7 @@ from spendgate.facts import conversions, cron, tags
 from spendgate.facts.data import with_data
 from spendgate.facts.expression import Expression, Joined
 from spendgate.facts.hardware import (
+    CLOUDS,
     Hardware,
     InstanceCatalogue,
     Requested,
@@ -170,6 +171,15 @@ class _Derivation:
             return Known(name, path)
         types = [other for other in catalogue.names(provider) if other.startswith(f"{name}.")]
         return Known([other for other in types if catalogue.instance(provider, other)] or name, path)
+
+    def models_named(self, name: str, path: str) -> Outcome:
+        catalogue = self.catalogue
+        types = [catalogue.instance(cloud, name) for cloud in CLOUDS]
+        types += [catalogue.instance("aws", other) for other in catalogue.names("aws") if other.startswith(f"{name}.")]
+        carried = [found.accelerator for found in types if found is not None]
+        # Karpenter's "a100" leaves the memory open, GKE's name of it does not: the model is the same.
+        labelled = catalogue.gpu_product(name) or catalogue.gpu_product(f"nvidia-tesla-{name}")
+        return Known(list(models_of(carried or [labelled])), path)
 
     def fact(self, name: str) -> Outcome:
         if name in self.hardware.bounds:

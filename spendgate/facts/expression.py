@@ -58,6 +58,10 @@ class Scope(Protocol):
         """The instance types of a family; the name itself where it is none that is known."""
         ...
 
+    def models_named(self, name: str, path: str) -> Outcome:
+        """The accelerator models behind an instance type of any cloud, a family of AWS, or a label of a node."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -237,6 +241,10 @@ def _conversion(name: str) -> Callable[[Any, str, Scope], Outcome]:
     if name == "family_types":
         return lambda value, path, scope: (
             scope.family_types(value, path) if isinstance(value, str) else wrong_type(path, "a text", value)
+        )
+    if name == "models_named":
+        return lambda value, path, scope: (
+            scope.models_named(value, path) if isinstance(value, str) else wrong_type(path, "a text", value)
         )
     if name not in CONVERSIONS:
         raise TableError(f'"{name}" is no conversion')
@@ -488,6 +496,11 @@ def _list(found: Sequence[Outcome]) -> Outcome:
     return Known([value for some in values for value in some], known[0].path)
 
 
+def _distinct(found: Sequence[Outcome]) -> Outcome:
+    listed = _list(found)
+    return Known(list(dict.fromkeys(listed.value)), listed.path) if isinstance(listed, Known) else listed
+
+
 def _all_known(found: Sequence[Outcome]) -> list[Known] | Unclear:
     known: list[Known] = []
     for item in found:
@@ -513,6 +526,7 @@ _REDUCERS: Final[Mapping[str, Callable[[Sequence[Outcome]], Outcome]]] = {
     "min": _number(min),
     "any": _any,
     "list": _list,
+    "distinct": _distinct,
 }
 
 

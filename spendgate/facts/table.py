@@ -39,7 +39,9 @@ _FILES: Final = {"azure-native": "azure"}
 """Tables whose name is not that of their package."""
 
 TEXTS: Final = ("instance_type", "storage_class", "role")
-LISTS: Final = ("zones", "instance_types", "replicated_to", "permissions", "images", "machine_tag_keys")
+LISTS: Final = (
+    "zones", "instance_types", "accelerator_models", "replicated_to", "permissions", "images", "machine_tag_keys",
+)  # fmt: skip
 NUMBERS: Final = (
     "vcpu",
     "memory_gib",
