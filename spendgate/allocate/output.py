@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -60,22 +60,27 @@ def is_folder(output: Path) -> bool:
 def keep_inputs(output: Path, inputs: Iterable[tuple[str, Path]]) -> None:
     """Raise InputError where writing to ``output`` would write over what is read, or into a folder that is read whole:
     the next run would take the result for a part of the bill."""
+    keep_apart(output, "--output", inputs, () if output.suffix.lower() in ENDINGS else NAMES)
+
+
+def keep_apart(output: Path, option: str, inputs: Iterable[tuple[str, Path]], names: Sequence[str] = ()) -> None:
+    """Raise InputError where the file ``output``, or one of these names in the folder ``output``, is what is read, or
+    lies in a folder that is."""
     target = output.resolve()
-    folder = target.suffix.lower() not in ENDINGS
-    written = [target / name for name in NAMES] if folder else [target]
+    written = [target / name for name in names] or [target]
     for what, path in inputs:
         if not path.exists():
             continue
         own = path.resolve()
         if own.is_dir() and (target == own or own in target.parents):
             raise InputError(
-                f"--output lies in {what} itself, and the next run would read it",
+                f"{option} lies in {what} itself, and the next run would read it",
                 place=output,
                 remedy=f"Name a place outside of {path}.",
             )
         if any(one == own or one in own.parents or _same(one, own) for one in written):
             raise InputError(
-                f"--output would write over {what}: {path}", place=output, remedy="Nothing was written. Name another."
+                f"{option} would write over {what}: {path}", place=output, remedy="Nothing was written. Name another."
             )
 
 

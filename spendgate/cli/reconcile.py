@@ -71,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.max_error is not None and not 0 <= options.max_error < float("inf"):
         raise InputError("--max-error is a number of per cent, 0 or more")
+    _keep_inputs(options)
     found = reconcile(
         options.estimate,
         tuple(options.bills),
@@ -108,6 +109,21 @@ def run(options: argparse.Namespace) -> int:
     # What was estimated and is not on the bill counts: else a bill that matches little would pass.
     wape = found.of_all.wape
     return 0 if wape is not None and wape <= options.max_error else 1
+
+
+def _keep_inputs(options: argparse.Namespace) -> None:
+    """Raise InputError where what is written would take the place of what is read, or of the other."""
+    from spendgate.allocate.output import keep_apart
+
+    read = [("the estimate", options.estimate), *(("the bill", path) for path in options.bills)]
+    read += [("the map", options.map)] if options.map is not None else []
+    read += [("the mapping", Path(options.columns))] if options.columns is not None else []
+    if options.output is not None:
+        keep_apart(options.output, "--output", read)
+    if options.write_usage is not None:
+        if options.output is not None and options.output.resolve() == options.write_usage.resolve():
+            raise InputError("--output and --write-usage name one file", place=options.output)
+        keep_apart(options.write_usage, "--write-usage", read)
 
 
 def _day(text: str | None) -> date | None:

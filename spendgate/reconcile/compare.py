@@ -63,6 +63,7 @@ def reconcile(
     notes = [*told, *bill.notes]
     if bill.cost == "BilledCost":
         notes.append("the bill has no EffectiveCost: BilledCost is compared, in which commitments cost nothing")
+    notes += [f'no charge of the bill is called "{text}", as the map says' for text in matcher.unused.values()]
     notes += [f"not told apart, so not matched: {names}" for names in sorted(matcher.ambiguous)]
     return Reconciled(
         month=bill.month,

@@ -22,12 +22,12 @@ def change(amount: Fraction, found: Reconciled) -> str:
 
 def signed(part: Fraction) -> str:
     """Per cent, with their sign."""
-    return f"{float(part):+.1f}%"
+    return f"{float(part):+,.1f}%"
 
 
 def percent(part: Fraction) -> str:
     """Per cent."""
-    return f"{float(part):.1f}%"
+    return f"{float(part):,.1f}%"
 
 
 def figure(value: Fraction) -> str:

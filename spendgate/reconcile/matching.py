@@ -6,12 +6,11 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from spendgate.allocate.projected.cost_lines import service_of
-from spendgate.errors import InputError
+from spendgate.errors import InputError, did_you_mean
 from spendgate.reconcile.model import Charge, EstimatedResource
 
 OWNING: Final = (
@@ -56,20 +55,44 @@ def read_map(path: Path, resources: Sequence[EstimatedResource]) -> tuple[tuple[
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            table = csv.DictReader(file)
+            columns, rows = set(table.fieldnames or ()), list(table)
+    except OSError as error:
+        raise InputError(f"the map cannot be read: {error.strerror}", place=path) from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"the map cannot be read: {error}", place=path) from None
-    if rows and not {"estimate", "bill"} <= set(rows[0]):
-        raise InputError("the map has the columns estimate and bill", place=path, remedy="Write them in the first row.")
-    found = []
+    if not {"estimate", "bill"} <= columns:
+        raise InputError(
+            "the map has not the columns estimate and bill", place=path, remedy="Write estimate,bill as its first row."
+        )
+    found: dict[str, EstimatedResource] = {}
     for number, row in enumerate(rows, start=2):
-        meant = [one for one in resources if (row["estimate"] or "") in (one.name, one.address)]
+        if None in row:  # where DictReader keeps what stands behind the last column
+            raise InputError(f"row {number} has more cells than the first row", place=path, remedy="Quote commas.")
+        name, pattern = ((row[column] or "").strip() for column in ("estimate", "bill"))
+        meant = [one for one in resources if name in (one.name, one.address)]
         if len(meant) != 1:
             what = "no resource" if not meant else f"{len(meant)} resources"
-            remedy = "Write the URN." if meant else None
-            raise InputError(f'row {number}: the estimate has {what} "{row["estimate"]}"', place=path, remedy=remedy)
-        found.append((row["bill"] or "", meant[0]))
-    return tuple(found)
+            near = did_you_mean(name, (one.name for one in resources))
+            raise InputError(
+                f'row {number}: the estimate has {what} "{name}"',
+                place=path,
+                remedy="Write the URN." if meant else near,
+            )
+        if not pattern:
+            remedy = "Write a ResourceId or ResourceName; * and ? stand for any letters."
+            raise InputError(f"row {number}: it says nothing of the bill", place=path, remedy=remedy)
+        if found.setdefault(pattern, meant[0]) is not meant[0]:
+            text = f'row {number}: "{pattern}" is {found[pattern].name} by an earlier row'
+            raise InputError(text, place=path, remedy="A charge is of one resource.")
+    return tuple(found.items())
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """What a row of the map means: * and ? are any letters, everything else is itself; Azure's ids have any case."""
+    wild = {"*": ".*", "?": "."}
+    written = "".join(wild.get(letter, re.escape(letter)) for letter in text)
+    return re.compile(written, re.DOTALL | (re.IGNORECASE if text.lower().startswith(_AZURE) else re.NOFLAG))
 
 
 class Matcher:
@@ -78,7 +101,8 @@ class Matcher:
     def __init__(
         self, resources: Sequence[EstimatedResource], mapped: Sequence[tuple[str, EstimatedResource]] = ()
     ) -> None:
-        self.mapped = mapped
+        self.mapped = [(_pattern(text), resource) for text, resource in mapped]
+        self.unused = {pattern: text for (text, _), (pattern, _) in zip(mapped, self.mapped, strict=True)}
         self.addresses = {one.address: one for one in resources}
         self.ids: dict[str, list[EstimatedResource]] = {}
         self.names: dict[str, list[EstimatedResource]] = {}
@@ -106,7 +130,8 @@ class Matcher:
     def _find(self, charge: Charge) -> Match | None:
         called = [text for text in (charge.resource_id, charge.resource_name) if text]
         for pattern, resource in self.mapped:
-            if any(fnmatchcase(text, pattern) for text in called):
+            if any(map(pattern.fullmatch, called)):
+                self.unused.pop(pattern, None)
                 return Match(resource, "map")
         for text in called:
             if text in self.addresses:

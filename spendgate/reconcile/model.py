@@ -32,7 +32,7 @@ TOLD = {
     Cause.QUANTITY: "another quantity",
     Cause.PRICE: "another list price",
     Cause.DISCOUNT: "another discount",
-    Cause.UNSPLIT: "not told apart: the bill has no quantity",
+    Cause.UNSPLIT: "not told apart: the bill has no quantity to go by",
     Cause.NOT_USED: "estimated, and not on the bill",
     Cause.NOT_ESTIMATED: "on the bill, and not estimated",
 }

@@ -261,6 +261,43 @@ def test_a_map_and_a_urn_win_over_names(estimate: Path, tmp_path: Path) -> None:
     assert of(found, "train").methods == ("URN",)
 
 
+def test_what_stands_in_a_map_is_itself_but_for_stars_and_what_fits_nothing_is_told(
+    estimate: Path, tmp_path: Path
+) -> None:
+    lines = "estimate,bill\nserve, pool[0]-?* \ndata,old-*\n"
+    (tmp_path / "map.csv").write_text(lines, encoding="utf-8")
+    rows = [machine("3", "2", item="g5.2xlarge", ResourceId="pool[0]-7", ResourceName="x")]
+    found = compare(estimate, tmp_path, rows, map_file=tmp_path / "map.csv")
+    assert of(found, "serve").methods == ("map",)
+    assert [note for note in found.notes if "map" in note] == [
+        'no charge of the bill is called "old-*", as the map says'
+    ]
+
+
+def test_nothing_is_written_over_what_is_read(
+    estimate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "estimate.json"
+    report.write_bytes(estimate.read_bytes())
+    (tmp_path / "bill").mkdir()
+    bill = write_csv(tmp_path / "bill" / "march.csv", [machine("1", "1", ResourceId="train")])
+    (tmp_path / "map.csv").write_text("estimate,bill\ntrain,train\n", encoding="utf-8")
+    before = {file: file.read_bytes() for file in (report, bill, tmp_path / "map.csv")}
+    words = ["reconcile", str(report), str(bill.parent), "--map", str(tmp_path / "map.csv")]
+    for option, name, told in (
+        ("--output", "estimate.json", "would write over the estimate"),
+        ("--output", "map.csv", "would write over the map"),
+        ("--output", "bill/march.csv", "lies in the bill itself"),
+        ("--output", "bill/report.md", "lies in the bill itself"),
+        ("--write-usage", "estimate.json", "would write over the estimate"),
+    ):
+        assert main([*words, option, str(tmp_path / name)]) == 2
+        assert f"{option} {told}" in capsys.readouterr().err
+    one = str(tmp_path / "one.yaml")
+    assert main([*words, "--output", one, "--write-usage", one]) == 2
+    assert {file: file.read_bytes() for file in before} == before
+
+
 def test_a_charge_by_the_hour_beside_the_machine_is_not_taken_for_it(estimate: Path, tmp_path: Path) -> None:
     rows = [
         *days(estimate, "train", Decimal(24), ResourceId="train"),
@@ -373,7 +410,12 @@ def test_an_estimate_that_is_none_says_how_to_write_one(tmp_path: Path, data: st
     ("lines", "told"),
     [
         ("estimate,bill\nnobody,x\n", 'row 2: the estimate has no resource "nobody"'),
-        ("a,b\nx,y\n", "the map has the columns estimate and bill"),
+        ("estimate,bill\ntrian,x\n", 'did you mean "train"'),
+        ("a,b\nx,y\n", "the map has not the columns estimate and bill"),
+        ("", "the map has not the columns estimate and bill"),
+        ("estimate,bill\ntrain, \n", "row 2: it says nothing of the bill"),
+        ("estimate,bill\ntrain,a,b\n", "row 2 has more cells than the first row"),
+        ("estimate,bill\ntrain,x\nserve,x\n", 'row 3: "x" is train by an earlier row'),
     ],
 )
 def test_a_map_that_is_wrong_says_where(estimate: Path, tmp_path: Path, lines: str, told: str) -> None:
