@@ -169,6 +169,11 @@ class Declaration:
     unanswered: tuple[Unanswered, ...] = ()
 
 
+def name_of(urn: str) -> str:
+    """The name in a URN (``urn:pulumi:STACK::PROJECT::TYPE::NAME``), which may hold ``::`` itself."""
+    return urn.split("::", 3)[-1]
+
+
 def reveal(value: Value) -> Value:
     """The value with every ``Secret`` opened: for rules only, never for anything that is shown."""
     if isinstance(value, Secret):

@@ -12,6 +12,7 @@ from spendgate.money import show_money
 from spendgate.remedy.model import Remedy
 from spendgate.remedy.writing import put
 from spendgate.report.wording import how_good, line_item, no_price, remedies, scenario_rows, show_range
+from spendgate.resource import name_of
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected, Severity, Target
 from spendgate.rules.selection import Pack
 from spendgate.sources.wire import from_struct, to_struct
@@ -246,6 +247,6 @@ def estimate_text(estimate: Estimate, names: Mapping[str, str]) -> str:
 
 
 def _line_text(line: CostLine, names: Mapping[str, str], currency: str) -> str:
-    name = names.get(line.resource) or line.resource.rsplit("::", 1)[-1]
+    name = names.get(line.resource) or name_of(line.resource)
     price = no_price(line) if line.cost is None else f"{show_money(line.cost.monthly.expected, currency)} a month"
     return f"  {name}: {line_item(line)}: {price}"

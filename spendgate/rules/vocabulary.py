@@ -16,6 +16,7 @@ from spendgate.estimate.model import ZERO, Cost, CostLine, Estimate, Range
 from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import Accelerator, NoPrice
+from spendgate.resource import name_of
 from spendgate.rules import cel
 from spendgate.rules.totals import (
     COMMITMENT,
@@ -383,7 +384,7 @@ def cost_values(total: Cost, estimate: Estimate) -> dict[str, Any]:
     missing = [
         {
             "resource": line.resource,
-            "name": line.resource.rsplit("::", 1)[-1],
+            "name": name_of(line.resource),
             "item": line.item,
             "kind": str(line.kind),
             "unit": line.unit,
@@ -486,7 +487,7 @@ def carbon_values(carbon: Footprint) -> dict[str, Any]:
             (
                 {
                     "resource": item.resource,
-                    "name": item.resource.rsplit("::", 1)[-1],
+                    "name": name_of(item.resource),
                     "item": item.item,
                     "reason": item.reason,
                     "unknown_until_apply": item.unknown_until_apply,

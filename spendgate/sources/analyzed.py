@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from spendgate.resource import Options, Provider, Resource, Value
+from spendgate.resource import Options, Provider, Resource, Value, name_of
 from spendgate.sources.providers import PROVIDER_TYPE, decode_settings, with_environment
 from spendgate.sources.wire import decode_properties, secret
 
@@ -35,7 +35,7 @@ def resource_of(message: Any) -> Resource:
     provider = provider_of(message) if message.HasField("provider") else None
     return Resource(
         type=message.type,
-        name=message.name or message.urn.rsplit("::", 1)[-1],
+        name=message.name or name_of(message.urn),
         address=message.urn,
         properties=decode_settings(properties) if provides else properties,
         provider=provider,

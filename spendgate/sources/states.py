@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from spendgate.errors import Place
-from spendgate.resource import STACK_TYPE, UNKNOWN, Blob, Options, Provider, Reference, Resource, Secret, Value
+from spendgate.resource import STACK_TYPE, UNKNOWN, Blob, Options, Provider, Reference, Resource, Secret, Value, name_of
 from spendgate.sources.analyzed import INTERNAL, is_default_provider, provider_named
 from spendgate.sources.masking import MASK
 from spendgate.sources.positions import INSTALLED, located
@@ -103,7 +103,7 @@ def resource_of(state: State, providers: Providers, position: Place | None = Non
             properties[name] = secret(properties[name])
     return Resource(
         type=state["type"],
-        name=state["urn"].rsplit("::", 1)[-1],
+        name=name_of(state["urn"]),
         address=state["urn"],
         properties=properties,
         provider=providers.of(state),

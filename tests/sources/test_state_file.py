@@ -122,6 +122,11 @@ def test_an_export_reads_references_and_archives(read: Any) -> None:
     assert properties == {"role": Reference(DISK["urn"], "vol-1"), "code": Blob("path ./src")}
 
 
+def test_a_name_may_hold_what_parts_a_urn(read: Any) -> None:
+    disk = state("aws:ebs/volume:Volume", "team::disk", {"size": 10})
+    assert [item.name for item in read(export(disk)).resources] == ["demo-dev", "team::disk"]
+
+
 def test_what_waits_to_be_deleted_is_not_declared(read: Any) -> None:
     assert [item.name for item in read(export({**DISK, "delete": True})).resources] == ["demo-dev"]
 
