@@ -17,6 +17,7 @@ from spendgate.prices.text import (
     show_price,
     sources,
     unit_price,
+    wrapped,
 )
 
 _WIDTH = 110
@@ -31,7 +32,7 @@ def to_text(comparison: Comparison, color: bool) -> str:
     else:
         lines.append("  no price is known")
     lines += _reasons(comparison.without_price)
-    lines += ["", *(dim(line) for line in _footnotes(comparison))]
+    lines += ["", *(dim(line) for line in wrapped(_footnotes(comparison)))]
     return "\n".join(lines).rstrip()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
@@ -33,8 +35,19 @@ def to_text(answer: PriceAnswer, color: bool) -> str:
         lines += _table(answer, bold, dim, green)
     else:
         lines += [_why_not(quote, answer.region) for quote in answer.quotes]
-    lines += ["", *(dim(line) for line in _footnotes(answer, priced))]
+    lines += ["", *(dim(line) for line in wrapped(_footnotes(answer, priced)))]
     return "\n".join(lines).rstrip()
+
+
+def wrapped(notes: Iterable[str]) -> Iterator[str]:
+    """Notes as wide as the terminal; the name of a source stays in one piece, to be copied."""
+    width = max(72, min(shutil.get_terminal_size((110, 40)).columns, 120))
+    for note in notes:
+        if note.startswith("source: "):
+            yield note
+        else:
+            indent = "  " if note.startswith(_DERIVED) else ""
+            yield from textwrap.wrap(note, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 class Style:
