@@ -211,9 +211,13 @@ def test_the_report_has_the_kpis_and_what_the_others_lack(tmp_path: Path) -> Non
     ("name", "table", "told"),
     [
         ("token", [{"date": "2026-03", "tokens": "1"}], 'did you mean "tokens"?'),
-        ("tokens", [{"date": "2026-03", "tokens": "many"}], "1 row has a tokens that is no number"),
-        ("tokens", [{"date": "2026-03", "tokens": "-1"}], "or less than nothing"),
-        ("tokens", [{"date": "in March", "tokens": "1"}], "1 row has no date"),
+        ("tokens", [{"date": "2026-03", "tokens": "many"}], '1 row has no number from zero up as tokens ("many")'),
+        (
+            "tokens",
+            [{"date": "2026-03", "tokens": n} for n in ("-1", "-2")],
+            '2 rows have no number from zero up as tokens ("-1", for one)',
+        ),
+        ("tokens", [{"date": "in March", "tokens": "1"}], '1 row has no date ("in March")'),
     ],
 )
 def test_a_table_of_usage_that_is_wrong_says_so(

@@ -57,7 +57,7 @@ def _open(connection: Any, table: str, file: Path) -> tuple[str, ...]:
             shown += ['CAST("date" AS VARCHAR) AS "date"', 'substr(CAST("date" AS VARCHAR), 1, 7) AS month']
             where = "month IN (SELECT DISTINCT month FROM allocated)"
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW raw_{table} AS SELECT {', '.join(shown)} FROM {source}")
-        _check(connection, table, source, counted, "date" in columns, file)
+        _check(connection, source, counted, "date" in columns, file)
         connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW usage_{table} AS SELECT * FROM raw_{table} WHERE {where}")
     except InputError:
         raise
@@ -67,28 +67,22 @@ def _open(connection: Any, table: str, file: Path) -> tuple[str, ...]:
     return columns
 
 
-def _check(connection: Any, table: str, source: str, counted: list[str], dated: bool, file: Path) -> None:
-    asked = [
-        f'count(*) FILTER ("{name}" IS NOT NULL AND CAST("{name}" AS VARCHAR) <> \'\' '
-        f'AND coalesce(try_cast("{name}" AS DECIMAL(38, 12)), -1) < 0) AS "{name}"'
-        for name in counted
-    ]
-    if asked:
-        (wrong,) = rows(connection, f"SELECT {', '.join(asked)} FROM {source}")
-        for name, count in wrong.items():
-            if count:
-                told = "row has" if count == 1 else "rows have"
-                raise InputError(f"{count:,} {told} a {name} that is no number, or less than nothing", place=file)
-    if dated:
+def _check(connection: Any, source: str, counted: list[str], dated: bool, file: Path) -> None:
+    def hold(column: str, where: str, text: str, remedy: str) -> None:
         (bad,) = rows(
-            connection,
-            f"SELECT count(*) AS n FROM raw_{table} WHERE \"date\" IS NULL OR try_cast(month || '-01' AS DATE) IS NULL "
-            'OR (length("date") > 7 AND try_cast(substr("date", 1, 10) AS DATE) IS NULL)',
+            connection, f'SELECT count(*) AS n, min(CAST("{column}" AS VARCHAR)) AS one FROM {source} WHERE {where}'
         )
         if bad["n"]:
             told = "row has" if bad["n"] == 1 else "rows have"
-            raise InputError(f"{bad['n']:,} {told} no date", place=file, remedy="Write 2026-03-01 or 2026-03.")
+            example = f' ("{bad["one"]}"{"" if bad["n"] == 1 else ", for one"})' if bad["one"] else ""
+            raise InputError(f"{bad['n']:,} {told} {text}{example}", place=file, remedy=remedy)
 
-
-def _named(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+    for name in counted:
+        given = f'"{name}" IS NOT NULL AND CAST("{name}" AS VARCHAR) <> \'\''
+        wrong = f'{given} AND coalesce(try_cast("{name}" AS DECIMAL(38, 12)), -1) < 0'
+        hold(name, wrong, f"no number from zero up as {name}", "Write it like 1200.5.")
+    if dated:
+        text = 'CAST("date" AS VARCHAR)'
+        month = f"try_cast(substr({text}, 1, 7) || '-01' AS DATE) IS NULL"
+        day = f"length({text}) > 7 AND try_cast(substr({text}, 1, 10) AS DATE) IS NULL"
+        hold("date", f'"date" IS NULL OR {month} OR ({day})', "no date", "Write 2026-03-01 or 2026-03.")
