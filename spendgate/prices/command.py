@@ -116,6 +116,8 @@ def _providers(catalogue: Catalogue, name: str, provider: str | None) -> tuple[s
         near = catalogue.suggest(name, provider)
         where = f" of {provider}" if provider else ""
         remedy = f'did you mean "{near}"?' if near else "The name is the provider's own, such as p5.48xlarge."
+        if provider and (elsewhere := catalogue.providers_of(name)):
+            remedy = f"It is sold by {' and '.join(elsewhere)}."
         raise InputError(f'no instance type "{name}"{where} in the catalogue', remedy=remedy)
     return found
 

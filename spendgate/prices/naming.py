@@ -62,14 +62,24 @@ def custom_shape(provider: str, name: str) -> tuple[float, float] | None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to a misspelt one; of equally near ones that with the same letters (``us-esat-1``)."""
+    """The known word with the fewest wrong letters; of equally near ones that with the same letters (``us-esat-1``),
+    then that of the same length (``p5.49xlarge`` is no ``p5.4xlarge``), then the first by name."""
     import difflib
 
     near = difflib.get_close_matches(word, list(known), n=5, cutoff=0.75)
-    matcher = difflib.SequenceMatcher(a=word)
 
-    def closeness(candidate: str) -> tuple[float, bool]:
-        matcher.set_seq2(candidate)
-        return round(matcher.ratio(), 3), sorted(candidate) == sorted(word)
+    def distance(candidate: str) -> tuple[int, bool, bool, str]:
+        letters = sorted(candidate) != sorted(word)
+        return _edits(word, candidate), letters, len(candidate) != len(word), candidate
 
-    return max(near, key=closeness) if near else None
+    return min(near, key=distance) if near else None
+
+
+def _edits(word: str, other: str) -> int:
+    """How many letters have to be put in, left out or changed (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for many, letter in enumerate(word, 1):
+        before, row[0] = row[0], many
+        for place, theirs in enumerate(other, 1):
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != theirs))
+    return row[-1]

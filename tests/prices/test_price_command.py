@@ -109,6 +109,9 @@ def test_colour_is_only_added_where_asked_for():
 @pytest.mark.parametrize(
     ("options", "complaint", "remedy"),
     [
+        ({"name": "p5.49xlarge"}, 'no instance type "p5.49xlarge"', 'did you mean "p5.48xlarge"?'),
+        ({"name": "g5.xlarge", "region": "us-est-1"}, 'no region "us-est-1" of aws', 'did you mean "us-east-1"?'),
+        ({"name": "g5.xlarge", "provider": "gcp"}, 'no instance type "g5.xlarge" of gcp', "It is sold by aws."),
         ({"name": "g6e.12xlagre"}, 'no instance type "g6e.12xlagre"', 'did you mean "g6e.12xlarge"?'),
         ({"name": "g5.xlarge", "provider": "gcp"}, 'no instance type "g5.xlarge" of gcp', ""),
         ({"name": "g5.xlarge", "provider": "oracle"}, 'no provider "oracle"', "aws, azure, gcp"),
