@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from spendgate.allocate.allocated import open_allocated
+from spendgate.allocate.allocated import open_allocated, owner_words
 from spendgate.allocate.asking import quoted, rows_of_sql
 from spendgate.allocate.bill.focus import LINE_ID, TAGS
 from spendgate.allocate.model import OWNER, Amount
@@ -74,8 +74,7 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
     if first["x_Dispute"]:
         lines.append(f"dispute   {first['x_Dispute']}")
     for row in _largest_first(rows):
-        words = [f"{name} {row[column_]}" for name, column_ in OWNER.items() if row[column_]]
-        owner = ", ".join(words) or ("the pool" if row["x_Idle"] else "nobody")
+        owner = owner_words(row) or ("the pool" if row["x_Idle"] else "nobody")
         idle = " (idle)" if row["x_Idle"] else ""
         share = f"{row['x_Share']:.4%}"
         lines.append(f"pays      {share:>9}  {show_money(row['x_AllocatedCost'], currency):>12}  {owner}{idle}")
