@@ -330,7 +330,7 @@ def _ask(compiled: Compiled, subject: Subject, memo: Memo | None = None) -> tupl
                 address=subject.address,
                 type=subject.type,
                 name=subject.name,
-                message=f"the guardrail itself failed: {type(error).__name__} ({compiled.guardrail.place})",
+                message=f"the guardrail itself failed: {type(error).__name__}",
                 remediation="",
                 location=subject.location,
             ),

@@ -344,4 +344,4 @@ def _words(compiled: Compiled, answer: Answer) -> Iterator[tuple[Status, str, En
         text = f"cannot be decided at preview: {'; '.join(answer.undetermined)}"
         yield Status.UNDETERMINED, text, level, answer.undetermined
     if answer.error is not None:
-        yield Status.ERROR, f"the guardrail itself failed: {answer.error} ({guardrail.place})", enforcement, ()
+        yield Status.ERROR, f"the guardrail itself failed: {answer.error}", enforcement, ()

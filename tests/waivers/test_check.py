@@ -177,6 +177,33 @@ def test_a_project_that_is_new_in_the_change_is_judged_by_the_settings_above_it(
     assert [one["guardrail"] for one in found["findings"]] == ["gpu-approved-models", "trust-files-changed"]
 
 
+FAILS = """apiVersion: spendgate.dev/v1
+kind: Guardrail
+metadata: {name: fails, title: T, category: own, severity: low, description: D}
+spec:
+  target: resource
+  enforcement: mandatory
+  onUnknown: deny
+  remediation: R
+  validations:
+    - {expression: resource.properties.nowhere == 1, message: M}
+"""
+
+
+def test_no_report_names_the_copy_of_the_revision(infra: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (infra / "own" / "policies").mkdir()
+    (infra / "own" / "policies" / "fails.yaml").write_text(FAILS, encoding="utf-8")
+    pack = PACK.replace("{guardrails:", "{policies: [policies], guardrails:").replace("[{", "[{name: fails}, {")
+    (infra / "own" / "pack.yaml").write_text(pack, encoding="utf-8")
+    (infra / "spendgate.yaml").write_text(f"{ONLY}guardrails: {{nowhere: {{}}}}\n", encoding="utf-8")
+    commit()
+    found = report(capsys, "--trust-from", "main")
+    messages = [one["message"] for one in found["findings"]]
+    assert any(text.startswith("the guardrail itself failed: ") for text in messages)
+    assert "spendgate-trusted-" not in json.dumps(found)
+    assert found["inputs"][0]["faults"][0].startswith('main:spendgate.yaml:4:14: no guardrail "nowhere"')
+
+
 def test_links_inside_the_repository_lead_where_they_led_in_the_revision(
     infra: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
