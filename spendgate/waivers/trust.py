@@ -126,6 +126,9 @@ def _copy_files(trusted: Trusted, wanted: Iterable[str] | None) -> None:
         path = os.fsdecode(name)
         folders.add(os.path.dirname(path))
         if kind == "blob" and (path in paths if paths is not None else _may_matter(path, mode)):
+            if not size.isdigit():
+                remedy = "Fetch all of it: git fetch."
+                raise InputError("is not in this clone", place=f"{trusted.name}:{path}", remedy=remedy)
             entries.append((path, mode, blob))
             total += int(size)
     if total > MOST_BYTES:

@@ -137,6 +137,13 @@ def test_a_working_directory_is_called_as_the_shell_calls_it(repository: Path, m
     assert settings(".") == "none"
 
 
+def test_a_clone_that_lacks_a_file_of_the_revision_is_told(repository: Path) -> None:
+    blob = said(repository, "rev-parse", "main:infra/spendgate.yaml")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(InputError, match=r"main:infra/spendgate\.yaml: is not in this clone"):
+        settings("infra")
+
+
 def test_what_is_a_file_in_the_revision_is_told(repository: Path) -> None:
     (repository / "infra" / "spendgate.yaml").unlink()
     (repository / "infra" / "spendgate.yaml").mkdir()
