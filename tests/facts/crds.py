@@ -118,7 +118,9 @@ FIELDS: Final[Mapping[str, Any]] = {
     # aws/karpenter-provider-aws, pkg/apis/v1/ec2nodeclass.go (01209b38)
     "karpenter.k8s.aws/v1:EC2NodeClass": {
         "tags": ANY,
-        "blockDeviceMappings": {EACH: {"deviceName": None, "ebs": {"encrypted": None, "volumeSize": None, "volumeType": None}}},
+        "blockDeviceMappings": {
+            EACH: {"deviceName": None, "ebs": {"encrypted": None, "volumeSize": None, "volumeType": None}}
+        },
     },
     # kubernetes-sigs/kueue, apis/kueue/v1beta1/clusterqueue_types.go (00b014c1)
     "kueue.x-k8s.io/v1beta1:ClusterQueue": {

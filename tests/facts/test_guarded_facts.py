@@ -41,7 +41,11 @@ def test_an_instance_tells_address_image_and_role(aws_more: FactsOf, google_more
     facts = aws_more("open")
     assert (facts.public, facts.deletion_protection, facts.images, facts.role) == (True, True, ("ami-1",), "trainer")
     facts = google_more("open")
-    assert (facts.public, facts.deletion_protection, facts.images) == (True, True, ("projects/p/global/images/pytorch",))
+    assert (facts.public, facts.deletion_protection, facts.images) == (
+        True,
+        True,
+        ("projects/p/global/images/pytorch",),
+    )
     assert facts.role == "trainer@p.iam"
     assert google_more("with-disks").public is False
 
