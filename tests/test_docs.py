@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -125,3 +125,18 @@ def test_what_the_docs_show_of_a_test_is_what_it_shows(spendgate: Run, tmp_path:
     (told,) = re.findall(r"```\n(✗ volume-size.*?)```", (ROOT / "docs" / "testing.md").read_text("utf-8"), re.DOTALL)
     seconds = re.compile(r"\(\d+\.\d s\)")
     assert seconds.sub("", told) == seconds.sub("", shown)
+
+
+def test_the_data_source_of_the_docs_is_answered(spendgate: Run, project: Callable[..., Path]) -> None:
+    folder = project(
+        "import pulumi_aws as aws\n"
+        "kind = aws.ssm.get_parameter(name='/gpu/type').value\n"
+        "aws.ec2.Instance('gpu', instance_type=kind, ami='ami-1')\n"
+    )
+    (entry,) = re.findall(
+        r"```yaml\n(invokes:.*?)```", (ROOT / "docs" / "configuration.md").read_text("utf-8"), re.DOTALL
+    )
+    assert "name: /gpu/type" in entry
+    assert "has no answer without the cloud" in spendgate("check", folder).stderr
+    (folder / "spendgate.yaml").write_text(f"apiVersion: spendgate.dev/v1\nkind: Config\n{entry}", "utf-8")
+    assert "1 × g6.xlarge" in spendgate("check", folder).stdout

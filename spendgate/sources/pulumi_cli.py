@@ -52,9 +52,10 @@ def require_cli(purpose: str) -> str:
     """The path of the CLI. Raises InputError where none is installed; ``purpose`` is what needs it."""
     found = shutil.which("pulumi")
     if found is None:
+        instead = " or use the embedded host: --engine embedded" if purpose.startswith("--engine") else ""
         raise InputError(
             f"{purpose} needs the Pulumi CLI on PATH",
-            remedy="Install it (https://www.pulumi.com/docs/install) or use the embedded host: --engine embedded.",
+            remedy=f"Install it (https://www.pulumi.com/docs/install){instead}.",
         )
     return found
 

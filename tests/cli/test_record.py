@@ -104,7 +104,9 @@ def test_without_a_cli_one_line_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert main(["record", str(project(PROGRAM))]) == 2
-    assert "spendgate record needs the Pulumi CLI on PATH" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "spendgate record needs the Pulumi CLI on PATH" in said
+    assert "--engine" not in said  # it has no such option
 
 
 @pytest.mark.parametrize("command", ["check", "record"])
