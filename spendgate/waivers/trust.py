@@ -212,13 +212,17 @@ def refuse_untrusted(trusted: Trusted, config: Config, rules: Rules) -> None:
 
 def _files(config: Config) -> list[Path]:
     """The files and folders that a configuration was made from."""
-    yamls = [config.yaml, config.organization.yaml if config.organization else None]
+    from spendgate.config.organization import pack_signers
+
+    yamls = [yaml for yaml in (config.yaml, config.organization.yaml if config.organization else None) if yaml]
     folders = [folder for pack in config.packs for folder in (pack.folder, *pack.policies)]
     # An archive, or a repository of this machine, that a pack was fetched from: its copy in the cache lies elsewhere.
     sources = [pack.source for pack in config.packs if pack.source is not None]
     usage = [config.usage] if config.usage else []
-    files = [Path(yaml.path) for yaml in yamls if yaml is not None]
-    return [*files, *usage, *_allocation(config), *folders, *sources, *config.policies]
+    files = [Path(yaml.path) for yaml in yamls]
+    demands = [demand for yaml in yamls if (demand := pack_signers(yaml, Path(yaml.path).parent)) is not None]
+    signers = [demand.allowed_signers for demand in demands]
+    return [*files, *signers, *usage, *_allocation(config), *folders, *sources, *config.policies]
 
 
 def _allocation(config: Config) -> list[Path]:

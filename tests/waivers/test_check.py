@@ -151,6 +151,19 @@ def test_settings_in_the_checkout_are_refused_where_a_revision_is_trusted(
     assert "organization.yaml lies in the checkout, which the change may have altered" in capsys.readouterr().err
 
 
+def test_who_may_sign_packs_is_said_by_the_trusted_revision(infra: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (infra / "pack_signers").write_text("a@example.com ssh-ed25519 AAAA\n", encoding="utf-8")
+    signers = "packSigners: {{allowedSigners: {}}}\n"
+    (infra / "spendgate.yaml").write_text(ONLY + signers.format("pack_signers"), encoding="utf-8")
+    commit()
+    (infra / "pack_signers").write_text("b@example.com ssh-ed25519 AAAA\n", encoding="utf-8")
+    assert report(capsys, "--trust-from", "main")["findings"][1]["message"].endswith("main decides: pack_signers")
+    (infra / "spendgate.yaml").write_text(ONLY + signers.format(infra / "pack_signers"), encoding="utf-8")
+    commit()
+    assert main(["check", "--trust-from", "main"]) == 2
+    assert "pack_signers lies in the checkout, which the change may have altered" in capsys.readouterr().err
+
+
 def test_mistakes_in_the_trusted_revision_are_told_with_its_name(
     infra: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
