@@ -7,6 +7,7 @@ where it is true, so a line without the tag is not matched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
@@ -62,6 +63,9 @@ class Columns:
         return self.table[name].cast("string")
 
 
+_PLAIN: Final = re.compile(r"[^\W\d][\w -]*")
+
+
 @lru_cache(maxsize=4096)
 def checked(expression: Expression, schema: Schema, wanted: tuple[str, ...]) -> Checked:
     """The expression after the type check. Raises InputError with its place.
@@ -72,7 +76,13 @@ def checked(expression: Expression, schema: Schema, wanted: tuple[str, ...]) -> 
         found = check(expression.text, schema)
     except CompileError as error:
         messages = "; ".join(issue.message for issue in error.issues)
-        raise InputError(f"CEL: {messages}", place=expression.place, detail=error.caret(expression.text)) from None
+        name = "string" in wanted and _PLAIN.fullmatch(expression.text.strip())
+        raise InputError(
+            f"CEL: {messages}",
+            place=expression.place,
+            detail=error.caret(expression.text),
+            remedy=f"A name has quotes of its own: '\"{name[0]}\"'." if name else None,
+        ) from None
     if found.return_type not in (*wanted, "dyn"):
         text = f"the expression gives {found.return_type}, not {' or '.join(wanted)}"
         raise InputError(text, place=expression.place, detail=f"  {expression.text.strip()}")

@@ -156,6 +156,10 @@ def _idle_words(file: YamlFile) -> Iterator[InputError]:
                 yield InputError(
                     f"the name {name} is no text", place=place, remedy="Put it in quotes, as the bill has it."
                 )
+            if names[name] != name and names[name] in names:
+                text = f'"{name}" is called "{names[name]}", which is another name itself'
+                place, end = file.place("aliases", field, name), names[names[name]]
+                yield InputError(text, place=place, remedy=f'Aliases are taken once: write "{end}" if that is meant.')
     for index, body in enumerate(file.data["rules"]):
         named = f'rule "{body["name"]}"'
         yield from _no_names(file, index, "platform")

@@ -542,6 +542,27 @@ def test_an_expression_where_a_name_stands_is_refused(tmp_path: Path, where: str
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["ops", "ml-platform"])
+def test_a_name_where_an_expression_stands_is_told_how_to_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    bill, rules = write_csv(tmp_path / "bill.csv", [NLP]), tmp_path / "rules.yaml"
+    rules.write_text(f"{HEAD}rules: [{{name: t, layer: direct, match: 'true', owner: {{team: {name}}}}}]\n")
+    assert main(["allocate", str(bill), "--rules", str(rules), "--output", str(tmp_path / "out")]) == 2
+    assert f"""A name has quotes of its own: '"{name}"'.""" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", ["{a: b, b: c}", "{a: b, b: a}"])
+def test_an_alias_of_an_alias_is_refused(tmp_path: Path, names: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        f"{HEAD}aliases: {{team: {names}}}\n"
+        "rules: [{name: t, layer: direct, match: 'true', owner: {team: tags.team}}]\n"
+    )
+    with pytest.raises(InputError, match=r'rules\.yaml:4:2\d: "a" is called "b", which is another name itself'):
+        load_rules(rules)
+
+
 def test_an_error_that_quotes_a_bill_does_not_steer_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
