@@ -215,5 +215,5 @@ def _compile_error(error: cel.CompileError, expression: Expression) -> InputErro
     if place.line is not None and place.column is not None and len(lines) == 1 and issue.line == 1:
         # Plain scalars stand where their text starts; quoted ones start one character earlier.
         place = Place(place.file, place.line, place.column + issue.column - 1)
-    messages = "; ".join(issue.message for issue in error.issues)
+    messages = "; ".join(dict.fromkeys(issue.message for issue in error.issues))
     return InputError(f"CEL: {messages}", place=place, detail=error.caret(expression.text))

@@ -128,6 +128,8 @@ def _hint(match: re.Match[str], types: str, text: str, column: int, schema: Sche
             return "; write double(...) around the whole number"
         other = f"{written}.0" if "." not in written else str(int(float(written)))
         return f"; write {other} instead of {written}"
+    if operator == "_+_" and "string" in sides:
+        return "; write string(...) around what is no text"
     if "null" in sides and operator in ("_==_", "_!=_"):
         return "; a fact is there or not, and never null: ask has(...)"
     if operator == "@in" and sides[0] == "double" and "int" in types:
