@@ -25,7 +25,6 @@ from spendgate.facts.model import ITEM, Facts, Kind, Part, Workload
 from spendgate.prices.catalogue import Catalogue
 
 _HOURLY = frozenset({Kind.COMPUTE, Kind.NODE_POOL, Kind.TRAINING_JOB, Kind.ENDPOINT, Kind.NOTEBOOK, Kind.DATABASE})
-_ON_NODES = frozenset({Kind.WORKLOAD, Kind.TRAINING_JOB})
 _POD = "pod"
 _MILLIONTH = Decimal("0.000001")
 
@@ -184,13 +183,21 @@ def _lines_of_one(
         if facts.kind in (Kind.WORKLOAD, Kind.TRAINING_JOB, Kind.COMPUTE, Kind.ENDPOINT):
             return pod_lines(facts, payers.pools, catalogue, use)
         return ()
-    if facts.kind in _ON_NODES and facts.accelerator is not None and not facts.instance_type:
-        return pod_lines(facts, payers.pools, catalogue, use)  # tasks and jobs on instances: those are paid for
+    if _runs_on_nodes(facts):
+        return pod_lines(facts, payers.pools, catalogue, use)
     if facts.kind in _HOURLY or (facts.kind is Kind.WORKLOAD and facts.instance_type):
         return reserved_lines(facts, payers.reservations, catalogue, use) or compute_lines(facts, catalogue, use)
     if facts.kind is Kind.NETWORK:
         return network_lines(facts, type_, catalogue, use)
     return ()
+
+
+def _runs_on_nodes(facts: Facts) -> bool:
+    """Tasks with accelerators on instances, and jobs that leave the model to those: they are paid for, not the work."""
+    if facts.accelerator is None or facts.instance_type:
+        return False
+    unnamed = not facts.accelerator.model and "accelerator.model" not in facts.unknowns
+    return facts.kind is Kind.WORKLOAD or (facts.kind is Kind.TRAINING_JOB and unnamed)
 
 
 def _key(workload: Workload) -> Hashable:

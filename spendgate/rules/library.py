@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, raise_together
@@ -14,6 +15,9 @@ from spendgate.rules.patch_rules import patch_faults, read_patch_rules
 from spendgate.rules.variables import order_faults
 from spendgate.shipped import policies_dir
 from spendgate.yamlfile import YamlFile, read_yaml
+
+MOST_FILES: Final = 100_000
+"""A folder of guardrails that holds more (of anything) is a mistake: all of it would be looked through."""
 
 
 def load_library(folders: Iterable[Path] = ()) -> dict[str, Guardrail]:
@@ -29,10 +33,15 @@ def load_folders(folders: Iterable[Path], faults: Faults | None = None) -> dict[
     library: dict[str, Guardrail] = {}
     found = Faults() if faults is None else faults
     for folder in folders:
-        if folder.is_dir():
-            _collect(library, guardrail_files(folder), found)
-        else:
+        if not folder.is_dir():
             found.add(InputError("no such folder of guardrails", place=folder))
+            continue
+        try:
+            files = guardrail_files(folder)
+        except InputError as error:
+            found.add(error)
+            continue
+        _collect(library, files, found)
     if faults is None:
         raise_together(found.errors)
     return {name: guardrail for name, guardrail in library.items() if name not in found.left_out}
@@ -127,12 +136,18 @@ def _collect(library: dict[str, Guardrail], files: Iterable[Path], faults: Fault
 
 def guardrail_files(folder: Path) -> list[Path]:
     """Guardrail files below ``folder``, in order; their tests (``*.test.yaml``) are not among them, nor are the rules
-    of who pays, which lie in a folder ``allocation``."""
-    return sorted(
-        path
-        for path in folder.rglob("*.yaml")
-        if not path.name.endswith(".test.yaml") and "allocation" not in path.relative_to(folder).parts[:-1]
-    )
+    of who pays, which lie in a folder ``allocation``. Raises InputError where it holds more than anybody writes."""
+    found: list[Path] = []
+    seen = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "allocation"]
+        seen += len(names) + len(folders)
+        if seen > MOST_FILES:
+            remedy = "Name the folder that holds the guardrails alone."
+            raise InputError(f"holds more than {MOST_FILES:,} files and folders", place=folder, remedy=remedy)
+        guardrails = (name for name in names if name.endswith(".yaml") and not name.endswith(".test.yaml"))
+        found.extend(Path(parent, name) for name in guardrails)
+    return sorted(found)
 
 
 def _load_shipped(path: Path) -> Guardrail:

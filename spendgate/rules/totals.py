@@ -50,12 +50,13 @@ UNKNOWN_TAG: Final = cel.Message("UnknownTag", {"name": cel.STRING, "key": cel.S
 @dataclass(slots=True)
 class _Share:
     """What one resource, or all with one value of a tag, costs a month (low, expected, high), and what of it has no
-    price. The names are kept in order of declaration."""
+    price. The names are kept in order of declaration. ``inside`` are accelerators of machines that others pay for."""
 
     low: Decimal = _ZERO
     expected: Decimal = _ZERO
     high: Decimal = _ZERO
     accelerators: float = 0.0
+    inside: float = 0.0
     unpriced: dict[str, None] = field(default_factory=dict)
     undetermined: dict[str, None] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class _Share:
         self.expected += other.expected
         self.high += other.high
         self.accelerators += other.accelerators
+        self.inside += other.inside
         if other.unpriced:
             self.unpriced.update(other.unpriced)
             self.undetermined.update(other.undetermined)
@@ -85,6 +87,27 @@ def accelerators_at_most(facts: Facts) -> float:
         return 0.0
     many = facts.count.max if facts.count.max is not None else facts.count.expected
     return facts.accelerator.count * many
+
+
+def accelerators_by_model(workloads: Iterable[Workload], estimate: Estimate) -> dict[str, float]:
+    """``stack.accelerators``: those of each model at the largest sizes, in order of the models.
+
+    What runs on machines or in reserved capacity of the stack adds nothing to those, unless it can grow beyond them.
+    """
+    inside = _inside(estimate)
+    own: dict[str, float] = {}
+    others: dict[str, float] = {}
+    for workload in workloads:
+        facts = workload.facts
+        if facts.accelerator is not None and facts.accelerator.model and facts.count is not None:
+            into = others if workload.resource.address in inside else own
+            into[facts.accelerator.model] = into.get(facts.accelerator.model, 0.0) + accelerators_at_most(facts)
+    return {model: max(own.get(model, 0.0), others.get(model, 0.0)) for model in sorted({*own, *others})}
+
+
+def _inside(estimate: Estimate) -> frozenset[str]:
+    """Addresses of what runs on machines, or in capacity, that other resources of the stack pay for."""
+    return frozenset(line.resource for line in estimate.lines if line.quote.reason is NoPrice.PAID_BY_NODES)
 
 
 def tag_values(
@@ -198,8 +221,7 @@ def _shares(workloads: Iterable[Workload], estimate: Estimate) -> list[tuple[str
 
 
 def _share(workload: Workload, lines: Sequence[CostLine]) -> _Share | None:
-    share = _Share(accelerators=accelerators_at_most(workload.facts))
-    counted = False
+    share, counted = _Share(), False
     for line in lines:
         if line.cost is not None:
             low, expected, high = line.cost.monthly.bounds
@@ -207,13 +229,16 @@ def _share(workload: Workload, lines: Sequence[CostLine]) -> _Share | None:
             share.expected += expected
             share.high += high
         elif line.quote.reason is NoPrice.PAID_BY_NODES:
+            share.inside = accelerators_at_most(workload.facts)
             continue
         else:
             share.unpriced[workload.resource.name] = None
             if line.quote.reason is NoPrice.UNKNOWN_UNTIL_APPLY:
                 share.undetermined[workload.resource.name] = None
         counted = True
-    return share if counted or share.accelerators else None
+    if not share.inside:
+        share.accelerators = accelerators_at_most(workload.facts)
+    return share if counted or share.accelerators or share.inside else None
 
 
 def _plain(key: str, value: str, share: _Share, currency: str) -> dict[str, Any]:
@@ -224,7 +249,7 @@ def _plain(key: str, value: str, share: _Share, currency: str) -> dict[str, Any]
         "expected": float(share.expected),
         "high": float(share.high),
         "text": show_money(share.expected, currency),
-        "accelerators": share.accelerators,
+        "accelerators": max(share.accelerators, share.inside),
         "unpriced": sorted(share.unpriced),
         "undetermined": sorted(share.undetermined),
     }

@@ -22,7 +22,7 @@ from spendgate.rules.totals import (
     COMMITMENT,
     TAG_TOTAL,
     UNKNOWN_TAG,
-    accelerators_at_most,
+    accelerators_by_model,
     commitment_values,
     tag_values,
 )
@@ -190,12 +190,7 @@ class StackContext:
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        accelerators: dict[str, float] = {}
-        for workload in self.workloads:
-            facts = workload.facts
-            if facts.accelerator is not None and facts.accelerator.model and facts.count is not None:
-                model = facts.accelerator.model
-                accelerators[model] = accelerators.get(model, 0.0) + accelerators_at_most(facts)
+        accelerators = accelerators_by_model(self.workloads, self.estimate)
         stack: dict[str, Any] = {
             "name": self.name,
             "project": self.project,

@@ -94,6 +94,22 @@ def test_pods_are_paid_for_by_their_nodes_and_count_accelerators_only() -> None:
     assert (total["expected"], total["accelerators"], total["unpriced"]) == (0.0, 2.0, [])
 
 
+def test_what_runs_on_machines_of_the_stack_adds_no_accelerators_to_theirs() -> None:
+    pod = {
+        "nodeSelector": {"cloud.google.com/gke-accelerator": "nvidia-l4"},
+        "containers": [{"name": "a", "image": "a", "resources": {"limits": {"nvidia.com/gpu": "2"}}}],
+    }
+    job = {"metadata": {"labels": {"team": "nlp"}}, "spec": {"parallelism": 2, "template": {"spec": pod}}}
+    nodes = {"machineType": "g2-standard-24", "resourceLabels": {"team": "nlp"}}
+    pool = {"cluster": "ml", "location": "us-central1-a", "nodeCount": 3, "nodeConfig": nodes}
+    stack = context(
+        {"type": "kubernetes:batch/v1:Job", "name": "train", "properties": job},
+        {"type": "gcp:container/nodePool:NodePool", "name": "pool", "properties": pool},
+    )
+    assert stack.values()["stack"]["accelerators"] == {"L4": 6.0}
+    assert tag_values(stack.workloads, stack.estimate)["by_tag"]["team"]["nlp"]["accelerators"] == 6.0
+
+
 def test_what_costs_nothing_has_no_part_in_it() -> None:
     labelled = {"metadata": {"labels": {"team": "x"}}}
     namespace = {"type": "kubernetes:core/v1:Namespace", "name": "n", "properties": labelled}
