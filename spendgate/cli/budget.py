@@ -76,6 +76,9 @@ def terms_of(options: argparse.Namespace) -> Terms:
     from spendgate.allocate.budget.hold import Terms
 
     growth, saving = (_part(text) for text in (options.growth, options.saving))
+    for name, part in (("--growth", -(growth or 0)), ("--saving", saving or 0)):
+        if part > 1:
+            raise InputError(f"{name} takes more than there is", remedy="A part of the cost is 100 per cent at most.")
     return Terms(_day(options.as_of), _number(options.min_anomaly, "an amount"), growth, saving)
 
 

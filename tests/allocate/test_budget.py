@@ -426,3 +426,22 @@ def test_what_failed_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixt
         told = capsys.readouterr().out
         assert said in told
         assert "(no range from 1 day)" in told
+
+
+@pytest.mark.parametrize("amount", [".inf", ".nan", "1.0e+30", "1000000000000000000000000000000"])
+def test_an_amount_that_is_none_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], amount: str
+) -> None:
+    bill = str(write_csv(tmp_path / "bill.csv", days("12", 1)))
+    (tmp_path / "b.yaml").write_text(f"{BUDGETS}  all: {{monthly: {amount}}}\n", encoding="utf-8")
+    assert main(["budget", "check", bill, "--budgets", str(tmp_path / "b.yaml")]) == 2
+    assert "b.yaml:4:3: " in (said := capsys.readouterr().err)
+    assert "is no amount of money" in said
+
+
+@pytest.mark.parametrize("words", [["--saving", "150"], ["--growth", "-101%"]])
+def test_no_more_is_saved_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    bill = str(write_csv(tmp_path / "bill.csv", days("12", 1)))
+    (tmp_path / "b.yaml").write_text(f"{BUDGETS}  all: {{monthly: 5}}\n", encoding="utf-8")
+    assert main(["budget", "check", bill, "--budgets", str(tmp_path / "b.yaml"), f"{words[0]}={words[1]}"]) == 2
+    assert f"{words[0]} takes more than there is" in capsys.readouterr().err

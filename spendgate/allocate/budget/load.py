@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place
@@ -14,6 +14,9 @@ from spendgate.yamlfile import YamlFile, read_yaml
 
 if TYPE_CHECKING:
     from spendgate.config.budgets import Budget
+
+_MOST: Final = 1e14
+"""The amounts of a bill have fourteen digits before the point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ def _of_bill(yaml: YamlFile) -> Iterator[BillBudget]:
             currency=currency,
             tag=next(((str(key), str(value)) for key, value in body.get("tags", {}).items()), None),
             environments=tuple(body.get("environments", ())),
-            monthly=_amount(body.get("monthly")),
-            daily=_amount(body.get("daily")),
+            monthly=_amount(body.get("monthly"), yaml.key_place("budgets", name)),
+            daily=_amount(body.get("daily"), yaml.key_place("budgets", name)),
         )
 
 
@@ -101,7 +104,7 @@ def _of_project(folder: Path | None, file: Path | None) -> Iterator[BillBudget]:
 def _of_stacks(budgets: Iterable[Budget]) -> Iterator[BillBudget]:
     """Budgets of stacks: a bill knows tags and environments, but not which stack a line is of."""
     for budget in budgets:
-        why = None
+        why, place = None, next(iter(budget.places.values()))
         if budget.stacks:
             why = "it is for single stacks, which a bill does not know"
         elif budget.tag is None and not budget.environments:
@@ -110,14 +113,19 @@ def _of_stacks(budgets: Iterable[Budget]) -> Iterator[BillBudget]:
             why = "it is for single runs, which a bill does not know"
         yield BillBudget(
             name=budget.name,
-            place=next(iter(budget.places.values())),
+            place=place,
             tag=budget.tag,
             environments=budget.environments,
-            monthly=_amount(budget.amounts.get("monthlyUsd")),
-            daily=_amount(budget.amounts.get("dailyUsd")),
+            monthly=_amount(budget.amounts.get("monthlyUsd"), place),
+            daily=_amount(budget.amounts.get("dailyUsd"), place),
             unchecked=why,
         )
 
 
-def _amount(written: float | None) -> Decimal | None:
-    return None if written is None else Decimal(str(written))
+def _amount(written: float | None, place: Place) -> Decimal | None:
+    """Raises InputError for an amount that no bill reaches (``.inf``, ``.nan``)."""
+    if written is None:
+        return None
+    if not abs(written) < _MOST:
+        raise InputError(f"{written} is no amount of money", place=place, remedy="Leave a budget out to have none.")
+    return Decimal(str(written))

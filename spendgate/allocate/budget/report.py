@@ -85,7 +85,7 @@ def _budget(checked: Checked, currency: str) -> list[str]:
     lines = [f"{checked.state.upper():<10} {budget.name} ({of})"]
     rate = checked.rate
     if budget.monthly is not None:
-        used = f", {rate.spent / budget.monthly:,.0%}" if budget.monthly else ""
+        used = f", {round(rate.spent / budget.monthly, 2) + 0:,.0%}" if budget.monthly else ""
         lines.append(f"           month {_money(budget.monthly, currency)}{used}: {_rate(rate, currency)}")
     if budget.daily is not None:
         over = (
