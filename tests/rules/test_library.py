@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from spendgate.errors import InputError
+from spendgate.rules import library
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Selected
-from spendgate.rules.library import guardrail_files, load_guardrail, load_library
+from spendgate.rules.library import Faults, guardrail_files, load_folders, load_guardrail, load_library
 from spendgate.rules.selection import library_of
 from spendgate.shipped import policies_dir
 
@@ -29,10 +30,10 @@ def test_a_broken_guardrail_gives_the_error_that_lies_beside_it(folder: Path) ->
 
 
 def test_the_shipped_library_loads_and_every_guardrail_lies_in_the_folder_of_its_category() -> None:
-    library = load_library()
-    assert len(library) >= 12
+    shipped = load_library()
+    assert len(shipped) >= 12
     for path in guardrail_files(policies_dir()):
-        assert library[path.stem].category == path.parent.name
+        assert shipped[path.stem].category == path.parent.name
 
 
 @pytest.mark.parametrize("name", [path.stem for path in guardrail_files(policies_dir())])
@@ -52,6 +53,20 @@ def test_every_shipped_guardrail_compiles_with_the_engine_in_python_too(monkeypa
     monkeypatch.setenv("SPENDGATE_CEL", "cel-python")
     for guardrail in whole_library().values():
         compile_guardrail(Selected(guardrail, guardrail.enforcement, guardrail.defaults))
+
+
+def test_a_folder_that_holds_a_whole_machine_is_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "MOST_FILES", 10)
+    for number in range(11):
+        (tmp_path / str(number)).mkdir()
+    (tmp_path / "10" / "up").symlink_to(tmp_path)
+    faults = Faults()
+    load_folders([tmp_path], faults)
+    assert [str(fault) for fault in faults.errors] == [
+        f"{tmp_path}: holds more than 10 files and folders\nName the folder that holds the guardrails alone."
+    ]
 
 
 def test_two_guardrails_of_one_name_are_an_error(tmp_path: Path) -> None:
