@@ -16,12 +16,22 @@ GROUP: Final = "spendgate.packs"
 def find(name: str) -> tuple[Path, str]:
     """The folder of an installed pack, by the name of its entry point or of its package, and its pinned reference.
 
-    Raises InputError where there is none.
+    Raises InputError where there is none, and where several may be meant: whoever is installed beside a pack could take
+    its name.
     """
-    points = {point.name: point for point in metadata.entry_points(group=GROUP)}
+    found = metadata.entry_points(group=GROUP)
+    points = {point.name: point for point in found}
     point = points.get(name)
-    module = point.value.partition(":")[0].strip() if point else name
-    if not all(part.isidentifier() for part in module.split(".")):
+    meant = {_module(one) for one in found if one.name == name}
+    if _is_module(name) and (own := _folder(name)) is not None and (own / "pack.yaml").is_file():
+        meant.add(name)
+    if len(meant) > 1:
+        raise InputError(
+            f'several installed packages are named "{name}": {", ".join(sorted(meant))}',
+            remedy="Uninstall what is not meant.",
+        )
+    module = _module(point) if point else name
+    if not _is_module(module):
         raise InputError(
             f'no installed pack "{name}"',
             remedy=did_you_mean(name, points) or "Name the package that holds its pack.yaml: python:acme.packs.gpu.",
@@ -35,6 +45,14 @@ def find(name: str) -> tuple[Path, str]:
     if not (folder / "pack.yaml").is_file():
         raise InputError("holds no pack.yaml", place=folder, remedy="It has to be among the package's data.")
     return folder, f"python:{module}{_release(point, module)}"
+
+
+def _module(point: metadata.EntryPoint) -> str:
+    return point.value.partition(":")[0].strip()
+
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def _folder(module: str) -> Path | None:

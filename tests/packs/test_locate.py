@@ -285,6 +285,15 @@ class TestInstalled:
     def test_a_pack_is_found_by_the_name_of_its_entry_point(self, site: Path) -> None:
         assert load_pack("python:acme-costs").origin == "python:acme_packs.costs==2.3.0"
 
+    @pytest.mark.parametrize("taken", ["acme-costs", "acme_packs.costs"])
+    def test_a_package_beside_it_does_not_take_its_name(self, taken: str, site: Path) -> None:
+        info = site / "evil-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[spendgate.packs]\n{taken} = evil\n", encoding="utf-8")
+        with pytest.raises(InputError, match=f'several installed packages are named "{taken}": acme_packs.costs, evil'):
+            load_pack(f"python:{taken}")
+
     def test_what_is_not_installed_is_told_with_what_is(self, site: Path) -> None:
         with pytest.raises(InputError, match='did you mean "acme-costs"'):
             load_pack("python:acme-cost")
