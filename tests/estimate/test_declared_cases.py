@@ -107,7 +107,7 @@ def check(line: CostLine, expected: Mapping[str, Any]) -> None:
     check_source(line.quote.source, expected["source"])
     monthly = figures(expected["monthly"])
     check_range(line.cost.monthly, expected["monthly"])
-    if line.unit == "hour":
+    if line.unit.endswith("hour"):
         check_range(line.cost.hourly, expected.get("hourly") or times(expected["quantity"], price))
         check_range(
             line.cost.daily,
