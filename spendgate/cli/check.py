@@ -123,9 +123,24 @@ def _run(options: argparse.Namespace) -> int:
             from spendgate.report.wording import summary
 
             print(f"{summary(verdict)}\nthe report is in {options.output}")
+        if options.output is None and sys.stdout.isatty() and (hint := first_steps(verdict, options)):
+            print(hint)
     for report in dict.fromkeys(report for checked in verdict.inputs for report in checked.reports):
         _write(_renderer(report.format, report.output)(verdict), report.output, in_new_folders=True)
     return int(verdict.exit_code)
+
+
+def first_steps(verdict: Verdict, options: argparse.Namespace) -> str | None:
+    """What a person is told whose program is refused where the project has chosen no settings."""
+    from spendgate.config import FILE_NAME, find_config
+
+    if verdict.passed or options.format != "terminal" or options.settings or options.pack:
+        return None
+    bare = [checked.path for checked in verdict.inputs if checked.path.is_dir() and find_config(checked.path) is None]
+    if not bare:
+        return None
+    where = "" if bare[0] == Path() else f" {bare[0]}"
+    return f"No {FILE_NAME} is there: `spendgate init{where}` starts one, with lists and budgets for you to choose."
 
 
 def _check_one(path: Path, options: argparse.Namespace, config: dict[str, str], progress: _Progress) -> Checked:
