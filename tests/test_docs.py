@@ -101,11 +101,14 @@ def test_the_jobs_of_the_docs_are_yaml_that_writes_the_report_which_they_show() 
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "pull-requests.md").read_text("utf-8"), re.DOTALL)
     github, gitlab = (YAML(typ="safe", pure=True).load(block) for block in blocks)
     steps = [step["run"] for step in github["jobs"]["check"]["steps"] if "run" in step]
-    scripts = [*gitlab["spendgate"]["script"], *gitlab["spendgate"]["after_script"]]
+    scripts = [*gitlab["spendgate"]["script"], *gitlab["spendgate-comment"]["script"]]
     for lines in (steps, scripts):
         (check,) = [line for line in lines if line.startswith("spendgate check")]
         written = check.partition("--output ")[2]
         assert sum(written in line for line in lines) > 1
+    # What the program could read while it runs holds no token.
+    assert "TOKEN" not in str(gitlab["spendgate"])
+    assert github["jobs"]["check"]["steps"][0]["with"]["persist-credentials"] is False
 
 
 def test_the_guardrail_of_the_docs_passes_its_tests(spendgate: Run, tmp_path: Path) -> None:
