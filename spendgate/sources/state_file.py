@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate.errors import InputError, Place
+from spendgate.paths import as_named
 from spendgate.resource import Declaration, Value
 from spendgate.sources.project import PROJECT_FILES
 from spendgate.sources.states import MARKS, messages_of, resources_of, value_of
@@ -206,7 +207,9 @@ def _something_else(document: Mapping[str, Any], path: Path) -> InputError:
 
 
 def _root(path: Path) -> Path:
-    folder = (Path.cwd() if path == STDIN else path.resolve().parent).resolve()
+    """The folder of the project that a file lies in, as the file is called: a link in its place, or on the way to it,
+    does not lead to a project with other settings."""
+    folder = as_named(Path()) if path == STDIN else as_named(path).parent
     for candidate in (folder, *folder.parents):
         if any((candidate / name).is_file() for name in PROJECT_FILES):
             return candidate

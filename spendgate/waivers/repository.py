@@ -11,6 +11,7 @@ from shutil import which
 from typing import Final
 
 from spendgate.errors import InputError
+from spendgate.paths import as_named
 
 _ELSEWHERE: Final = frozenset(
     {
@@ -26,21 +27,6 @@ _ELSEWHERE: Final = frozenset(
     }
 )
 """Variables of a hook that runs this: they would point git at another repository, or at another root of this one."""
-
-
-def as_named(path: Path) -> Path:
-    """A path as it is called, absolute and without ``..``, with the links on it as they are; a working directory is
-    called as the shell calls it."""
-    here = os.environ.get("PWD", "")
-    base = Path(here) if os.path.isabs(here) and _same(Path(here), Path.cwd()) else Path.cwd()
-    return Path(os.path.normpath(base / path))
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
 
 
 def root_of(directory: Path, asked_by: str) -> Path:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from spendgate.errors import InputError, InputErrors, Place
+from spendgate.paths import as_named
 from spendgate.rules.guardrail import Enforcement, Severity
 from spendgate.shipped import packs_dir, policies_dir
 from spendgate.verdict import Finding, Status
 from spendgate.waivers.load import shown
 from spendgate.waivers.model import FILE_NAME, TRUST_CHANGED, Rules
-from spendgate.waivers.repository import as_named, commit_of, git, root_of
+from spendgate.waivers.repository import commit_of, git, root_of
 
 if TYPE_CHECKING:
     from spendgate.config import Config

@@ -226,6 +226,31 @@ def test_links_inside_the_repository_lead_where_they_led_in_the_revision(
     assert [one["guardrail"] for one in report(capsys, "--trust-from", "main")["findings"]] == ["gpu-approved-models"]
 
 
+def test_a_preview_is_judged_by_the_settings_of_where_it_is_said_to_lie(
+    infra: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A change that puts a link in place of the file, or of a folder on the way to it."""
+    urn = "urn:pulumi:dev::demo::aws:ec2/instance:Instance::gpu"
+    new = {"urn": urn, "custom": True, "type": "aws:ec2/instance:Instance", "inputs": {"instanceType": "p5.48xlarge"}}
+    preview = json.dumps({"steps": [{"op": "create", "urn": urn, "newState": new}]})
+    for name in ("lax", "strict"):
+        (infra / name / "prod").mkdir(parents=True)
+        (infra / name / "prod" / "Pulumi.yaml").write_bytes((infra / "Pulumi.yaml").read_bytes())
+        (infra / name / "prod" / "preview.json").write_text(preview, encoding="utf-8")
+    off = ONLY.replace("./own", "../own") + "guardrails: {gpu-approved-models: {enforcement: disabled}}\n"
+    (infra / "lax" / "spendgate.yaml").write_text(off, encoding="utf-8")
+    commit()
+    assert report(capsys, "lax/prod/preview.json", "--trust-from", "main")["findings"] == []
+    (infra / "strict" / "prod" / "preview.json").unlink()
+    (infra / "strict" / "prod" / "preview.json").symlink_to("../../lax/prod/preview.json")
+    (found,) = report(capsys, "strict/prod/preview.json", "--trust-from", "main")["findings"]
+    assert found["guardrail"] == "gpu-approved-models"
+    (infra / "strict").rename(infra / "was")
+    (infra / "strict").symlink_to("lax")
+    (found,) = report(capsys, "strict/prod/preview.json", "--trust-from", "main")["findings"]
+    assert found["guardrail"] == "gpu-approved-models"
+
+
 def test_a_waiver_that_one_input_uses_is_not_called_unused_in_another(
     infra: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
