@@ -97,6 +97,7 @@ def inherited_provider(deployment: Deployment, type_: str, parent: str) -> str:
 
 def outputs(request: Any, properties: Any, secret_names: Any) -> Any:
     """The inputs as outputs, in which the outputs that the program wants secret are so: unknown where not given."""
+    properties = _named(request, properties)
     if not secret_names or not request.acceptSecrets:
         return properties
     from google.protobuf import struct_pb2
@@ -115,6 +116,26 @@ def outputs(request: Any, properties: Any, secret_names: Any) -> Any:
             signed.Clear()
             signed.fields[SIGNATURE].string_value = SECRET
             signed.fields["value"].CopyFrom(value)
+    return result
+
+
+def _named(request: Any, properties: Any) -> Any:
+    """Objects of Kubernetes have a name and a namespace in their metadata, which the provider gives them where the
+    program does not: programs take them from there by key."""
+    if not request.type.startswith("kubernetes:") or "metadata" not in properties.fields:
+        return properties
+    metadata = properties.fields["metadata"]
+    if metadata.WhichOneof("kind") != "struct_value" or SIGNATURE in metadata.struct_value.fields:
+        return properties
+    missing = [name for name in ("name", "namespace") if name not in metadata.struct_value.fields]
+    if not missing:
+        return properties
+    from google.protobuf import struct_pb2
+
+    result = struct_pb2.Struct()
+    result.CopyFrom(properties)
+    for name in missing:
+        result.fields["metadata"].struct_value.fields[name].string_value = UNKNOWN_TEXT
     return result
 
 

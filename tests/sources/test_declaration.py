@@ -255,3 +255,24 @@ def test_what_a_library_declares_is_placed_where_the_program_calls_for_it(progra
     resources = {resource.type: resource for resource in run_program(folder).resources}
     assert str(resources["kubernetes:core/v1:ConfigMap"].position) == "__main__.py:4"
     assert not any("site-packages" in str(resource.position) for resource in resources.values())
+
+
+def test_a_kubernetes_object_has_a_name_that_its_provider_makes(program: Callable[..., Path]) -> None:
+    folder = program(
+        """
+        import pulumi_kubernetes as k8s
+
+        space = k8s.core.v1.Namespace("space", metadata={"labels": {"team": "nlp"}})
+        named = k8s.core.v1.Namespace("named", metadata={"name": "own"})
+        k8s.core.v1.ConfigMap("inside", metadata={"namespace": space.metadata["name"], "name": space.metadata.name})
+        k8s.core.v1.ConfigMap("beside", metadata={"namespace": named.metadata["name"]})
+        """
+    )
+    declaration = run_program(folder)
+    inside, beside = (named(declaration, name).properties["metadata"] for name in ("inside", "beside"))
+    assert isinstance(inside, dict)
+    assert isinstance(beside, dict)
+    assert inside["namespace"] is inside["name"] is UNKNOWN
+    assert beside["namespace"] == "own"
+    assert named(declaration, "space").properties["metadata"] == {"labels": {"team": "nlp"}}
+    assert named(declaration, "space").address in named(declaration, "inside").dependencies
