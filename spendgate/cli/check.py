@@ -275,6 +275,9 @@ def _write(text: str, output: Path | None, *, in_new_folders: bool = False) -> N
         return
     try:
         if in_new_folders:
+            if not output.resolve().is_relative_to(Path.cwd()):  # a change that is checked could put a link there
+                remedy = "Remove the link, or use --output."
+                raise InputError("leads out of the folder in which the command runs", place=output, remedy=remedy)
             output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -46,6 +46,20 @@ def test_a_report_outside_the_working_directory_is_refused(spendgate: Run, proje
     assert "below the folder in which the command runs" in done.stderr
 
 
+@pytest.mark.parametrize("link", ["cost.md", "out"])
+def test_a_report_is_not_written_where_a_link_leads(spendgate: Run, project: Path, link: str) -> None:
+    inside = project / "inside"
+    inside.mkdir()
+    (project / "profile").write_text("mine", encoding="utf-8")
+    (project / "stack.json").rename(inside / "stack.json")
+    configure(inside, "[{format: markdown, output: out/cost.md}, {format: markdown, output: cost.md}]")
+    (inside / link).symlink_to("../profile" if link == "cost.md" else "..")
+    done = spendgate("check", "stack.json", cwd=inside)
+    assert done.returncode == 2
+    assert "cost.md: leads out of the folder in which the command runs" in done.stderr
+    assert ((project / "profile").read_text("utf-8"), (project / "cost.md").exists()) == ("mine", False)
+
+
 @pytest.mark.parametrize("format", ["terminal", "json", "markdown"])
 def test_a_report_in_a_file_leaves_its_verdict_on_the_terminal(spendgate: Run, project: Path, format: str) -> None:
     shown = spendgate("check", "stack.json", cwd=project, env={"COLUMNS": "140"}).stdout.splitlines()[-1]
