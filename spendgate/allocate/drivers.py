@@ -178,6 +178,9 @@ def known_columns(columns: tuple[str, ...], driver: Driver, file: Path) -> None:
         raise InputError("the table names no owner", place=file, remedy=remedy)
 
 
+_MONTH: Final = len("2026-03")
+
+
 def _window(text: str | None, window: Window, file: Path, number: int) -> date:
     try:
         day = _day((text or "").strip())
@@ -185,12 +188,17 @@ def _window(text: str | None, window: Window, file: Path, number: int) -> date:
         raise InputError(
             f'row {number}: "{text}" is no day', place=file, remedy="Write 2026-03-01 or 2026-03."
         ) from None
-    return day.replace(day=1) if window is Window.MONTH else day
+    if window is Window.MONTH:
+        return day.replace(day=1)
+    if len((text or "").strip()) == _MONTH:
+        remedy = "Write its days, or let the rule split by the month: window: month."
+        raise InputError(f'row {number}: "{text}" is a month, and a rule splits by the day', place=file, remedy=remedy)
+    return day
 
 
 def _day(text: str) -> date:
     """The day of a text, in UTC as those of the bill."""
-    if len(text) == 7:
+    if len(text) == _MONTH:
         return date.fromisoformat(f"{text}-01")
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()

@@ -180,6 +180,9 @@ def _idle_words(file: YamlFile) -> Iterator[InputError]:
             text = f"{named}: the shares pay all of it, nothing is left for platform"
             remedy = "Leave platform out, or split by percent."
             yield InputError(text, place=file.key_place("rules", index, "platform"), remedy=remedy)
+        if "platform" in body and body["layer"] == Layer.PROPORTIONAL and body.get("idle") != Idle.TO_PLATFORM:
+            text, remedy = f"{named}: platform pays nothing here", "Leave it out, or say idle: to_platform."
+            yield InputError(text, place=file.key_place("rules", index, "platform"), remedy=remedy)
         if not isfinite(body.get("minimumShare", 0)):
             place = file.place("rules", index, "minimumShare")
             yield InputError(f"{named}: the minimum share is no number", place=place)

@@ -563,6 +563,26 @@ def test_an_alias_of_an_alias_is_refused(tmp_path: Path, names: str) -> None:
         load_rules(rules)
 
 
+def test_a_month_of_use_is_not_taken_for_its_first_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bill, rules = write_csv(tmp_path / "bill.csv", [POOL, {**POOL, "ChargePeriodStart": "2026-03-02"}]), "rules.yaml"
+    (tmp_path / "use.csv").write_text(f"{USED}2026-03,a,nlp,1\n", encoding="utf-8")
+    words = ["allocate", str(bill), "--rules", str(tmp_path / rules), "--drivers", f"use={tmp_path / 'use.csv'}"]
+    (tmp_path / rules).write_text(HEAD + RULES, encoding="utf-8")
+    assert main([*words, "--output", str(tmp_path / "out")]) == 2
+    assert 'use.csv: row 1: "2026-03" is a month, and a rule splits by the day' in capsys.readouterr().err
+    (tmp_path / rules).write_text(HEAD + RULES.replace("driver: use}", "driver: use, window: month}"), encoding="utf-8")
+    assert main([*words, "--output", str(tmp_path / "out")]) == 0
+    assert "unallocated $0.00" in capsys.readouterr().out
+
+
+def test_a_platform_that_pays_nothing_is_refused(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    pays = RULES.replace("driver: use}", "driver: use, idle: to_pool, platform: {team: ops}}")
+    rules.write_text(HEAD + pays, encoding="utf-8")
+    with pytest.raises(InputError, match='rule "pool": platform pays nothing here'):
+        load_rules(rules)
+
+
 def test_an_error_that_quotes_a_bill_does_not_steer_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

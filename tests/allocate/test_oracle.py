@@ -123,7 +123,8 @@ def written(rule: Mapping[str, Any], name: str) -> str:
         words.append(f'owner: {{team: "{rule["team"]}"}}')
     elif rule["layer"] == "proportional":
         words += ["pool: tags.pool", "driver: use", f"window: {rule['window']}", f"idle: {rule['idle']}"]
-        words += [f"minimumShare: {rule['least']}", "platform: {team: platform}"]
+        words += [f"minimumShare: {rule['least']}"]
+        words += ["platform: {team: platform}"] if rule["idle"] == "to_platform" else []
     elif rule["split"] == "central":
         words += ["split: central", "platform: {team: platform}"]
     else:

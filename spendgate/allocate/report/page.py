@@ -105,7 +105,8 @@ def _by_fields(report: Report) -> Safe:
     known = report.figures.by_field
     found = [_by_field(report, field_, known[field_]) for field_ in TITLES if field_ in known and field_ != "team"]
     wanted = [TITLES[field_] for field_ in TITLES if field_ not in known]
-    note = f"No line of this bill has a {' or '.join(wanted)}." if wanted else ""
+    listed = " or ".join(filter(None, (", ".join(wanted[:-1]), *wanted[-1:])))
+    note = f"No line of this bill has a {listed}." if wanted else ""
     return section(
         "fields",
         "By product, model, run type and environment",
