@@ -127,15 +127,17 @@ def screen(seen: Observed, folder: Path, target: Path, above: Path | None, *, co
     yield ""
     where = "" if folder == Path() else f" {folder}"
     yield strong("next")
-    yield f"  spendgate check{where}          what it costs and what is refused; in CI the same command: exit 1 is a no"
+    yield f"  spendgate check{where}          what it costs, and what is refused (exit 1)"
     yield f"  spendgate config show{where}    what holds, and where it comes from"
 
 
 def _line(label: str, text: str) -> Iterator[str]:
+    import shutil
     import textwrap
 
     if text:
         shown = "".join(char if char.isprintable() else "\ufffd" for char in text)
+        width = max(60, min(shutil.get_terminal_size((110, 40)).columns, 110))
         yield from textwrap.wrap(
-            shown, 110, initial_indent=f"  {label:<13} ", subsequent_indent=" " * 16, break_on_hyphens=False
+            shown, width, initial_indent=f"  {label:<13} ", subsequent_indent=" " * 16, break_on_hyphens=False
         )
