@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--max-error",
-        type=float,
+        type=percentage,
         metavar="PCT",
         help="exit 1 where the WAPE (all absolute errors over the billed sum) is above, or nothing matches",
     )
@@ -63,6 +63,11 @@ def parser() -> argparse.ArgumentParser:
         "--output", "-o", type=Path, metavar="FILE", help="write the report there (default: standard output)"
     )
     return parser
+
+
+def percentage(text: str) -> float:
+    """``20`` or ``20%``; the name stands in the error of argparse."""
+    return float(text.removesuffix("%"))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -554,7 +554,7 @@ def test_every_format_says_the_accuracy_and_json_keeps_its_schema(estimate: Path
     assert "```yaml\nresources:" in page
 
 
-@pytest.mark.parametrize(("most", "code"), [("1000", 0), ("1", 1)])
+@pytest.mark.parametrize(("most", "code"), [("1000", 0), ("1", 1), ("1000%", 0), ("1%", 1)])
 def test_the_command_exits_1_above_the_error_that_is_allowed(
     estimate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], most: str, code: int
 ) -> None:
