@@ -111,7 +111,9 @@ def screen(seen: Observed, folder: Path, target: Path, above: Path | None, *, co
     clouds = ", ".join(f"{name} ({number})" for name, number in seen.clouds.items())
     yield from _line("clouds", clouds)
     yield from _line("kinds", ", ".join(many(number, kind) for kind, number in seen.kinds.items()))
-    yield from _line("accelerators", ", ".join(f"{model} (up to {n:g})" for model, n in seen.accelerators.items()))
+    # Of what may start machines (a pool of Karpenter) it is known which, and not how many.
+    models = (f"{model} (up to {most:g})" if most else model for model, most in seen.accelerators.items())
+    yield from _line("accelerators", ", ".join(models))
     yield from _line("regions", ", ".join(f"{name} ({number})" for name, number in seen.regions.items()))
     keys = ", ".join(f"{key} ({number})" for key, number in list(seen.tag_keys.items())[:8])
     yield from _line("tags", f"{keys or 'none'}, of {seen.taggable} taggable" if seen.taggable else "")

@@ -89,3 +89,15 @@ def test_a_folder_that_is_no_project(spendgate: Run, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Pulumi.yaml" in done.stderr
     assert not (tmp_path / "spendgate.yaml").exists()
+
+
+def test_accelerators_whose_number_nobody_bounds_are_named_without_one(
+    spendgate: Run, project: Callable[..., Path]
+) -> None:
+    pool = (
+        "import pulumi_kubernetes as k8s\n"
+        "k8s.apiextensions.CustomResource('gpu', api_version='karpenter.sh/v1', kind='NodePool', spec={'template': {'spec':"
+        " {'requirements': [{'key': 'node.kubernetes.io/instance-type', 'operator': 'In', 'values': ['g6.xlarge']}]}}})\n"
+    )
+    said = spendgate("init", cwd=project(pool)).stdout
+    assert "accelerators L4" in [" ".join(line.split()) for line in said.splitlines()]
