@@ -98,9 +98,11 @@ def tags_asked(rules: Iterable[Rule]) -> dict[str, str]:
     return asked
 
 
-def said_of_rules(rules: RuleSet, disputes: Iterable[Dispute], decided: Container[str]) -> Iterator[str]:
-    """What a reader would not expect of the rules: another cost than the billed one, and rules that decide lines to
-    resolve a dispute that nobody has."""
+def said_of_rules(
+    rules: RuleSet, disputes: Iterable[Dispute], decided: Container[str], disputed: Container[str]
+) -> Iterator[str]:
+    """What a reader would not expect of the rules: another cost than the billed one, rules that decide lines to
+    resolve a dispute that nobody has, and disputes of no line."""
     if rules.amount is not Amount.BILLED:
         yield f"Allocated is {rules.amount.column}, as the rules say (cost: {rules.amount}), not what was billed."
     known = [dispute.name for dispute in disputes]
@@ -109,6 +111,10 @@ def said_of_rules(rules: RuleSet, disputes: Iterable[Dispute], decided: Containe
             near = did_you_mean(rule.dispute, known)
             end = f": {near}" if near else "."
             yield f'{rule.name} resolves the dispute "{rule.dispute}", which is not among them{end}'
+    resolved = {rule.dispute for rule in rules.rules if rule.name in decided}
+    for name in known:
+        if name not in disputed and name not in resolved:
+            yield f"The dispute {name} has no line: none matches, or a dispute before it has them."
 
 
 def hint(tags: str | None, asked: Mapping[str, str]) -> str:

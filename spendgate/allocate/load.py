@@ -67,6 +67,11 @@ def load_disputes(path: Path) -> tuple[Dispute, ...]:
     """The disputes of one file. Raises InputError with line and column of every fault."""
     file = read_plain(path)
     schemas.validate(file, "disputes")
+    names = [body["name"] for body in file.data["disputes"]]
+    twice = (at for at, name in enumerate(names) if name in names[:at])
+    raise_together(
+        [InputError(f'two disputes are named "{names[at]}"', place=file.place("disputes", at, "name")) for at in twice]
+    )
     return tuple(
         Dispute(
             body["name"],

@@ -136,7 +136,7 @@ def outcome_of(
         bad_tags=written.bad_tags,
         noticed=(
             *noticed([path for path in request.bills if path.exists()]),
-            *said_of_rules(request.rules, request.disputes, matched),
+            *said_of_rules(request.rules, request.disputes, matched, {row["dispute"] for row in disputed}),
             *_commitments(rows, written, request.rules.amount.column, counted["currency"]),
         ),
         rest=rest,

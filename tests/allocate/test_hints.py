@@ -12,9 +12,10 @@ pytest.importorskip("ibis", reason="DuckDB and Ibis are not installed: pip insta
 
 from spendgate.allocate.engine import Rest
 from spendgate.allocate.findings import hint
-from spendgate.allocate.load import load_rules
+from spendgate.allocate.load import load_disputes, load_rules
 from spendgate.allocate.run import Request, allocate, engine
 from spendgate.allocate.text import notes, to_text
+from spendgate.errors import InputError
 from tests.allocate.bills import HEAD, line, run, write_csv
 from tests.conftest import Run
 
@@ -117,3 +118,28 @@ def test_what_lies_beyond_twelve_decimals_is_written_out_and_little_is_not_nothi
     assert "The bill has -0.0000000000001 USD beyond twelve decimals." in notes(outcome)
     outcome, _ = run(tmp_path, [line("100000", tags={"team": "nlp"}), line("1")], BY_TEAM)
     assert "unallocated $1.00 (<0.1%) on 1 line" in to_text(outcome, "out")
+
+
+def test_a_dispute_of_no_line_is_told_and_a_resolved_one_is_not(tmp_path: Path) -> None:
+    opened = "reason: why, openedBy: nlp, opened: 2026-03-02"
+    disputes = f"""
+apiVersion: spendgate.dev/v1
+kind: Disputes
+disputes:
+  - {{name: typo, match: 'tags.team == "npl"', {opened}}}
+  - {{name: done, match: 'tags.team == "vision"', {opened}}}
+"""
+    rules = """
+rules:
+  - {name: r, layer: override, match: 'tags.team == "vision"', owner: {team: "'x'"}, dispute: done,
+     effective: {until: 2027-01-01}}
+"""
+    outcome, _ = run(tmp_path, [line("1", tags={"team": "vision"})], rules, None, disputes)
+    assert outcome.noticed == ("The dispute typo has no line: none matches, or a dispute before it has them.",)
+
+
+def test_two_disputes_of_one_name_are_refused(tmp_path: Path) -> None:
+    one = "{name: a, match: 'true', reason: why, openedBy: nlp, opened: 2026-03-02}"
+    (tmp_path / "d.yaml").write_text(f"apiVersion: spendgate.dev/v1\nkind: Disputes\ndisputes: [{one}, {one}]\n")
+    with pytest.raises(InputError, match='two disputes are named "a"'):
+        load_disputes(tmp_path / "d.yaml")
