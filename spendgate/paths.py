@@ -1,9 +1,28 @@
-"""Paths as they are called, rather than where the links on them lead."""
+"""Paths as files and users name them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from spendgate.errors import InputError, Place
+
+
+def path_in(folder: Path, written: str, place: Place | None = None) -> Path:
+    """The path that is written in a file of ``folder``; ``~`` is the user's own. What is there is not said.
+
+    Raises InputError for what no file can be called, for a link that leads to itself, and for what may not be seen.
+    """
+    try:
+        path = folder / Path(written).expanduser()
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        shown = written if len(written) < 80 else f"{written[:79]}…"
+        raise InputError(f'"{shown}" cannot be found: {why}', place=place) from None
+    return path
 
 
 def as_named(path: Path) -> Path:

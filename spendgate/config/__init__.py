@@ -27,6 +27,7 @@ from spendgate.config.organization import (
     policies_from,
 )
 from spendgate.errors import InputError, Place, raise_together
+from spendgate.paths import path_in
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import DEFAULT_PACK, Pack, Setting, load_pack, settings_from
 from spendgate.shipped import packs_dir
@@ -200,9 +201,10 @@ def _allocation(yaml: YamlFile, base: Path) -> AllocationFiles | None:
     named: dict[str, Any] = found if isinstance(found, dict) else {"rules": found}
     words = named["rules"] if isinstance(named["rules"], list) else [named["rules"]]
     is_file = [Path(word).suffix or len(Path(word).parts) > 1 for word in words]
-    rules = tuple(base / word if file else str(word) for word, file in zip(words, is_file, strict=True))
-    drivers = {name: base / file for name, file in named.get("drivers", {}).items()}
-    return AllocationFiles(rules, drivers, yaml.place("allocation"))
+    place = yaml.place("allocation")
+    rules = tuple(path_in(base, word, place) if file else str(word) for word, file in zip(words, is_file, strict=True))
+    drivers = {name: path_in(base, file, place) for name, file in named.get("drivers", {}).items()}
+    return AllocationFiles(rules, drivers, place)
 
 
 def _report(yaml: YamlFile, index: int) -> Report:
@@ -214,6 +216,7 @@ def _report(yaml: YamlFile, index: int) -> Report:
             place=yaml.place("reports", index, "output"),
             remedy="Name it relative to that folder, without .. in it, or use --output.",
         )
+    path_in(Path(), item["output"], yaml.place("reports", index, "output"))
     return Report(item["format"], output)
 
 
@@ -261,7 +264,7 @@ def find_config(folder: Path) -> Path | None:
 
 def _usage(yaml: YamlFile, base: Path) -> Path:
     """The usage file that a spendgate.yaml names; else the one beside it, where there is one."""
-    return base / str(yaml.data.get("usage", USAGE_FILE))
+    return path_in(base, str(yaml.data.get("usage", USAGE_FILE)), yaml.place("usage"))
 
 
 def _usage_for(

@@ -11,6 +11,7 @@ from spendgate import schemas
 from spendgate.config.budgets import Budget, budgets_from
 from spendgate.config.environment import Environment, environments_from
 from spendgate.errors import InputError, Place
+from spendgate.paths import path_in
 from spendgate.rules.guardrail import Layer
 from spendgate.rules.selection import Pack, Setting, load_pack, settings_from
 from spendgate.yamlfile import YamlFile, read_yaml
@@ -46,10 +47,10 @@ def find_organization(project: YamlFile | None, base: Path) -> tuple[Path, str] 
     Raises InputError where a file is named that does not exist.
     """
     if named := os.environ.get(VARIABLE):
-        return _existing(Path(named).expanduser(), VARIABLE, None), VARIABLE
+        return _existing(path_in(Path(), named, Place(VARIABLE)), VARIABLE, None), VARIABLE
     if project is not None and (written := project.data.get("organization")):
         place = project.place("organization")
-        return _existing(base / Path(written).expanduser(), "organization", place), str(place)
+        return _existing(path_in(base, written, place), "organization", place), str(place)
     path = user_file()
     return (path, "the user's configuration folder") if path is not None and path.is_file() else None
 
@@ -86,7 +87,7 @@ def load_organization(path: Path, named_by: str, shown_as: str) -> Organization:
         budgets=budgets_from(yaml, Layer.ORGANIZATION),
         named_by=named_by,
         pack_signers=demand,
-        usage=base / Path(yaml.data["usage"]).expanduser() if "usage" in yaml.data else None,
+        usage=path_in(base, yaml.data["usage"], yaml.place("usage")) if "usage" in yaml.data else None,
         faults=(*wrong_packs, *wrong_policies),
     )
 
@@ -105,24 +106,29 @@ def packs_from(yaml: YamlFile, base: Path, demand: Demand | None) -> tuple[tuple
 
 def policies_from(yaml: YamlFile, base: Path) -> tuple[tuple[Path, ...], tuple[InputError, ...]]:
     """The folders of guardrails that a file names, relative to it, and what is wrong with those that are not there."""
-    folders = [base / name for name in yaml.data.get("policies", ())]
-    faults = [
-        InputError(
-            f'no such folder of guardrails: "{yaml.data["policies"][index]}"',
-            place=yaml.place("policies", index),
-            remedy=f"Folders are named relative to {base}.",
-        )
-        for index, folder in enumerate(folders)
-        if not folder.is_dir()
-    ]
-    return tuple(folder for folder in folders if folder.is_dir()), tuple(faults)
+    folders: list[Path] = []
+    faults: list[InputError] = []
+    for index, name in enumerate(yaml.data.get("policies", ())):
+        place = yaml.place("policies", index)
+        try:
+            folder = path_in(base, name, place)
+        except InputError as error:
+            faults.append(error)
+            continue
+        if folder.is_dir():
+            folders.append(folder)
+        else:
+            remedy = f"Folders are named relative to {base}."
+            faults.append(InputError(f'no such folder of guardrails: "{name}"', place=place, remedy=remedy))
+    return tuple(folders), tuple(faults)
 
 
 def pack_signers(yaml: YamlFile | None, base: Path) -> Demand | None:
     """Who must have signed the packs that are fetched, as a file says it (``packSigners``); None where it does not."""
     written = yaml.data.get("packSigners") if yaml is not None else None
-    if written is None:
+    if yaml is None or written is None:
         return None
     from spendgate.packs.signing import Demand
 
-    return Demand(base / Path(written["allowedSigners"]).expanduser(), tuple(written.get("signers", ())))
+    file = path_in(base, written["allowedSigners"], yaml.place("packSigners", "allowedSigners"))
+    return Demand(file, tuple(written.get("signers", ())))

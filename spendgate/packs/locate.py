@@ -20,6 +20,7 @@ from spendgate.packs.archive import ENDS, read_archive
 from spendgate.packs.contents import MANIFEST, SIGNATURE, Fetched, Files, read_folder
 from spendgate.packs.signing import Demand
 from spendgate.packs.verify import Verified, verify_files
+from spendgate.paths import path_in
 
 _PIN: Final = re.compile(r"(.+)@(sha256:[0-9a-f]{64})")
 
@@ -70,7 +71,7 @@ def masked(reference: str) -> str:
 def _archive(reference: str, base: Path, demand: Demand | None) -> Located:
     match = _PIN.fullmatch(reference)
     path, pin = (match[1], match[2]) if match else (reference, None)
-    file = (base / path).resolve()
+    file = path_in(base, path).resolve()
     if "://" in path:
         raise InputError("an archive is named by its path", remedy="Fetch the file first, or push it to a registry.")
     if not file.is_file():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgate import schemas
 from spendgate.errors import InputError, Place, did_you_mean, raise_together
+from spendgate.paths import path_in
 from spendgate.rules.guardrail import Enforcement, Guardrail, Layer, Origin, Selected
 from spendgate.rules.library import Faults, Library, load_folders
 from spendgate.shipped import packs_dir
@@ -119,7 +120,7 @@ def load_pack(
 
         found = locate(reference, relative_to or Path.cwd(), place, demand)
         return replace(_load(found.folder), origin=found.origin, source=found.source)
-    folder = _find_pack(reference, relative_to)
+    folder = _find_pack(reference, relative_to, place)
     if folder is None and "://" in reference:
         from spendgate.packs.locate import masked
 
@@ -167,10 +168,10 @@ def _load(folder: Path) -> Pack:
     )
 
 
-def _find_pack(reference: str, relative_to: Path | None) -> Path | None:
+def _find_pack(reference: str, relative_to: Path | None, place: Place | None) -> Path | None:
     bases = [relative_to or Path.cwd(), packs_dir()]
     for base in bases:
-        folder = (base / reference).resolve()
+        folder = path_in(base, reference, place).resolve()
         if (folder / "pack.yaml").is_file():
             return folder
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spendgate.errors import InputError, raise_together
+from spendgate.paths import path_in
 from spendgate.rules.guardrail import Enforcement
 from spendgate.waivers.model import FILE_NAME, LEVELS, NAMESPACE, Approvals, Rules
 
@@ -29,7 +30,7 @@ def rules_of(config: Config, folder: Path) -> Rules:
     raise_together(_loosened(own, mine, theirs))
     limits = {**_limits(theirs, given), **_limits(mine, own)}
     return Rules(
-        file=base / mine.get("file", FILE_NAME),
+        file=path_in(base, mine.get("file", FILE_NAME), own.place("waivers", "file") if own is not None else None),
         required="file" in mine,
         place=own.place("waivers", "file") if own is not None else None,
         levels=_levels(mine, theirs),
@@ -96,10 +97,11 @@ def _approvals(own: YamlFile | None, given: YamlFile | None) -> Approvals:
             remedy=f"It stands at {yaml.key_place('approvals')}: leave it out here, or have it changed there.",
         )
     signers = section.get("allowedSigners")
+    base, place = Path(yaml.path).resolve().parent, yaml.place("approvals", "allowedSigners")
     return Approvals(
         approvers=_approvers(section),
         guardrails=tuple(section.get("guardrails", ())),
-        allowed_signers=Path(yaml.path).resolve().parent / Path(signers).expanduser() if signers else None,
+        allowed_signers=path_in(base, signers, place) if signers else None,
         namespace=section.get("namespace", NAMESPACE),
     )
 

@@ -11,6 +11,7 @@ from spendgate.config.effective import Effective, effective
 from spendgate.errors import InputError
 from spendgate.rules.guardrail import Enforcement, Layer, Selected
 from spendgate.rules.selection import select
+from spendgate.waivers.settings import rules_of
 
 HEAD = "apiVersion: spendgate.dev/v1\nkind: {kind}\n"
 
@@ -143,6 +144,28 @@ def test_an_organisation_file_that_is_not_there_is_an_error(tmp_path: Path, monk
     monkeypatch.setenv("SPENDGATE_ORGANIZATION", "/nowhere.yaml")
     with pytest.raises(InputError, match="SPENDGATE_ORGANIZATION names no file"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["loop", "a" * 300, r"x\0y", "loop/x.yaml", "~nobody-of-this-name/x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "packs: [%s]", "packs: [%s.tar.gz]", "policies: [%s]", "organization: %s", "usage: %s",
+        "waivers: {file: %s}", "approvals: {approvers: [a], allowedSigners: %s}", "packSigners: {allowedSigners: %s}",
+        "allocation: {rules: x/y.yaml, drivers: {d: %s}}", "reports: [{format: json, output: %s}]",
+    ],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_told_at_its_place(
+    tmp_path: Path, key: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.tar.gz").symlink_to("loop.tar.gz")
+    key = key.replace("%s.tar.gz", f'"{name}.tar.gz"')
+    folder = written(tmp_path, key.replace("%s", f'"{name}"') + "\n")
+    with pytest.raises(InputError) as raised:
+        rules_of(load_config(folder), folder)
+    assert "spendgate.yaml:3:" in str(raised.value)
 
 
 def test_a_project_cannot_lock(tmp_path: Path) -> None:
