@@ -62,6 +62,7 @@ def allocate_by(engine: Engine, request: Request, output: Path) -> Outcome:
             lambda: engine.rows(first_fault(raw, cost, engine.as_time)),
             lambda: told_span(engine.rows(span(raw, engine.as_time))[0]),
         )
+        _hold_line_ids(engine, raw, request)
         written = _written(engine, request, lines, tables, partial)
         outcome = outcome_of(engine, request, lines, written, counted)
         engine.land(partial, output)
@@ -135,6 +136,17 @@ def _counted(
             remedy=f"Amounts of two currencies do not add up: allocate one at a time, --currency {row['currency']}.",
         )
     return row
+
+
+def _hold_line_ids(engine: Engine, raw: ir.Table, request: Request) -> None:
+    """Raise InputError where lines have no id of their own: they could not be asked for, nor told from each other."""
+    if request.line_id is None:
+        return
+    (row,) = engine.rows(raw.aggregate(without=raw[LINE_ID].nullif("").isnull().sum().fill_null(0)))
+    if row["without"]:
+        text = f"{row['without']:,} {'line has' if row['without'] == 1 else 'lines have'} no {request.line_id}"
+        remedy = "Without --line-id lines are named by file and row."
+        raise InputError(text, place=request.bills[0], remedy=remedy)
 
 
 def _written(engine: Engine, request: Request, lines: ir.Table, tables: Tables, partial: Path) -> Written:

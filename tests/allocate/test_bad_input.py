@@ -349,7 +349,18 @@ REFUSED: dict[str, tuple[str | bytes, list[str], str, str]] = {
         "Which one counts cannot be told.",
     ),
     "UTF-16": (written([NLP]).encode("utf-16"), [], "the file is UTF-16 or no text", "Save it as CSV in UTF-8."),
-    "latin-1": (written([{**NLP, "ServiceName": "ü"}]).encode("latin-1"), [], "line 2: it is not UTF-8 text", "Export"),
+    "latin-1": (
+        written([{**NLP, "ServiceName": "ü"}]).encode("latin-1"),
+        [],
+        "line 2: it is not UTF-8 text",
+        "Save it",
+    ),
+    "a line without an id": (
+        written([{**NLP, "Id": "a"}, {**NLP, "Id": ""}]),
+        ["--line-id", "Id"],
+        "1 line has no Id",
+        "Without --line-id lines are named by file and row.",
+    ),
     **{
         f"the amount {amount}": (
             written([NLP, {**NLP, "BilledCost": amount}]),

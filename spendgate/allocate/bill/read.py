@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgate.allocate.asking import quoted
+from spendgate.allocate.asking import quoted, quoted_name
 from spendgate.allocate.bill.files import as_glob, files_of_bill
 from spendgate.allocate.bill.focus import LINE_ID, READ_AS
 from spendgate.allocate.bill.heads import fault_of, separator_of
@@ -58,7 +58,7 @@ def open_bill(
         columns = list(types)
         if line_id is not None:
             known_line_id(line_id, [name for name in columns if name not in OURS], paths[0])
-            made = f'CAST("{line_id}" AS VARCHAR)'
+            made = f"CAST({quoted_name(line_id)} AS VARCHAR)"
         else:
             made = f"{_label(files)} || ':' || (file_row_number + 1)"
         own = {name: type_ for name, type_ in types.items() if name not in OURS}
@@ -129,12 +129,16 @@ def unreadable(error: Exception, place: Path) -> InputError:
     if isinstance(error, InputError):
         return error
     named = re.search(r"^\s*file\s*=\s*(\S.*)$|GZIP stream: (/.*)$|file '(/[^']*)'", str(error), re.MULTILINE)
+    words = said(error)
+    whole = "Is the file whole? Export it again, or name its columns with --columns."
     return InputError(
-        f"the bill cannot be read: {said(error)}",
+        f"the bill cannot be read: {words}",
         place=Path(next(filter(None, named.groups())).strip()) if named else place,
-        remedy="Is the file whole? Export it again, or name its columns with --columns.",
+        remedy="Save it as CSV in UTF-8." if _NO_UTF8 in words else whole,
     )
 
+
+_NO_UTF8: Final = "it is not UTF-8 text"
 
 _CSV_FAULTS: Final = (
     (
@@ -142,7 +146,7 @@ _CSV_FAULTS: Final = (
         "it has {1} columns, not {0}: is the file cut off?",
     ),
     (re.compile(r"unterminated quote|unquoted value|quote should be followed"), "a quote is not closed"),
-    (re.compile(r"[Ii]nvalid unicode|not utf-8 encoded"), "it is not UTF-8 text"),
+    (re.compile(r"[Ii]nvalid unicode|not utf-8 encoded"), _NO_UTF8),
     (re.compile(r"Unexpected end of GZIP stream"), "the file is cut off"),
     (re.compile(r"when sniffing"), "its lines cannot be told apart: do all of them end alike?"),
     (
