@@ -62,7 +62,8 @@ def _root_or_none(folder: Path) -> Path | None:
 
 def commit_of(root: Path, revision: str, asked_by: str) -> str:
     """The hash of the commit that a revision is. Raises InputError for one that is none, and for a name that is both
-    that of a branch and that of a tag: git would take the tag, which others may set than who may merge."""
+    that of a branch and that of a tag: git would take the tag, which others may set than who may merge. So it is with a
+    name that is the start of a hash."""
     if not revision or revision.startswith("-") or "\n" in revision:
         raise InputError(f'{asked_by} "{revision}" is no revision', remedy="Name one, such as origin/main.")
     try:
@@ -70,10 +71,14 @@ def commit_of(root: Path, revision: str, asked_by: str) -> str:
     except InputError:
         remedy = "Fetch it first: git fetch origin main."
         raise InputError(f'{asked_by} "{revision}": no such revision in {root.name}', remedy=remedy) from None
-    if commit != revision and len(set((named := _named(root, revision)).values())) > 1:
+    named = {} if commit == revision else _named(root, revision)
+    if named and re.fullmatch("[0-9a-f]{4,40}", revision) and not commit.startswith(revision):
+        named |= dict.fromkeys(git(root, "rev-parse", f"--disambiguate={revision}").decode().split(), "")
+    if named and {*named.values()} != {commit}:
+        branch = next((name for name in named if name.startswith(("refs/heads/", "refs/remotes/"))), "")
         raise InputError(
             f'{asked_by} "{revision}" is several revisions: {", ".join(named)}',
-            remedy=f"Name the one that decides in full, say {next(iter(named))}.",
+            remedy=f"Name the one that decides in full{f', say {branch}' if branch else ', by its hash'}.",
         )
     return commit
 
@@ -82,7 +87,7 @@ def _named(root: Path, revision: str) -> dict[str, str]:
     """The commits that branches and tags of this name are."""
     names = [f"refs/{kind}/{revision}" for kind in ("heads", "remotes", "tags")]
     asked = "".join(f"{name}^{{commit}}\n" for name in names).encode(errors="surrogateescape")
-    answers = git(root, "cat-file", "--batch-check", text=asked).decode(errors="replace").splitlines()
+    answers = git(root, "cat-file", "--batch-check", text=asked).decode(errors="replace").removesuffix("\n").split("\n")
     found = (
         (name, re.fullmatch(r"([0-9a-f]+) commit \d+", answer)) for name, answer in zip(names, answers, strict=True)
     )

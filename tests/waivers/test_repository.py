@@ -67,12 +67,30 @@ def test_a_tag_named_as_the_branch_that_decides_decides_nothing(repository: Path
     assert settings("infra", name) == STRICT  # both are the same
 
 
+@pytest.mark.parametrize("length", [7, 40])
+def test_a_tag_named_as_a_hash_decides_nothing(repository: Path, length: int) -> None:
+    name = said(repository, "rev-parse", "main")[:length]
+    assert settings("infra", name) == STRICT
+    (repository / "infra" / "spendgate.yaml").write_text(LAX, encoding="utf-8")
+    git(repository, "update-ref", f"refs/tags/{name}", commit(repository))
+    if length == 40:
+        assert settings("infra", name) == STRICT
+        return
+    with pytest.raises(InputError, match=f"is several revisions: refs/tags/{name}, {name}") as error:
+        settings("infra", name)
+    assert error.value.remedy == "Name the one that decides in full, by its hash."
+    git(repository, "tag", "20262026")
+    assert settings("infra", "20262026") == LAX  # a name like another
+
+
 @pytest.mark.parametrize("revision", ["HEAD~0", "@", "main@{0}", "refs/heads/main"])
 def test_a_revision_is_named_as_git_names_it(repository: Path, revision: str) -> None:
     assert settings("infra", revision) == STRICT
 
 
-@pytest.mark.parametrize("revision", ["nowhere", "main^{tree}", "", "-x", "main\nmain", "--all"])
+@pytest.mark.parametrize(
+    "revision", ["nowhere", "main^{tree}", "", "-x", "main\nmain", "ma\u2028in", "ma\rin", "--all"]
+)
 def test_what_is_no_commit_is_no_revision(repository: Path, revision: str) -> None:
     with pytest.raises(InputError, match=r"no such revision|is no revision"):
         settings("infra", revision)
