@@ -188,6 +188,7 @@ def test_a_project_that_is_new_in_the_change_is_judged_by_the_settings_above_it(
     assert report(capsys, "new")["exit_code"] == 0
     found = report(capsys, "new", "--trust-from", "main")
     assert [one["guardrail"] for one in found["findings"]] == ["gpu-approved-models", "trust-files-changed"]
+    assert found["inputs"][0]["remarks"][0].endswith("), which does not hold this folder: those above it")
 
 
 FAILS = """apiVersion: spendgate.dev/v1
