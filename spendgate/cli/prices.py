@@ -12,7 +12,14 @@ from spendgate.errors import InputError
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``spendgate prices check``, ``add`` and ``refresh``."""
-    parser = new_parser("prices")
+    parser = new_parser(
+        "prices",
+        examples=(
+            "spendgate prices check",
+            'spendgate prices add aws p5.48xlarge us-east-1 40.00 --source "contract 4711"',
+            "spendgate prices refresh --provider aws --region us-east-1",
+        ),
+    )
     actions = parser.add_subparsers(dest="action", metavar="check|add|refresh", required=True)
     check = actions.add_parser("check", help="hold a catalogue against every integrity test", allow_abbrev=False)
     check.add_argument(

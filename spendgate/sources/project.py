@@ -93,7 +93,8 @@ def require_python(project: Project) -> None:
         raise NeedsEngine(
             f'the program runs on "{project.runtime}"; without the Pulumi CLI only Python programs can be run',
             place=_runtime_place(project),
-            remedy="Install the Pulumi CLI and run with --engine pulumi.",
+            remedy="Install the Pulumi CLI and run with --engine pulumi, or check what it wrote elsewhere: "
+            "pulumi preview --json --show-sames | spendgate check -",
         )
 
 
