@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from spendgate.cli import COMMANDS
 from spendgate.errors import InputError
+from spendgate.rules.library import load_library
 from tests.conftest import ROOT, Run
 from tests.rules.bench_files import PASSING, case, write_folder
 
@@ -143,3 +144,9 @@ def test_the_data_source_of_the_docs_is_answered(spendgate: Run, project: Callab
     assert "has no answer without the cloud" in spendgate("check", folder).stderr
     (folder / "spendgate.yaml").write_text(f"apiVersion: spendgate.dev/v1\nkind: Config\n{entry}", "utf-8")
     assert "1 × g6.xlarge" in spendgate("check", folder).stdout
+
+
+def test_the_guardrails_are_as_many_as_readme_and_library_say() -> None:
+    there = len(load_library())
+    for name, said in (("README.md", r"It comes with (\d+) "), ("docs/library.md", r"^(\d+) guardrails in ")):
+        assert re.findall(said, (ROOT / name).read_text("utf-8"), re.MULTILINE) == [str(there)], name
