@@ -87,8 +87,9 @@ def write_usage(file: Path, proposals: Sequence[Proposal]) -> None:
             entry[name] = int(value) if value.denominator == 1 else float(value)
     stream = io.StringIO()
     yaml.dump(data, stream)
+    ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
     try:
-        write_whole(file, stream.getvalue())
+        write_whole(file, stream.getvalue().replace("\n", ends))
     except OSError as error:
         raise InputError(f"the usage file cannot be written: {error.strerror}", place=file) from None
 

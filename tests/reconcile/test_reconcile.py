@@ -501,6 +501,15 @@ def test_a_usage_file_is_made_where_there_is_none_and_a_broken_one_stays(estimat
     assert (tmp_path / "broken.yaml").read_text(encoding="utf-8") == "kind: Config\n"
 
 
+def test_a_usage_file_keeps_the_ends_of_its_lines(estimate: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.yaml"
+    usage.write_bytes(USAGE.replace("\n", "\r\n").encode())
+    write_usage(usage, compare(estimate, tmp_path, days(estimate, "train", Decimal(10), ResourceId="train")).proposals)
+    lines = usage.read_bytes().split(b"\n")
+    assert b"    hoursPerMonth: 310\r" in lines
+    assert all(one.endswith(b"\r") for one in lines[:-1])
+
+
 def test_a_later_entry_that_says_the_same_figure_is_not_left_to_win(estimate: Path, tmp_path: Path) -> None:
     from spendgate.estimate.usage_file import read_usage
     from tests.estimate.building import workload
