@@ -506,7 +506,7 @@ def test_a_usage_file_keeps_the_ends_of_its_lines(estimate: Path, tmp_path: Path
     usage.write_bytes(USAGE.replace("\n", "\r\n").encode())
     write_usage(usage, compare(estimate, tmp_path, days(estimate, "train", Decimal(10), ResourceId="train")).proposals)
     lines = usage.read_bytes().split(b"\n")
-    assert b"    hoursPerMonth: 310\r" in lines
+    assert b"    hoursPerMonth: 310   # counted in May\r" in lines
     assert all(one.endswith(b"\r") for one in lines[:-1])
 
 
