@@ -161,7 +161,7 @@ def _savings(checked: Checked) -> list[str]:
 def _finding(findings: list[Finding], *, again: bool = False) -> str:
     """One row for findings of one guardrail that say the same; ``again`` where the row above has the same remedy."""
     first = findings[0]
-    fix = _text(first.remediation) if len(remedies(first)) == 1 and first.waiver is None else _remedies(first)
+    fix = _prose(first.remediation) if len(remedies(first)) == 1 and first.waiver is None else _remedies(first)
     cells = (
         "❌" if first.denies else "➖" if first.waiver else "⚠️",
         f"{_text(first.guardrail)} ({first.severity}, {first.status})",
@@ -173,7 +173,7 @@ def _finding(findings: list[Finding], *, again: bool = False) -> str:
 
 
 def _remedies(finding: Finding) -> str:
-    return "<br>".join(_text(remedy.removeprefix("fix: ")) for remedy in remedies(finding))
+    return "<br>".join(_prose(remedy.removeprefix("fix: ")) for remedy in remedies(finding))
 
 
 def _place(finding: Finding) -> str:
@@ -191,6 +191,20 @@ def _line(line: CostLine, checked: Checked) -> str:
     told = reduced(line, checked.estimate.currency)
     less = f"<br>{_text(told)}" if told else ""
     return f"| {name} | {_text(line_item(line) + where)}{less} | {figures} |"
+
+
+def _prose(text: str) -> str:
+    """A sentence whose words between backticks are shown as code: nothing in such a span is read as Markdown."""
+    parts = re.split(r"(?<!`)`([^`\\|\s](?:[^`\\|]*[^`\\|\s])?)`(?!`)", text)
+    return "".join(f"`{' '.join(part.split())}`" if index % 2 else _spaced(part) for index, part in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    """As ``_text``, with the spaces at both ends that part it from what stands beside it."""
+    inner = _text(text)
+    if not inner:
+        return " " if text else ""
+    return f"{' ' if text[:1].isspace() else ''}{inner}{' ' if text[-1:].isspace() else ''}"
 
 
 def _text(text: str) -> str:

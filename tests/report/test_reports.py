@@ -220,6 +220,25 @@ def test_what_the_program_said_again_is_shown_once_and_counted() -> None:
     assert "the program says: b" in text
 
 
+@pytest.mark.parametrize(
+    ("remediation", "shown"),
+    [
+        ("Ask `spendgate price TYPE` first, or *wait*.", r"Ask `spendgate price TYPE` first, or \*wait\*."),
+        ("`a`", "`a`"),
+        ("a ` b", r"a \` b"),
+        ("`` ` | <img> `x|y`", r"\`\` \` \| \<img\> \`x\|y\`"),
+        ("`<img>` @team", "`<img>` @\u200bteam"),
+        ("` `", r"\` \`"),
+        (r"\`a`", r"\\`a`"),
+    ],
+)
+def test_a_remedy_shows_its_commands_as_code_and_nothing_else_as_markdown(remediation: str, shown: str) -> None:
+    (row,) = [
+        row for row in markdown.render(verdict(replace(FINDING, remediation=remediation))).splitlines() if "H100" in row
+    ]
+    assert row.removesuffix(" |").split(" | ", 4)[4] == shown
+
+
 def test_what_mends_several_findings_stands_once_in_a_comment() -> None:
     other = replace(FINDING, name="cpu", message="accelerator V100 is not approved")
     rows = [row for row in markdown.render(verdict(FINDING, other)).splitlines() if "is not approved" in row]
