@@ -15,7 +15,7 @@ from spendgate.packs.signing import Demand, signer
 from spendgate.packs.version import check_needs, parse
 from spendgate.rules.library import guardrail_files
 from spendgate.shipped import policies_dir
-from spendgate.yamlfile import parse_yaml
+from spendgate.yamlfile import YamlFile, parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,32 @@ def _contradictions(manifest: Manifest, files: Files, shown: str) -> list[InputE
         for key, value in said.items()
         if metadata.get(key) != value
     ]
+    errors += _levels_told(manifest, file, shown)
     if parse(manifest.version) is None:
         errors.append(InputError(f'version "{manifest.version}" is not semantic', place=f"{shown}:{MANIFEST}"))
     return errors
+
+
+def _levels_told(manifest: Manifest, file: YamlFile, shown: str) -> list[InputError]:
+    """Where the manifest promises more than the pack asks: who reads what a pack refuses reads it there."""
+    spec = file.data.get("spec") if isinstance(file.data, dict) else None
+    entries = spec.get("guardrails") if isinstance(spec, dict) else None
+    asked = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    told = {item.name: item.enforcement for item in manifest.guardrails}
+    names = [str(one.get("name")) for one in asked]
+    if set(names) != set(told):
+        others = ", ".join(sorted(set(names) ^ set(told)))
+        text = f"it and pack.yaml do not list the same guardrails: {others}"
+        return [InputError(text, place=f"{shown}:{MANIFEST}", remedy="Build the pack again.")]
+    return [
+        InputError(
+            f'"{name}" is {one["enforcement"]}, and {told[name]} in {MANIFEST}',
+            place=file.place("spec", "guardrails", index, "enforcement"),
+            remedy="Build the pack again.",
+        )
+        for index, (name, one) in enumerate(zip(names, asked, strict=True))
+        if one.get("enforcement") in ("advisory", "disabled") and told[name] in ("mandatory", "remediate")
+    ]
 
 
 def _remarks(manifest: Manifest) -> list[str]:

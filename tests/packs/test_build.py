@@ -191,6 +191,26 @@ def test_a_file_too_many_and_a_file_too_few_are_named(pack: PackIn) -> None:
         verify_files({name: content for name, content in files.items() if name != "README.md"}, "a")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            b'"enforcement": "advisory"',
+            b'"enforcement": "mandatory"',
+            '"volume-has-owner" is advisory, and mandatory in',
+        ),
+        (b'"name": "gpu-priced"', b'"name": "gpu-free"', "do not list the same guardrails: gpu-free, gpu-priced"),
+    ],
+)
+def test_a_manifest_that_promises_more_than_the_pack_asks_is_refused(
+    pack: PackIn, old: bytes, new: bytes, said: str
+) -> None:
+    files = unpack(build(pack()).archive, "a")
+    assert old in files[MANIFEST]
+    with pytest.raises(InputError, match=said):
+        verify_files({**files, MANIFEST: files[MANIFEST].replace(old, new)}, "a")
+
+
 def test_a_manifest_of_another_name_than_the_pack_is_refused(pack: PackIn) -> None:
     files = unpack(build(pack()).archive, "pack")
     data = json.loads(files[MANIFEST])
