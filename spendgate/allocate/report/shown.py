@@ -96,8 +96,14 @@ def signed(report: Report, amount: Decimal) -> str:
 
 
 def growth(one: Decimal, two: Decimal) -> str:
-    """From one to two in per cent; what was nothing is new."""
-    return f"{(two - one) / abs(one):+,.1%}" if one else "new" if two else ""
+    """From one to two in per cent; what was nothing is new.
+
+    >>> growth(Decimal(50), Decimal(50)), growth(Decimal(50), Decimal(60))
+    ('0.0%', '+20.0%')
+    """
+    if not one:
+        return "new" if two else ""
+    return f"{(two - one) / abs(one):+,.1%}" if two != one else "0.0%"
 
 
 def count(number: int, what: str) -> str:

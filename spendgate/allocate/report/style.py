@@ -83,6 +83,7 @@ pre {
 .tag { background: var(--panel); border-radius: 3px; padding: 0.05rem 0.4rem; font-size: 0.82rem; white-space: nowrap; }
 ul.notes { padding-left: 1.1rem; max-width: 60rem; }
 footer { margin-top: 3rem; color: var(--soft); font-size: 0.88rem; }
+@media (max-width: 68rem) { [aria-labelledby="budgets"] .bar { display: none; } }
 @media (max-width: 40rem) {
   h2 { margin-top: 2.2rem; }
   table { font-size: 0.86rem; }
