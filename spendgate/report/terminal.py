@@ -219,21 +219,33 @@ def _scenarios(console: Console, checked: Checked) -> None:
 
 
 def _owners(console: Console, checked: Checked) -> None:
-    """Who pays how much a month."""
+    """Who pays how much a month; where the terminal is too narrow the fields of an owner share a column."""
     allocation, currency = checked.allocation, checked.estimate.currency
     if allocation is None:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
-    names = owners.head(allocation)
+    names, rows = owners.head(allocation), owners.rows(allocation, currency, MOST_LINES)
+    fields = len(names) - owners.figures(allocation)
+    needed = sum(max(map(len, column)) + 3 for column in zip(names, *rows, strict=True))
+    wide = needed < console.width or fields == 1
+    if not wide:
+        names, rows = _joined(names, fields), [_joined(row, fields) for row in rows]
+        fields = 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1) if wide else (0, 1, 0, 0), header_style="bold")
     for index, name in enumerate(names):
-        figure = index >= len(names) - owners.figures(allocation)
+        figure = index >= fields
         table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
-    for row in owners.rows(allocation, currency, MOST_LINES):
+    for row in rows:
         table.add_row(*(Text(cell, style="bold" if row[0] == "total" else "") for cell in row))
     console.print(Padding(Text(owners.TITLE), (0, 0, 0, 2)))
     console.print(Padding(table, (0, 0, 0, 1)))
     for note in owners.notes(allocation, currency):
         console.print(Padding(Text(f"note: {note}", style="dim"), (0, 0, 0, 2)))
+
+
+def _joined(row: Sequence[str], fields: int) -> tuple[str, ...]:
+    """A row with its first cells in one: those of an owner, or the one word of a sum."""
+    several = any(row[1:fields])
+    return (" / ".join(cell or "–" for cell in row[:fields]) if several else row[0], *row[fields:])
 
 
 def _cost_line(line: CostLine, checked: Checked, currency: str) -> tuple[Text, list[Text], str, list[str]]:

@@ -32,7 +32,7 @@ from spendgate.facts.model import Workload
 from spendgate.prices.catalogue import Catalogue
 from spendgate.schemas import schema
 from tests.allocate.bills import HEAD, line, write_csv
-from tests.conftest import git
+from tests.conftest import ROOT, git
 from tests.estimate.building import workload
 
 DAY = date(2026, 3, 5)
@@ -546,6 +546,22 @@ def test_what_a_link_to_a_table_leads_to_counts_too(program: Path, capsys: pytes
     assert [row["owner"] for row in found["allocation"]["owners"]] == [{"team": "main"}]
     (told,) = [one for one in found["findings"] if one["guardrail"] == "trust-files-changed"]
     assert "use.csv" in told["message"]
+
+
+def test_owners_of_many_fields_are_whole_words_on_a_narrow_terminal(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = []
+    for columns in ("80", "140"):
+        monkeypatch.setenv("COLUMNS", columns)
+        main(["check", str(ROOT / "examples" / "fine-tuning-run"), "--allocation", "by-tags"])
+        table = capsys.readouterr().out.partition("who pays, a month")[2]
+        tables.append(" ".join(table.partition("of the expected")[0].split()))
+    narrow, wide = tables
+    assert "team / cost center / project / environment / model / run type per month" in narrow
+    assert "nlp / cc-4711 / fine-tuning / dev / ranker / $10.54 $10.54 – $19.32 fine-tuning" in narrow
+    assert "team cost center project environment model run type per month" in wide
+    assert "nlp cc-4711 fine-tuning dev ranker fine-tuning $10.54" in wide
 
 
 def test_no_engine_is_needed_for_csv(program: Path) -> None:
