@@ -30,7 +30,7 @@ from spendgate.subjects import resource_subject
 
 STACK_FIGURES: Final = (
     "cost", "scenarios", "accelerators", "resources", "carbon", "by_tag", "tag_totals", "unknown_tags", "previous",
-    "commitments", "untaggable",
+    "commitments", "untaggable", "uncounted",
 )  # fmt: skip
 """What is said of a stack only when all of it is known."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from spendgate.estimate.discounts import Commitment, Term
 from spendgate.estimate.model import EXACT, CostLine, Estimate
-from spendgate.facts.model import Facts, Workload
+from spendgate.facts.model import Facts, Kind, Workload
 from spendgate.money import show_money
 from spendgate.prices.model import NoPrice
 from spendgate.rules import cel
@@ -103,6 +103,32 @@ def accelerators_by_model(workloads: Iterable[Workload], estimate: Estimate) -> 
             into = others if workload.resource.address in inside else own
             into[facts.accelerator.model] = into.get(facts.accelerator.model, 0.0) + accelerators_at_most(facts)
     return {model: max(own.get(model, 0.0), others.get(model, 0.0)) for model in sorted({*own, *others})}
+
+
+def uncounted(workloads: Iterable[Workload], estimate: Estimate) -> list[str]:
+    """``stack.uncounted``: names of what may add accelerators to the stack, how many of which is known after apply."""
+    inside = _inside(estimate)
+    return sorted(
+        {
+            workload.resource.name
+            for workload in workloads
+            if workload.facts.unknowns
+            and workload.facts.kind is not Kind.TEMPLATE
+            and not workload.resource.external
+            and workload.resource.address not in inside
+            and _is_counted_later(workload.facts)
+        }
+    )
+
+
+def _is_counted_later(facts: Facts) -> bool:
+    for path, reason in facts.unknowns.items():
+        if "known only after apply" in reason and (
+            path in ("accelerator", "accelerator.count")
+            or (facts.accelerator is not None and path.split(".")[0] == "count")
+        ):
+            return True
+    return False
 
 
 def _inside(estimate: Estimate) -> frozenset[str]:

@@ -25,6 +25,7 @@ from spendgate.rules.totals import (
     accelerators_by_model,
     commitment_values,
     tag_values,
+    uncounted,
 )
 
 _RANGE = cel.Message(
@@ -108,6 +109,7 @@ _STACK = cel.Message(
         "cost": _COST,
         "scenarios": cel.MapOf(_RANGE),
         "accelerators": cel.MapOf(cel.DOUBLE),
+        "uncounted": cel.ListOf(cel.STRING),
         "by_tag": cel.MapOf(cel.MapOf(TAG_TOTAL)),
         "tag_totals": cel.ListOf(TAG_TOTAL),
         "untaggable": TAG_TOTAL,
@@ -203,6 +205,7 @@ class StackContext:
                 for scenario in self.estimate.scenarios
             },
             "accelerators": dict(sorted(accelerators.items())),
+            "uncounted": uncounted(self.workloads, self.estimate),
         }
         stack["commitments"] = commitment_values(self.terms, self.estimate)
         if self.by_tag is not None:
