@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from spendgate.cli import COMMANDS
 from spendgate.errors import InputError
 from spendgate.rules.library import load_library
+from tests.bench.files import PASSING, case, write_folder
 from tests.conftest import ROOT, Run
-from tests.rules.bench_files import PASSING, case, write_folder
 
 PAGES = sorted(
     page

@@ -14,7 +14,7 @@ from spendgate.cli import new_parser, print_error
 from spendgate.errors import InputError
 
 if TYPE_CHECKING:
-    from spendgate.rules.bench import Report
+    from spendgate.bench import Report
 
 FORMATS = ("terminal", "json", "junit")
 POLL_SECONDS = 0.3
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _once(options: argparse.Namespace) -> int:
-    from spendgate.rules.bench import collect, demand, run_suite
+    from spendgate.bench import collect, demand, run_suite
 
     paths, policies = _places(options)
     report = run_suite(collect(paths, policies), options.filters)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from spendgate.bench import Report, Suite, collect, demand, run_suite
+from spendgate.bench.cases import SUFFIX, case_files
 from spendgate.packs.validate import Validated
-from spendgate.rules.bench import Report, Suite, collect, demand, run_suite
-from spendgate.rules.bench.cases import SUFFIX, case_files
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spendgate.bench.cases import SUFFIX
 from spendgate.errors import InputError
 from spendgate.facts.writes import TAGS, types_with_writes, writes_of
 from spendgate.packs.validate import Validated
 from spendgate.resource import UNKNOWN, Secret
-from spendgate.rules.bench.cases import SUFFIX
 from spendgate.rules.cel import Activation, EvalError, Program
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, OnUnknown, PatchRule, Selected

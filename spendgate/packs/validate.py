@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from spendgate import schemas
+from spendgate.bench.cases import SUFFIX, case_files, read_cases
 from spendgate.errors import InputError, InputErrors, Place, did_you_mean
 from spendgate.packs.contents import read_folder
 from spendgate.packs.version import check_needs, parse
-from spendgate.rules.bench.cases import SUFFIX, case_files, read_cases
 from spendgate.rules.compiled import compile_all
 from spendgate.rules.guardrail import Guardrail, Selected
 from spendgate.rules.library import guardrail_files

@@ -184,9 +184,7 @@ def test_where_duckdb_is_not_installed_the_shipped_tests_are_skipped_and_own_one
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = importlib.util.find_spec
-    monkeypatch.setattr(
-        "spendgate.rules.bench.allocations.find_spec", lambda name: None if name == "duckdb" else found(name)
-    )
+    monkeypatch.setattr("spendgate.bench.allocations.find_spec", lambda name: None if name == "duckdb" else found(name))
     assert bench(folder, TEAM) == 2
     assert "pip install 'spendgate[allocate]'" in capsys.readouterr().err
     assert main(["test", "--shipped", "-k", "by-tags", "-k", "gpu-priced", "--format", "json"]) == 0

@@ -16,8 +16,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from spendgate.schemas import schema
+from tests.bench.files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
 from tests.conftest import Run
-from tests.rules.bench_files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
 
 WRONG = case("nothing is found", "500", "[]") + case(
     "near", "500", '[{resource: data, status: violation, contains: "900"}]'

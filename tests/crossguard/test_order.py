@@ -8,11 +8,11 @@ from itertools import permutations
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
+from spendgate.bench import declare
 from spendgate.crossguard.host import PackHost
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration
-from spendgate.rules.bench import declare
 from spendgate.rules.compiled import compile_all
 from spendgate.rules.selection import load_pack, select
 from tests.crossguard.test_same_verdict import _request, _whole

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spendgate.bench import case_files, read_cases
 from spendgate.estimate import estimate
 from spendgate.facts import derive
 from spendgate.facts.derive import Derived, facts_of
 from spendgate.facts.table import load_mappings
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN, Declaration, Resource, Secret
-from spendgate.rules.bench import case_files, read_cases
 from spendgate.rules.library import add_files, guardrail_files
 from spendgate.shipped import policies_dir
 from spendgate.sources.pulumi_program import run_program

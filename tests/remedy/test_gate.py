@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from spendgate.bench import read_cases, run_case
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.remedy.model import Patch
 from spendgate.remedy.stack import MOST_PROPOSED
 from spendgate.resource import Declaration, Resource
-from spendgate.rules.bench import read_cases, run_case
 from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import guardrail_files, load_guardrail, load_library

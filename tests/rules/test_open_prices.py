@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from spendgate.bench.cases import declare
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN
-from spendgate.rules.bench.cases import declare
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import load_library

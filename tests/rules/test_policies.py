@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from spendgate.bench import Outcome, case_files, run_file
 from spendgate.errors import InputError
-from spendgate.rules.bench import Outcome, case_files, run_file
 from spendgate.rules.guardrail import Guardrail
 from spendgate.rules.library import load_library
 from spendgate.shipped import policies_dir

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spendgate.bench.cases import declare
 from spendgate.estimate import estimate
 from spendgate.estimate.discounts import Commitment
 from spendgate.estimate.model import ZERO, Range
@@ -17,7 +18,6 @@ from spendgate.facts import facts_of
 from spendgate.gate import tag_words
 from spendgate.prices.catalogue import Catalogue
 from spendgate.resource import UNKNOWN
-from spendgate.rules.bench.cases import declare
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Selected
 from spendgate.rules.library import load_library

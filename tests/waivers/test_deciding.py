@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spendgate.bench import declare
 from spendgate.errors import Place
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
 from spendgate.report import as_json, markdown, terminal
-from spendgate.rules.bench import declare
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected, Severity
 from spendgate.rules.library import load_library

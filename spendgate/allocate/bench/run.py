@@ -22,8 +22,8 @@ from spendgate.allocate.bill.focus import LINE, LINE_ID, ROW, TAGS
 from spendgate.allocate.expression import checked
 from spendgate.allocate.model import OWNER, Dispute, Driver, Expression, Rule, RuleSet, in_order
 from spendgate.allocate.run import Request, allocate
+from spendgate.bench.matching import Difference, Fault, pairs
 from spendgate.errors import InputError, Place
-from spendgate.rules.bench.matching import Difference, Fault, pairs
 from spendgate.rules.cel.syntax import Call, Constant, Name, Select, everything
 
 CASE: Final = "x_TestCase"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from spendgate import __version__
+from spendgate.bench import Coverage, Expected, Fault, Operand, Outcome, Report, operand_percent, percent
+from spendgate.bench.matching import place_of
 from spendgate.errors import InputError, Place
-from spendgate.rules.bench import Coverage, Expected, Fault, Operand, Outcome, Report, operand_percent, percent
-from spendgate.rules.bench.matching import place_of
 from spendgate.verdict import Finding
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
+from spendgate.bench import Outcome, Report, operand_percent, show_percent
 from spendgate.report.bench.terminal import explain
-from spendgate.rules.bench import Outcome, Report, operand_percent, show_percent
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 (section 2.2) cannot hold, be they escaped."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from spendgate.bench import Coverage, Fault, Outcome, Report, operand_percent, percent, show_percent
+from spendgate.bench.matching import describe_expected, describe_found
 from spendgate.report.wording import plural
-from spendgate.rules.bench import Coverage, Fault, Outcome, Report, operand_percent, percent, show_percent
-from spendgate.rules.bench.matching import describe_expected, describe_found
 
 _CONTROL = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)), "�")
 Paint = Callable[[str, str], str]

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spendgate.bench import Expected, Report, collect, run_suite
+from spendgate.bench.matching import faults
 from spendgate.errors import InputError, Place
-from spendgate.rules.bench import Expected, Report, collect, run_suite
-from spendgate.rules.bench.matching import faults
 from spendgate.rules.guardrail import Enforcement, Severity
 from spendgate.verdict import Finding, Status
-from tests.rules.bench_files import FAILING, GUARDRAIL, HEAD, PASSING, UNKNOWN, case, write_folder
+from tests.bench.files import FAILING, GUARDRAIL, HEAD, PASSING, UNKNOWN, case, write_folder
 
 
 def run(*paths: Path, filters: tuple[str, ...] = ()) -> Report:

@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
+from spendgate.bench.cases import Case, read_cases
+from spendgate.bench.matching import Fault, faults
 from spendgate.errors import Place
 from spendgate.gate import check
 from spendgate.prices.catalogue import Catalogue
-from spendgate.rules.bench.cases import Case, read_cases
-from spendgate.rules.bench.matching import Fault, faults
 from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail
 from spendgate.waivers.model import LEVELS, Rules, Waivers
@@ -70,7 +70,7 @@ def run_case(case: Case, listener: Watch | None = None) -> Outcome:
     )
     found = faults(case.expected, checked.findings)
     if case.patched or case.proposed or case.selected.guardrail.patches:
-        from spendgate.rules.bench.patched import patch_faults
+        from spendgate.bench.patched import patch_faults
 
         found = (*found, *patch_faults(case, waivers, listener, checked.remedies))
     return Outcome(

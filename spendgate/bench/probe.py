@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from spendgate.bench.operands import Each, Joined, Part, Plain, holds_conditions, parts_of, renamed
 from spendgate.rules import cel
-from spendgate.rules.bench.operands import Each, Joined, Part, Plain, holds_conditions, parts_of, renamed
 from spendgate.rules.compiled import Compiled
 from spendgate.rules.guardrail import Expression, Target
 from spendgate.rules.vocabulary import schema

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.bench.cases import Case
+from spendgate.bench.matching import Fault
 from spendgate.gate import in_source_order
 from spendgate.prices.catalogue import Catalogue
 from spendgate.remedy.model import Remedy
 from spendgate.remedy.stack import Mending
-from spendgate.rules.bench.cases import Case
-from spendgate.rules.bench.matching import Fault
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement
 from spendgate.waivers.model import Waivers
 
 if TYPE_CHECKING:
-    from spendgate.rules.bench.run import Watch
+    from spendgate.bench.run import Watch
 
 _NOTHING: Final = object()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spendgate.bench.probe import Operand, Probes
+from spendgate.bench.run import Outcome
 from spendgate.errors import Place
 from spendgate.rules import cel
-from spendgate.rules.bench.probe import Operand, Probes
-from spendgate.rules.bench.run import Outcome
 from spendgate.rules.compiled import Answer, Compiled
 from spendgate.rules.guardrail import Expression, Guardrail, OnUnknown, PatchRule
 from spendgate.rules.patch_rules import CompiledPatch

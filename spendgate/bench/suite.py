@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 
+from spendgate.bench.allocations import Paid, is_of_allocation, run_allocations
+from spendgate.bench.cases import SUFFIX, Case, case_files, read_cases
+from spendgate.bench.coverage import Coverage, Listener, coverage_of, operand_percent, percent
+from spendgate.bench.run import Outcome, run_case
 from spendgate.errors import InputError
-from spendgate.rules.bench.allocations import Paid, is_of_allocation, run_allocations
-from spendgate.rules.bench.cases import SUFFIX, Case, case_files, read_cases
-from spendgate.rules.bench.coverage import Coverage, Listener, coverage_of, operand_percent, percent
-from spendgate.rules.bench.run import Outcome, run_case
 from spendgate.rules.compiled import Compiled, compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Guardrail, Selected
 from spendgate.rules.library import add_files, guardrail_files

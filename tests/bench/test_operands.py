@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendgate.rules.bench import Coverage, Operand, collect, demand, run_suite
-from spendgate.rules.bench.operands import Each, Joined, Part, Plain, parts_of, renamed
-from spendgate.rules.bench.probe import Probes
+from spendgate.bench import Coverage, Operand, collect, demand, run_suite
+from spendgate.bench.operands import Each, Joined, Part, Plain, parts_of, renamed
+from spendgate.bench.probe import Probes
 from spendgate.rules.cel.cel_python_tree import from_lark
 from spendgate.rules.cel.syntax import Call, everything
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import add_files, guardrail_files
 from spendgate.shipped import policies_dir
-from tests.rules.bench_files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
+from tests.bench.files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
 
 
 def shape(text: str, part: Part | None = None) -> object:
@@ -237,7 +237,7 @@ def test_an_expression_that_cannot_be_followed_is_told_and_the_tests_run_all_the
     def refuse(expression: str) -> Part:
         raise ValueError(expression)
 
-    monkeypatch.setattr("spendgate.rules.bench.probe.parts_of", refuse)
+    monkeypatch.setattr("spendgate.bench.probe.parts_of", refuse)
     report = run_suite(collect([write_folder(tmp_path, PASSING, FAILING, guardrail=WITH_OPERANDS)]))
     assert not report.failed
     texts = [gap.text for gap in report.coverage[0].operand_gaps]

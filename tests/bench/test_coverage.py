@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spendgate.rules.bench import Coverage, collect, demand, run_suite
+from spendgate.bench import Coverage, collect, demand, run_suite
 from spendgate.rules.compiled import compile_guardrail
 from spendgate.rules.guardrail import Enforcement, Selected
 from spendgate.rules.library import load_guardrail
 from spendgate.shipped import policies_dir
-from tests.rules.bench_files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
+from tests.bench.files import FAILING, GUARDRAIL, OTHER, PASSING, UNKNOWN, case, write_folder
 
 
 def covered(folder: Path, filters: tuple[str, ...] = ()) -> Coverage:

@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgate.bench.run import Outcome
 from spendgate.errors import InputError
-from spendgate.rules.bench.run import Outcome
 from spendgate.shipped import policies_dir
 
 if TYPE_CHECKING:
-    from spendgate.rules.bench.coverage import Coverage
+    from spendgate.bench.coverage import Coverage
 
 KIND: Final = "allocation"
 _TEST = re.compile(r"""^\s*["']?kind["']?\s*:\s*["']?AllocationTest["']?\s*(#.*)?$""", re.MULTILINE)
@@ -88,7 +88,7 @@ def _run(
 ) -> None:
     from spendgate.allocate.bench.cases import read_cases
     from spendgate.allocate.bench.run import run_cases, ways
-    from spendgate.rules.bench.coverage import Coverage, Gap
+    from spendgate.bench.coverage import Coverage, Gap
 
     file = read_cases(path)
     name = file.rules.name
@@ -114,7 +114,7 @@ def _run(
 def _untested(files: Sequence[Path]) -> list[Coverage]:
     """Rules that lie where tests of rules lie, and have none."""
     from spendgate.allocate.load import load_rules
-    from spendgate.rules.bench.coverage import Coverage, Gap
+    from spendgate.bench.coverage import Coverage, Gap
 
     tested = {path.resolve() for path in files}
     found: list[Coverage] = []

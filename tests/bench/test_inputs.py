@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from spendgate.bench import Outcome, run_file
 from spendgate.errors import InputError
-from spendgate.rules.bench import Outcome, run_file
 from spendgate.rules.library import load_library
 
 GPU = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from spendgate.bench.cases import Expected
 from spendgate.resource import STACK_TYPE
-from spendgate.rules.bench.cases import Expected
 from spendgate.verdict import Finding
 
 
