@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +104,7 @@ def _run(options: argparse.Namespace) -> int:
     config = config_values(options.config)
     if not 0 < options.timeout < float("inf"):
         raise InputError("--timeout is a number of seconds above 0")
+    _keep(options.output, (*inputs, options.usage, options.settings))
     if options.baseline is not None:
         from spendgate.report.baseline import read_baseline
 
@@ -128,6 +129,16 @@ def _run(options: argparse.Namespace) -> int:
     for report in dict.fromkeys(report for checked in verdict.inputs for report in checked.reports):
         _write(_renderer(report.format, report.output)(verdict), report.output, in_new_folders=True)
     return int(verdict.exit_code)
+
+
+def _keep(output: Path | None, read: Iterable[Path | None]) -> None:
+    """Raise InputError where the report would be written over a file that is read."""
+    if output is None or not output.exists():
+        return
+    for path in read:
+        if path is not None and path.is_file() and output.samefile(path):
+            remedy = "Nothing was written. Name another file."
+            raise InputError(f"--output would write over {path}, which is read", place=output, remedy=remedy)
 
 
 def first_steps(verdict: Verdict, options: argparse.Namespace) -> str | None:

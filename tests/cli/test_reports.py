@@ -66,3 +66,12 @@ def test_a_report_in_a_file_leaves_its_verdict_on_the_terminal(spendgate: Run, p
     done = spendgate("check", "stack.json", "--format", format, "--output", "report", cwd=project)
     assert done.stdout == f"{shown}\nthe report is in report\n"
     assert "10 GiB" in (project / "report").read_text("utf-8") or format == "json"
+
+
+def test_a_report_is_not_written_over_what_is_read(spendgate: Run, project: Path) -> None:
+    (project / "link.json").symlink_to("stack.json")
+    for output in ("stack.json", "link.json"):
+        done = spendgate("check", "stack.json", "--format", "json", "--output", output, cwd=project)
+        assert done.returncode == 2
+        assert f"{output}: --output would write over stack.json, which is read" in done.stderr
+    assert json.loads((project / "stack.json").read_text("utf-8")) == EXPORT
