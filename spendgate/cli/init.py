@@ -141,5 +141,10 @@ def _line(label: str, text: str) -> Iterator[str]:
         shown = "".join(char if char.isprintable() else "\ufffd" for char in text)
         width = max(60, min(shutil.get_terminal_size((110, 40)).columns, 110))
         yield from textwrap.wrap(
-            shown, width, initial_indent=f"  {label:<13} ", subsequent_indent=" " * 16, break_on_hyphens=False
+            shown,
+            width,
+            initial_indent=f"  {label:<13} ",
+            subsequent_indent=" " * 16,
+            break_long_words=False,
+            break_on_hyphens=False,
         )

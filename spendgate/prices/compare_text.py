@@ -86,7 +86,9 @@ def _reasons(without: Iterable[Offer]) -> list[str]:
     lines = ["", "  without a price"] if same else []
     for (reason, note), names in same.items():
         text = f"{', '.join(names)}: {reason}" + (f" ({note})" if note else "")
-        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        lines += textwrap.wrap(
+            text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        )
     return lines
 
 

@@ -47,7 +47,9 @@ def wrapped(notes: Iterable[str]) -> Iterator[str]:
             yield note
         else:
             indent = "  " if note.startswith(_DERIVED) else ""
-            yield from textwrap.wrap(note, width, subsequent_indent=indent, break_on_hyphens=False)
+            yield from textwrap.wrap(
+                note, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
 
 
 class Style:

@@ -84,6 +84,17 @@ def test_what_held_until_now_is_told(spendgate: Run, project: Callable[..., Path
     assert f"instead of {folder / 'spendgate.yaml'}" in " ".join(done.stdout.split())
 
 
+def test_a_path_stays_in_one_piece_to_be_copied(spendgate: Run, project: Callable[..., Path]) -> None:
+    folder = project(PROGRAM)
+    long = folder / ("long" * 30)
+    (long / "inner").mkdir(parents=True)
+    (long / "spendgate.yaml").write_text("apiVersion: spendgate.dev/v1\nkind: Config\n", "utf-8")
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
+        (folder / name).rename(long / "inner" / name)
+    done = spendgate("init", long / "inner")
+    assert f" {long / 'spendgate.yaml'}, which held here" in done.stdout
+
+
 def test_a_folder_that_is_no_project(spendgate: Run, tmp_path: Path) -> None:
     done = spendgate("init", tmp_path)
     assert done.returncode == 2
