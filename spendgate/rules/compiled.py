@@ -53,7 +53,7 @@ class Compiled:
     decides: tuple[Part, ...]
     tells: tuple[Part, ...]
     by_kind: tuple[cel.Program, ...]
-    kinds: dict[str, bool] = field(default_factory=dict)
+    kinds: dict[tuple[str, str], bool] = field(default_factory=dict)
     met: dict[Path, bool] = field(default_factory=dict)
     answered: Callable[[Answer], None] | None = None
     patches: tuple[CompiledPatch, ...] = ()
@@ -117,7 +117,7 @@ def compile_guardrail(selected: Selected) -> Compiled:
     raise_together(compiler.errors)
     # A path through one of the guardrail's own variables reads what the variable's expression reads.
     reads = _paths_read(asked)
-    by_kind = tuple(program for program, _ in conditions if set(program.uses) == {("facts", "kind")})
+    by_kind = tuple(program for program, _ in conditions if all(_of_kind(path) for path in program.uses))
     params = compiler.env.plain("params", selected.params)
     deciding = [*(program for program, _ in (*conditions, *variables)), *(check.program for check in checks)]
     decides, tells = (parts_read(programs, reads, params) for programs in (deciding, asked))
@@ -139,6 +139,11 @@ def compile_guardrail(selected: Selected) -> Compiled:
         patch_reads=patch_reads,
         patch_parts=parts_read(setting, patch_reads, params),
     )
+
+
+def _of_kind(path: Path) -> bool:
+    """Whether it is the same for all resources of a kind and type."""
+    return path in (("facts", "kind"), ("resource", "type")) or path[0] == "params"
 
 
 def opens_properties(reads: Iterable[Path]) -> bool:

@@ -35,18 +35,18 @@ class Asked:
     """The guardrails of one run that are asked about every resource."""
 
     guardrails: tuple[Compiled, ...]
-    of_kinds: dict[str, _OfKind] = field(default_factory=dict)
+    of_kinds: dict[tuple[str, str], _OfKind] = field(default_factory=dict)
 
     def of_kind(self, subject: Subject) -> _OfKind:
-        """Those for the kind of the subject."""
-        kind = subject.values["facts"]["kind"]
-        if kind not in self.of_kinds:
+        """Those for the kind and type of the subject."""
+        alike = subject.values["facts"]["kind"], subject.type
+        if alike not in self.of_kinds:
             matching = tuple(one for one in self.guardrails if _kind_matches(one, subject))
             parts = merged(part for one in matching if not one.reads_properties for part in one.decides)
             settled = (one for one in matching if not one.reads_properties and within(one.tells, parts))
             names = frozenset(one.guardrail.name for one in settled)
-            self.of_kinds[kind] = _OfKind(matching, parts, tuple(part for part in parts if of_one(part[0])), names)
-        return self.of_kinds[kind]
+            self.of_kinds[alike] = _OfKind(matching, parts, tuple(part for part in parts if of_one(part[0])), names)
+        return self.of_kinds[alike]
 
 
 def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def ask_all(asked: Asked, subject: Subject, memo: Memo) -> Iterator[Finding]:
         return
     parts = here.parts if subject.alike is None else here.of_one
     kind = subject.values["facts"]["kind"]
-    key = ("*", kind, subject.alike, *subject.unknown.items(), *subject.keys_of(parts))
+    key = ("*", kind, subject.type, subject.alike, *subject.unknown.items(), *subject.keys_of(parts))
     answers = memo.get(key)
     if answers is None:
         answers = memo[key] = _answers(here, subject, memo)
@@ -108,14 +108,15 @@ def _remembered(compiled: Compiled, subject: Subject, unknown: Mapping[Path, str
 
 
 def _kind_matches(compiled: Compiled, subject: Subject) -> bool:
-    """Conditions that read nothing but the kind are asked once a kind."""
+    """Conditions that read nothing but the kind and the type are asked once for each of these."""
     if not compiled.by_kind:
         return True
-    kind = subject.values["facts"]["kind"]
-    if kind not in compiled.kinds:
-        activation = cel.Activation({"facts": {"kind": kind}}, {})
-        compiled.kinds[kind] = all(_is_true(program, activation) for program in compiled.by_kind)
-    return compiled.kinds[kind]
+    alike = kind, type_ = subject.values["facts"]["kind"], subject.type
+    if alike not in compiled.kinds:
+        values = {"facts": {"kind": kind}, "resource": {"type": type_}, "params": compiled.params}
+        activation = cel.Activation(values, {})
+        compiled.kinds[alike] = all(_is_true(program, activation) for program in compiled.by_kind)
+    return compiled.kinds[alike]
 
 
 def _is_true(program: cel.Program, activation: cel.Activation) -> bool:
